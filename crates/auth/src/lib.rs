@@ -1,0 +1,1 @@
+//! SASL, directory and remembered credentials to an identity; failure delay.

@@ -1,0 +1,1 @@
+//! Users and domains: the directory contract and the embedded directory.

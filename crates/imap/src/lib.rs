@@ -1,0 +1,1 @@
+//! The IMAP service: one file per command, a command table, states as types.

@@ -1,0 +1,1 @@
+//! The LMTP service: local delivery with a reply per recipient.

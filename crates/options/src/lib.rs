@@ -1,0 +1,1 @@
+//! The option registry, the configuration file and typed reads of options.

@@ -1,0 +1,1 @@
+//! The embedded message store engine and its single writer.

@@ -1,0 +1,1 @@
+//! The message store contract: reads, mutations, changes, views, reference model, conformance suite.

@@ -1,0 +1,17 @@
+//! Words every other crate speaks: identifiers, UID sets, flags, names, sizes, secrets, time.
+//!
+//! Nothing here does I/O. Constructors refuse what cannot be right, so code above never re-checks.
+
+mod flags;
+mod id;
+mod name;
+mod secret;
+mod time;
+mod uid_set;
+
+pub use flags::{FlagSet, Keyword, KeywordError, SystemFlag, SystemFlags};
+pub use id::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
+pub use name::{AccountName, MailboxName, NameError, SpecialUse};
+pub use secret::Secret;
+pub use time::{Moment, UnixTime};
+pub use uid_set::UidSet;

@@ -1,0 +1,173 @@
+//! Sets of UIDs: a compressed bitmap, so a mailbox with holes costs no more than one without.
+
+use crate::Uid;
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::ops::RangeInclusive;
+
+/// A set of UIDs in order, with rank (UID to sequence number) and select (the reverse).
+///
+/// Memory: at most 64 bytes for every 512 UIDs that the set spans.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UidSet(RoaringBitmap);
+
+impl UidSet {
+    /// The empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A set of one range.
+    pub fn range(range: RangeInclusive<u32>) -> Self {
+        let mut set = Self::new();
+        set.insert_range(range);
+        set
+    }
+
+    /// Adds one UID; false when it was there.
+    pub fn insert(&mut self, uid: Uid) -> bool {
+        self.0.insert(uid.0)
+    }
+
+    /// Adds a range; 0 is left out, since no UID is 0.
+    pub fn insert_range(&mut self, range: RangeInclusive<u32>) {
+        let start = (*range.start()).max(1);
+        if start <= *range.end() {
+            self.0.insert_range(start..=*range.end());
+        }
+    }
+
+    /// Adds a UID above all others, in constant time.
+    pub fn push(&mut self, uid: Uid) {
+        if self.0.try_push(uid.0).is_err() {
+            self.0.insert(uid.0);
+        }
+    }
+
+    /// Removes one UID; false when it was not there.
+    pub fn remove(&mut self, uid: Uid) -> bool {
+        self.0.remove(uid.0)
+    }
+
+    /// Whether the UID is in the set.
+    pub fn contains(&self, uid: Uid) -> bool {
+        self.0.contains(uid.0)
+    }
+
+    /// How many UIDs the set holds.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The least UID.
+    pub fn first(&self) -> Option<Uid> {
+        self.0.min().map(Uid)
+    }
+
+    /// The greatest UID.
+    pub fn last(&self) -> Option<Uid> {
+        self.0.max().map(Uid)
+    }
+
+    /// The sequence number (1-based) of a UID that is in the set.
+    pub fn sequence_of(&self, uid: Uid) -> Option<u32> {
+        self.0.contains(uid.0).then(|| u32::try_from(self.0.rank(uid.0)).unwrap_or(u32::MAX))
+    }
+
+    /// How many UIDs are at most `uid`, whether or not it is in the set.
+    pub fn count_up_to(&self, uid: Uid) -> u32 {
+        u32::try_from(self.0.rank(uid.0)).unwrap_or(u32::MAX)
+    }
+
+    /// The UID with this sequence number (1-based).
+    pub fn uid_at(&self, sequence: u32) -> Option<Uid> {
+        sequence.checked_sub(1).and_then(|n| self.0.select(n)).map(Uid)
+    }
+
+    /// The UIDs in ascending order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Uid> + '_ {
+        self.0.iter().map(Uid)
+    }
+
+    /// The UIDs at or above `from` in ascending order.
+    pub fn iter_from(&self, from: Uid) -> impl Iterator<Item = Uid> + '_ {
+        self.0.range(from.0..).map(Uid)
+    }
+
+    /// The set as ascending ranges that do not touch.
+    pub fn ranges(&self) -> Vec<RangeInclusive<u32>> {
+        let mut ranges: Vec<RangeInclusive<u32>> = Vec::new();
+        for uid in &self.0 {
+            match ranges.last_mut() {
+                Some(last) if *last.end() + 1 == uid => *last = *last.start()..=uid,
+                _ => ranges.push(uid..=uid),
+            }
+        }
+        ranges
+    }
+
+    /// UIDs in both sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(&self.0 & &other.0)
+    }
+
+    /// UIDs in this set and not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        Self(&self.0 - &other.0)
+    }
+
+    /// Adds every UID of `other`.
+    pub fn extend_from(&mut self, other: &Self) {
+        self.0 |= &other.0;
+    }
+
+    /// Removes every UID of `other`.
+    pub fn remove_all(&mut self, other: &Self) {
+        self.0 -= &other.0;
+    }
+}
+
+impl FromIterator<Uid> for UidSet {
+    fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> Self {
+        Self(uids.into_iter().map(|uid| uid.0).filter(|n| *n != 0).collect())
+    }
+}
+
+impl Serialize for UidSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(self.0.serialized_size());
+        self.0.serialize_into(&mut bytes).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for UidSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <Vec<u8>>::deserialize(deserializer)?;
+        RoaringBitmap::deserialize_from(&bytes[..]).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rank_and_select_are_inverse() {
+        let set: UidSet = [3, 5, 6, 7, 900_000].map(Uid).into_iter().collect();
+        for sequence in 1..=set.len() {
+            let uid = set.uid_at(sequence).expect("in range");
+            assert_eq!(set.sequence_of(uid), Some(sequence));
+        }
+        assert_eq!(set.uid_at(0), None);
+        assert_eq!(set.sequence_of(Uid(4)), None);
+        assert_eq!(set.ranges(), vec![3..=3, 5..=7, 900_000..=900_000]);
+    }
+}

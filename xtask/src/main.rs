@@ -1,0 +1,2 @@
+//! Repository checks: tidy and the gate.
+fn main() {}
