@@ -1,1 +1,20 @@
-//! Users and domains: the directory contract and the embedded directory.
+//! Users and domains: the directory contract, and the embedded directory behind it.
+//!
+//! The contract ([`Directory`]) carries the attribute model of the mail server's LDAP schema, so that
+//! an LDAP directory fits behind it unchanged. Passwords never leave an engine: callers hand a
+//! password in and get yes or no.
+
+mod address;
+pub mod conformance;
+mod contract;
+mod embedded;
+mod model;
+mod password;
+mod recipient;
+
+pub use address::{split_address, split_subaddress};
+pub use contract::{Directory, DirectoryError};
+pub use embedded::{AdminError, EmbeddedDirectory, NewUser};
+pub use model::{Delivery, Domain, InetStatus, MailStatus, Quota, Standing, User, standing};
+pub use password::{PasswordError, StoredPassword};
+pub use recipient::{Recipient, resolve_recipient};

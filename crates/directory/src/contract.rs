@@ -1,0 +1,71 @@
+//! The contract that every directory engine keeps.
+
+use crate::model::{Domain, User};
+use std::fmt;
+use waypost_types::Secret;
+
+/// Looks up users and domains and checks passwords.
+///
+/// Look-ups of the embedded engine take microseconds; those of an LDAP engine wait for the network.
+/// Callers on an async runtime therefore use a blocking thread, except for [`Directory::generation`].
+pub trait Directory: Send + Sync {
+    /// The user who logs in as `uid` in `domain`, both in any case.
+    fn user_by_login(&self, uid: &str, domain: &str) -> Result<Option<User>, DirectoryError>;
+
+    /// The user who receives mail for `local@domain`, by `mail`, `mailAlternateAddress` or
+    /// `mailEquivalentAddress`, in any case. A sub-address is the caller's to split
+    /// ([`crate::split_subaddress`]).
+    fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError>;
+
+    /// The domain of this name, in any case.
+    fn domain(&self, name: &str) -> Result<Option<Domain>, DirectoryError>;
+
+    /// Whether `password` is the user's. Slow by intent (tens of milliseconds of one core and about
+    /// 20 MiB of memory): the caller bounds how many run at once.
+    fn verify_password(
+        &self,
+        user: &User,
+        password: &Secret<String>,
+    ) -> Result<bool, DirectoryError>;
+
+    /// Spends the time of [`Directory::verify_password`] without a user, so that the time of an answer
+    /// does not tell whether a user exists.
+    fn verify_nobody(&self, password: &Secret<String>) -> Result<(), DirectoryError>;
+
+    /// A number that changes with every change of the directory. Cheap: read once per login. An engine
+    /// that cannot know returns a constant, and remembered credentials then live their full time.
+    fn generation(&self) -> Result<u64, DirectoryError>;
+}
+
+/// Why the directory gave no answer. The texts are for the log, never for a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectoryError {
+    /// Trying again later may help: the engine is busy, unreachable or out of resources.
+    Unavailable {
+        /// What failed.
+        cause: String,
+    },
+    /// Trying again will not help: an entry or the whole directory is damaged or of a newer format.
+    Damaged {
+        /// What is damaged and how.
+        cause: String,
+    },
+}
+
+impl DirectoryError {
+    /// Whether trying again later may help.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { cause } => write!(f, "the directory is unavailable: {cause}"),
+            Self::Damaged { cause } => write!(f, "the directory is damaged: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for DirectoryError {}

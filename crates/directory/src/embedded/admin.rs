@@ -1,0 +1,273 @@
+//! Changes to the embedded directory: what the tools call.
+
+use super::tables::{self, DomainRecord, UserRecord};
+use super::{EmbeddedDirectory, names};
+use crate::contract::DirectoryError;
+use crate::model::{Domain, InetStatus, MailStatus, User};
+use crate::password::{PasswordError, StoredPassword};
+use heed::RwTxn;
+use std::fmt;
+use waypost_types::Secret;
+
+/// The most alternate addresses of one user; the record stays within one LMDB page chain.
+const MAX_ALTERNATE_ADDRESSES: usize = 100;
+
+/// A user to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The login name inside the domain.
+    pub uid: String,
+    /// The domain, which must exist.
+    pub domain: String,
+    /// The password.
+    pub password: Secret<String>,
+    /// The person's name.
+    pub cn: Option<String>,
+    /// The primary address; `None` means `uid@domain`.
+    pub mail: Option<String>,
+    /// Further addresses that deliver to this user.
+    pub mail_alternate_addresses: Vec<String>,
+}
+
+/// Why a change was refused. The texts are for the administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminError {
+    /// The domain is there already.
+    DomainExists(String),
+    /// The domain is not there.
+    UnknownDomain(String),
+    /// The user is there already.
+    UserExists(String),
+    /// The user is not there.
+    UnknownUser(String),
+    /// The address belongs to another user.
+    AddressTaken {
+        /// The address.
+        address: String,
+        /// Who has it.
+        owner: String,
+    },
+    /// More than the named number of alternate addresses.
+    TooManyAddresses(usize),
+    /// A name that cannot be accepted.
+    BadName {
+        /// What the name stands for.
+        what: &'static str,
+        /// The name as given.
+        name: String,
+        /// What would be accepted.
+        rule: String,
+    },
+    /// A password that cannot be accepted.
+    Password(PasswordError),
+    /// The directory itself failed.
+    Directory(DirectoryError),
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DomainExists(name) => write!(f, "the domain {name} exists already"),
+            Self::UnknownDomain(name) => {
+                write!(f, "there is no domain {name}; `waypost domain add {name}` adds it")
+            }
+            Self::UserExists(user) => write!(f, "the user {user} exists already"),
+            Self::UnknownUser(user) => {
+                write!(f, "there is no user {user}; `waypost user list` shows who is there")
+            }
+            Self::AddressTaken { address, owner } => {
+                write!(f, "the address {address} belongs to {owner}")
+            }
+            Self::TooManyAddresses(most) => write!(f, "a user has at most {most} addresses"),
+            Self::BadName { what, name, rule } => write!(f, "{name:?} is no {what}: {rule}"),
+            Self::Password(error) => write!(f, "{error}"),
+            Self::Directory(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for AdminError {}
+
+impl From<DirectoryError> for AdminError {
+    fn from(error: DirectoryError) -> Self {
+        Self::Directory(error)
+    }
+}
+
+impl EmbeddedDirectory {
+    /// Adds a domain.
+    pub fn add_domain(&self, name: &str) -> Result<Domain, AdminError> {
+        let name = names::domain(name)?;
+        self.change(|txn| {
+            if self.tables.domain(txn, &name)?.is_some() {
+                return Err(AdminError::DomainExists(name.clone()));
+            }
+            let record = DomainRecord {
+                name: name.clone(),
+                inet_domain_status: InetStatus::Active,
+                mail_domain_status: MailStatus::Active,
+                mail_domain_allowed_service_access: None,
+            };
+            self.tables.put_domain(txn, &record)?;
+            Ok(record.into())
+        })
+    }
+
+    /// Every domain in the order of names.
+    pub fn list_domains(&self) -> Result<Vec<Domain>, AdminError> {
+        let txn = tables::read(&self.env)?;
+        let records = self.tables.all_domains(&txn)?;
+        Ok(records.into_iter().map(Domain::from).collect())
+    }
+
+    /// Changes the status of a domain's mail service.
+    pub fn set_domain_status(&self, name: &str, status: MailStatus) -> Result<(), AdminError> {
+        let name = names::domain(name)?;
+        self.change(|txn| {
+            let record = self.tables.domain(txn, &name)?;
+            let mut record = record.ok_or_else(|| AdminError::UnknownDomain(name.clone()))?;
+            record.mail_domain_status = status;
+            Ok(self.tables.put_domain(txn, &record)?)
+        })
+    }
+
+    /// Adds a user. Hashes the password first, which takes tens of milliseconds.
+    pub fn add_user(&self, new: &NewUser) -> Result<User, AdminError> {
+        let record = new_record(new)?;
+        let added = self.change(|txn| {
+            self.check_new(txn, &record)?;
+            self.tables.put_user(txn, &record)?;
+            Ok(record.clone())
+        })?;
+        Ok(self.user(added)?)
+    }
+
+    /// Gives a user another password.
+    pub fn set_password(
+        &self,
+        uid: &str,
+        domain: &str,
+        password: &Secret<String>,
+    ) -> Result<(), AdminError> {
+        let stored = StoredPassword::hash(password).map_err(AdminError::Password)?;
+        self.change_user(uid, domain, |record| {
+            record.user_password = stored.as_phc().to_owned();
+        })
+    }
+
+    /// Changes a user's `mailUserStatus`: `Disabled` shuts the account, `Active` opens it.
+    pub fn set_status(
+        &self,
+        uid: &str,
+        domain: &str,
+        status: MailStatus,
+    ) -> Result<(), AdminError> {
+        self.change_user(uid, domain, |record| record.mail_user_status = status)
+    }
+
+    /// Removes a user and its addresses from the directory. Stored mail is not touched.
+    pub fn delete_user(&self, uid: &str, domain: &str) -> Result<(), AdminError> {
+        let (uid, domain) = (names::uid(uid)?, names::domain(domain)?);
+        self.change(|txn| {
+            if self.tables.remove_user(txn, &uid, &domain)? {
+                return Ok(());
+            }
+            Err(AdminError::UnknownUser(format!("{uid}@{domain}")))
+        })
+    }
+
+    /// Every user, of one domain or of all, in the order of domain and uid.
+    pub fn list_users(&self, domain: Option<&str>) -> Result<Vec<User>, AdminError> {
+        let domain = domain.map(names::domain).transpose()?;
+        let txn = tables::read(&self.env)?;
+        if let Some(name) = &domain
+            && self.tables.domain(&txn, name)?.is_none()
+        {
+            return Err(AdminError::UnknownDomain(name.clone()));
+        }
+        let records = self.tables.all_users(&txn, domain.as_deref())?;
+        records.into_iter().map(|record| self.user(record).map_err(AdminError::from)).collect()
+    }
+
+    fn check_new(&self, txn: &RwTxn<'_>, record: &UserRecord) -> Result<(), AdminError> {
+        if self.tables.domain(txn, &record.domain)?.is_none() {
+            return Err(AdminError::UnknownDomain(record.domain.clone()));
+        }
+        if self.tables.user(txn, &record.uid, &record.domain)?.is_some() {
+            return Err(AdminError::UserExists(format!("{}@{}", record.uid, record.domain)));
+        }
+        record.addresses().try_for_each(|address| self.check_free(txn, address))
+    }
+
+    fn check_free(&self, txn: &RwTxn<'_>, address: &str) -> Result<(), AdminError> {
+        let (_, domain) = names::address(address)?;
+        if self.tables.domain(txn, &domain)?.is_none() {
+            return Err(AdminError::UnknownDomain(domain));
+        }
+        match self.tables.owner(txn, address)? {
+            None => Ok(()),
+            Some((uid, domain)) => Err(AdminError::AddressTaken {
+                address: address.to_owned(),
+                owner: format!("{uid}@{domain}"),
+            }),
+        }
+    }
+
+    fn change_user(
+        &self,
+        uid: &str,
+        domain: &str,
+        change: impl FnOnce(&mut UserRecord),
+    ) -> Result<(), AdminError> {
+        let (uid, domain) = (names::uid(uid)?, names::domain(domain)?);
+        self.change(|txn| {
+            let record = self.tables.user(txn, &uid, &domain)?;
+            let mut record =
+                record.ok_or_else(|| AdminError::UnknownUser(format!("{uid}@{domain}")))?;
+            change(&mut record);
+            Ok(self.tables.put_user(txn, &record)?)
+        })
+    }
+
+    /// Runs one change in one transaction, raising the generation with it; a refusal leaves no trace.
+    fn change<T>(
+        &self,
+        step: impl FnOnce(&mut RwTxn<'_>) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let mut txn = tables::write(&self.env)?;
+        let done = step(&mut txn)?;
+        self.tables.raise_generation(&mut txn)?;
+        txn.commit().map_err(|error| tables::storage_error("commit the change", &error))?;
+        Ok(done)
+    }
+}
+
+fn new_record(new: &NewUser) -> Result<UserRecord, AdminError> {
+    let (uid, domain) = (names::uid(&new.uid)?, names::domain(&new.domain)?);
+    if new.mail_alternate_addresses.len() > MAX_ALTERNATE_ADDRESSES {
+        return Err(AdminError::TooManyAddresses(MAX_ALTERNATE_ADDRESSES));
+    }
+    let own = format!("{uid}@{domain}");
+    let (mail, _) = names::address(new.mail.as_deref().unwrap_or(&own))?;
+    let alternates = new.mail_alternate_addresses.iter().map(|text| names::address(text));
+    let mut alternates =
+        alternates.map(|checked| checked.map(|(a, _)| a)).collect::<Result<Vec<_>, _>>()?;
+    alternates.sort();
+    alternates.dedup();
+    alternates.retain(|address| *address != mail);
+    let stored = StoredPassword::hash(&new.password).map_err(AdminError::Password)?;
+    Ok(UserRecord {
+        uid,
+        domain,
+        user_password: stored.as_phc().to_owned(),
+        cn: new.cn.clone(),
+        mail,
+        mail_alternate_addresses: alternates,
+        mail_equivalent_addresses: Vec::new(),
+        mail_host: None,
+        mail_quota: None,
+        mail_user_status: MailStatus::Active,
+        inet_user_status: InetStatus::Active,
+        mail_allowed_service_access: None,
+    })
+}

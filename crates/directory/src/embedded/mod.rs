@@ -1,0 +1,166 @@
+//! The embedded directory: a small LMDB environment that tools write and workers read.
+//!
+//! Several processes share it. Writers exclude each other by LMDB's own lock; a reader sees the last
+//! commit and needs write access to nothing but `lock.mdb`. Each change raises the generation number
+//! in the same commit, which is how workers know that remembered credentials are stale.
+
+mod admin;
+mod codec;
+mod names;
+mod tables;
+
+pub use admin::{AdminError, NewUser};
+
+use crate::address::fold;
+use crate::contract::{Directory, DirectoryError};
+use crate::model::{Domain, User};
+use crate::password::{PasswordError, StoredPassword};
+use heed::{Env, EnvFlags, EnvOpenOptions, WithoutTls};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use tables::{Tables, storage_error};
+use waypost_types::{AccountName, Secret};
+
+/// Bytes of address space for the environment: room for about a million users. The file is sparse and
+/// grows with its content.
+const MAP_BYTES: usize = 1 << 30;
+/// Readers at one moment over all processes; as many as the store's environment allows.
+const MAX_READERS: u32 = 8_192;
+/// Permissions of a new directory: it holds password hashes.
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// The embedded directory. One process opens a path once and shares the value.
+pub struct EmbeddedDirectory {
+    env: Env<WithoutTls>,
+    tables: Tables,
+    default_domain: String,
+}
+
+impl EmbeddedDirectory {
+    /// Opens an existing directory for look-ups only. Needs read access to `data.mdb` and write access to
+    /// `lock.mdb`. Users of `default_domain` have store ids without a domain.
+    pub fn open_read_only(path: &Path, default_domain: &str) -> Result<Self, DirectoryError> {
+        let env = open_environment(path, EnvFlags::READ_ONLY)?;
+        let tables = Tables::open(&env, path)?;
+        Ok(Self { env, tables, default_domain: fold(default_domain) })
+    }
+
+    /// Opens a directory for look-ups and changes; creates it (mode 0700) when it does not exist.
+    pub fn open_writable(path: &Path, default_domain: &str) -> Result<Self, DirectoryError> {
+        let created = std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
+        created.map_err(|error| unavailable(path, &error))?;
+        let env = open_environment(path, EnvFlags::empty())?;
+        // Slots of processes that died inside a read transaction would keep old pages alive.
+        env.clear_stale_readers().map_err(|error| storage_error("clear stale readers", &error))?;
+        let tables = Tables::create(&env, path)?;
+        Ok(Self { env, tables, default_domain: fold(default_domain) })
+    }
+
+    fn user(&self, record: tables::UserRecord) -> Result<User, DirectoryError> {
+        let entry = format!("{}@{}", record.uid, record.domain);
+        let in_default = record.domain == self.default_domain;
+        let account = AccountName::new(if in_default { &record.uid } else { &entry });
+        let account = account.map_err(|error| DirectoryError::Damaged {
+            cause: format!("user {entry} has no valid store id: {error}"),
+        })?;
+        Ok(User {
+            account,
+            entry,
+            uid: record.uid,
+            domain: record.domain,
+            cn: record.cn,
+            mail: record.mail,
+            mail_alternate_addresses: record.mail_alternate_addresses,
+            mail_equivalent_addresses: record.mail_equivalent_addresses,
+            mail_host: record.mail_host,
+            mail_quota: record.mail_quota,
+            mail_user_status: record.mail_user_status,
+            inet_user_status: record.inet_user_status,
+            mail_allowed_service_access: record.mail_allowed_service_access,
+        })
+    }
+}
+
+impl Directory for EmbeddedDirectory {
+    fn user_by_login(&self, uid: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.user(&txn, &fold(uid), &fold(domain))?;
+        record.map(|record| self.user(record)).transpose()
+    }
+
+    fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.user_of_address(&txn, &fold(local), &fold(domain))?;
+        record.map(|record| self.user(record)).transpose()
+    }
+
+    fn domain(&self, name: &str) -> Result<Option<Domain>, DirectoryError> {
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.domain(&txn, &fold(name))?;
+        Ok(record.map(Domain::from))
+    }
+
+    fn verify_password(
+        &self,
+        user: &User,
+        password: &Secret<String>,
+    ) -> Result<bool, DirectoryError> {
+        // The hash is read now, not at look-up: a password changed in between counts at once.
+        let record = {
+            let txn = tables::read(&self.env)?;
+            self.tables.user(&txn, &user.uid, &user.domain)?
+        };
+        let Some(record) = record else {
+            self.verify_nobody(password)?;
+            return Ok(false);
+        };
+        let stored = StoredPassword::from_phc(&record.user_password);
+        stored.and_then(|s| s.verify(password)).map_err(|e| password_error(&user.entry, e))
+    }
+
+    fn verify_nobody(&self, password: &Secret<String>) -> Result<(), DirectoryError> {
+        StoredPassword::verify_nobody(password).map_err(|e| password_error("nobody", e))
+    }
+
+    fn generation(&self) -> Result<u64, DirectoryError> {
+        let txn = tables::read(&self.env)?;
+        self.tables.generation(&txn)
+    }
+}
+
+fn password_error(entry: &str, error: PasswordError) -> DirectoryError {
+    let cause = format!("check the password of {entry}: {error}");
+    match error {
+        PasswordError::Entropy | PasswordError::Resources => DirectoryError::Unavailable { cause },
+        _ => DirectoryError::Damaged { cause },
+    }
+}
+
+fn unavailable(path: &Path, error: &dyn std::error::Error) -> DirectoryError {
+    DirectoryError::Unavailable { cause: format!("open {}: {error}", path.display()) }
+}
+
+fn open_environment(path: &Path, flags: EnvFlags) -> Result<Env<WithoutTls>, DirectoryError> {
+    let mut options = EnvOpenOptions::new().read_txn_without_tls();
+    options.map_size(MAP_BYTES).max_readers(MAX_READERS).max_dbs(tables::COUNT);
+    #[allow(unsafe_code, reason = "LMDB maps its file; opening it is unsafe by signature")]
+    // SAFETY: the flags are `READ_ONLY` or none, so LMDB's locking stays on and every process that
+    // changes the file does so through it. The file lies in a directory of its own, of mode 0700,
+    // where nothing else writes, and on a local disk as the guide demands. Transactions live inside
+    // one call of this module.
+    let opened = unsafe { options.flags(flags).open(path) };
+    opened.map_err(|error| match error {
+        heed::Error::Io(io) if io.kind() == std::io::ErrorKind::NotFound => {
+            DirectoryError::Unavailable {
+                cause: format!(
+                    "no directory at {}; `waypost domain add` creates it",
+                    path.display()
+                ),
+            }
+        }
+        error => storage_error(&format!("open {}", path.display()), &error),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Tests of the embedded directory beyond the conformance suite.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+use super::*;
+use crate::conformance::{self, DEFAULT_DOMAIN, Fixture};
+use crate::model::MailStatus;
+
+struct Embedded {
+    directory: EmbeddedDirectory,
+    _folder: tempfile::TempDir,
+}
+
+impl Embedded {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = EmbeddedDirectory::open_writable(folder.path(), DEFAULT_DOMAIN).unwrap();
+        Self { directory, _folder: folder }
+    }
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
+fn new_user(uid: &str, domain: &str, alternates: &[&str]) -> NewUser {
+    NewUser {
+        uid: uid.to_owned(),
+        domain: domain.to_owned(),
+        password: secret("pw"),
+        cn: None,
+        mail: None,
+        mail_alternate_addresses: alternates.iter().map(|a| (*a).to_owned()).collect(),
+    }
+}
+
+impl Fixture for Embedded {
+    fn directory(&self) -> &dyn Directory {
+        &self.directory
+    }
+    fn add_domain(&self, name: &str) {
+        self.directory.add_domain(name).unwrap();
+    }
+    fn add_user(&self, uid: &str, domain: &str, password: &str, alternates: &[&str]) {
+        let new = NewUser { password: secret(password), ..new_user(uid, domain, alternates) };
+        self.directory.add_user(&new).unwrap();
+    }
+    fn set_password(&self, uid: &str, domain: &str, password: &str) {
+        self.directory.set_password(uid, domain, &secret(password)).unwrap();
+    }
+    fn set_status(&self, uid: &str, domain: &str, status: MailStatus) {
+        self.directory.set_status(uid, domain, status).unwrap();
+    }
+    fn delete_user(&self, uid: &str, domain: &str) {
+        self.directory.delete_user(uid, domain).unwrap();
+    }
+    fn has_generation(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn the_embedded_directory_conforms() {
+    conformance::check(&Embedded::new());
+}
+
+#[test]
+fn refusals_leave_no_trace() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    it.add_user("alice", "example.com", "pw", &["info@example.com"]);
+    let before = it.directory.generation().unwrap();
+    let d = &it.directory;
+    assert_eq!(d.add_domain("EXAMPLE.com"), Err(AdminError::DomainExists("example.com".into())));
+    let again = d.add_user(&new_user("Alice", "example.com", &[]));
+    assert_eq!(again, Err(AdminError::UserExists("alice@example.com".into())));
+    let taken = d.add_user(&new_user("bob", "example.com", &["INFO@example.com"]));
+    let owner = "alice@example.com".to_owned();
+    assert_eq!(taken, Err(AdminError::AddressTaken { address: "info@example.com".into(), owner }));
+    let nowhere = d.add_user(&new_user("bob", "nowhere.example", &[]));
+    assert_eq!(nowhere, Err(AdminError::UnknownDomain("nowhere.example".into())));
+    let foreign = d.add_user(&new_user("bob", "example.com", &["bob@elsewhere.example"]));
+    assert_eq!(foreign, Err(AdminError::UnknownDomain("elsewhere.example".into())));
+    let unknown = d.set_password("bob", "example.com", &secret("x"));
+    assert_eq!(unknown, Err(AdminError::UnknownUser("bob@example.com".into())));
+    let unknown = d.delete_user("bob", "example.com");
+    assert_eq!(unknown, Err(AdminError::UnknownUser("bob@example.com".into())));
+    assert_eq!(d.generation().unwrap(), before);
+    assert_eq!(d.list_users(None).unwrap().len(), 1);
+}
+
+#[test]
+fn too_many_addresses_are_refused() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    let many: Vec<String> = (0..101).map(|n| format!("a{n}@example.com")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let refused = it.directory.add_user(&new_user("alice", "example.com", &many));
+    assert_eq!(refused, Err(AdminError::TooManyAddresses(100)));
+}
+
+#[test]
+fn users_are_listed_by_domain() {
+    let it = Embedded::new();
+    for domain in ["b.example", "a.example", "a.example.org"] {
+        it.add_domain(domain);
+        it.add_user("zoe", domain, "pw", &[]);
+    }
+    it.add_user("amy", "a.example", "pw", &[]);
+    let list = |domain| {
+        let users = it.directory.list_users(domain).unwrap();
+        users.into_iter().map(|u| u.entry).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Some("A.example")), ["amy@a.example", "zoe@a.example"]);
+    let all = ["amy@a.example", "zoe@a.example", "zoe@a.example.org", "zoe@b.example"];
+    assert_eq!(list(None), all);
+    let domains = it.directory.list_domains().unwrap();
+    let names: Vec<_> = domains.iter().map(|d| d.name.as_str()).collect();
+    assert_eq!(names, ["a.example", "a.example.org", "b.example"]);
+    let unknown = it.directory.list_users(Some("c.example"));
+    assert_eq!(unknown, Err(AdminError::UnknownDomain("c.example".into())));
+}
+
+#[test]
+fn a_read_only_directory_reads_what_was_written_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("directory");
+    {
+        let writable = EmbeddedDirectory::open_writable(&path, "example.com").unwrap();
+        writable.add_domain("example.com").unwrap();
+        writable.add_user(&new_user("alice", "example.com", &[])).unwrap();
+    }
+    let reader = EmbeddedDirectory::open_read_only(&path, "example.com").unwrap();
+    assert!(reader.user_by_login("alice", "example.com").unwrap().is_some());
+    assert!(matches!(reader.add_domain("x.example"), Err(AdminError::Directory(_))));
+    assert_eq!(reader.list_domains().unwrap().len(), 1);
+}
+
+#[test]
+fn a_missing_directory_is_named_with_the_command_that_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none");
+    let Err(error) = EmbeddedDirectory::open_read_only(&path, "example.com") else {
+        panic!("there is nothing to open");
+    };
+    assert!(error.to_string().contains("waypost domain add"), "{error}");
+    assert!(!path.exists(), "a reader makes nothing");
+}
+
+#[test]
+fn a_new_directory_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("directory");
+    EmbeddedDirectory::open_writable(&path, "example.com").unwrap();
+    let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("data.mdb")), 0o600);
+}
+
+#[test]
+fn a_file_that_is_no_directory_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data.mdb"), vec![7u8; 65_536]).unwrap();
+    let Err(error) = EmbeddedDirectory::open_writable(folder.path(), "example.com") else {
+        panic!("garbage must not open");
+    };
+    assert!(!error.is_temporary(), "{error}");
+}
