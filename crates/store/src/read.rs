@@ -1,0 +1,137 @@
+//! Reading, and the store itself.
+
+use crate::{
+    Account, Changes, EmailRow, KeywordId, Mailbox, MessageRow, Mutation, Outcome, Payload,
+    StatePage, StoreError,
+};
+use bytes::Bytes;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use waypost_mime::Form;
+use waypost_types::{
+    AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
+};
+
+/// A future that owns what it needs.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// Called when a watched account may have changed. Must be quick and must not block.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A message store.
+pub trait Store: Send + Sync + 'static {
+    /// A consistent state of the store as of now. It holds a read transaction: drop it before
+    /// waiting for anything.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError>;
+
+    /// Submits a mutation. The future answers after the change is on stable storage; a snapshot
+    /// opened then shows it. Dropping the future does not take the mutation back.
+    fn submit(&self, mutation: Mutation) -> BoxFuture<Result<Outcome, StoreError>>;
+
+    /// Begins to take in a message of unknown size.
+    fn upload(&self) -> Box<dyn Upload>;
+
+    /// Wakes `wake` after changes of the account, until the watch is dropped. Wake-ups may be
+    /// coalesced, late, doubled, or (when the writer restarts) spurious.
+    fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch>;
+}
+
+/// Takes in a message chunk by chunk in bounded memory, parsing it on the way.
+pub trait Upload: Send {
+    /// Takes a chunk; the future answers when the next one may come.
+    fn write(self: Box<Self>, chunk: Bytes) -> BoxFuture<Result<Box<dyn Upload>, StoreError>>;
+
+    /// Ends the message. Dropping an upload instead aborts it.
+    fn finish(self: Box<Self>) -> BoxFuture<Result<Payload, StoreError>>;
+}
+
+/// A session's interest in an account.
+pub trait Watch: Send + Sync {
+    /// Says which mailbox the session shows and as of when, so that messages expunged later are
+    /// not purged while it may still fetch them. `None`: it shows no mailbox.
+    fn showing(&self, mailbox: Option<(MailboxId, ModSeq)>);
+}
+
+/// The bytes of one message; stays readable after its snapshot has ended.
+pub trait Body: Send + Sync {
+    /// Size in bytes.
+    fn size(&self) -> u64;
+
+    /// Appends the bytes of `range`, cut to the size, to `out`.
+    fn append_to(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), StoreError>;
+}
+
+/// One consistent state of the store. Absent things are `None`; damage is an error.
+pub trait Snapshot {
+    /// The account with this store id.
+    fn account(&self, name: &AccountName) -> Result<Option<Account>, StoreError>;
+
+    /// The account with this number.
+    fn account_by_id(&self, account: AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// Every account, by number.
+    fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// The mailboxes of an account in the order of their names.
+    fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, StoreError>;
+
+    /// The mailbox with this name.
+    fn mailbox_named(
+        &self,
+        account: AccountId,
+        name: &MailboxName,
+    ) -> Result<Option<Mailbox>, StoreError>;
+
+    /// The mailbox with this number; `None` also when it belongs to another account.
+    fn mailbox(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<Mailbox>, StoreError>;
+
+    /// The subscribed names, in order.
+    fn subscriptions(&self, account: AccountId) -> Result<Vec<MailboxName>, StoreError>;
+
+    /// The keywords of a mailbox by ascending number.
+    fn keywords(&self, mailbox: MailboxId) -> Result<Arc<[(KeywordId, Keyword)]>, StoreError>;
+
+    /// The live UIDs of a mailbox; sessions of one process share the set.
+    fn live(&self, mailbox: &Mailbox) -> Result<Arc<UidSet>, StoreError>;
+
+    /// The least live UID without `\Seen`.
+    fn first_unseen(&self, mailbox: &Mailbox) -> Result<Option<Uid>, StoreError>;
+
+    /// The state page with this number; `None` when none of its UIDs is live.
+    fn page(&self, mailbox: MailboxId, number: u32) -> Result<Option<StatePage>, StoreError>;
+
+    /// The first state page with this number or a greater one.
+    fn page_from(&self, mailbox: MailboxId, number: u32) -> Result<Option<StatePage>, StoreError>;
+
+    /// The row of a message; also of one just expunged and not yet purged.
+    fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError>;
+
+    /// The row of an email.
+    fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError>;
+
+    /// The parsed form of an email; rebuilt from its bytes when none is stored or an older parser
+    /// made it.
+    fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError>;
+
+    /// The bytes of an email.
+    fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError>;
+
+    /// Where copies of an email are, in order; expunged ones are left out.
+    fn copies(
+        &self,
+        account: AccountId,
+        email: EmailId,
+    ) -> Result<Vec<(MailboxId, Uid)>, StoreError>;
+
+    /// The emails of a thread, in order; a stored email without any live copy may be among them.
+    fn thread(&self, account: AccountId, thread: ThreadId) -> Result<Vec<EmailId>, StoreError>;
+
+    /// The changes of an account after `since`.
+    fn changes(&self, account: AccountId, since: ModSeq) -> Result<Changes, StoreError>;
+}
