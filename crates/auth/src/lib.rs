@@ -1,1 +1,23 @@
-//! SASL, directory and remembered credentials to an identity; failure delay.
+//! From a login attempt to an identity: one pipeline for every service.
+//!
+//! [`Authenticator`] splits the login name, asks the directory, checks status, password and service,
+//! and answers with an [`Identity`] or a [`LoginFailure`]. It bounds how many passwords are hashed at
+//! once, remembers successful logins for a while, and lets those who fail wait. Clients learn no more
+//! than they may: an unknown user, a wrong password and a disabled user with a wrong password look alike
+//! and take the same time.
+
+mod authenticator;
+mod config;
+mod delay;
+mod failure;
+mod login;
+mod pipeline;
+mod recent;
+mod remembered;
+pub mod sasl;
+
+pub use authenticator::{Authenticator, HASH_QUEUE, LoginFuture};
+pub use config::AuthConfig;
+pub use delay::{LONGEST_DELAY, SHORTEST_DELAY};
+pub use failure::{FailureKind, LoginFailure};
+pub use login::{Identity, LoginAttempt, MAX_LOGIN_BYTES, Service};

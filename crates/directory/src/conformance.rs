@@ -77,12 +77,13 @@ fn names(fixture: &dyn Fixture) {
 
 fn odd_names(fixture: &dyn Fixture) {
     let long = "x".repeat(10_000);
-    for odd in ["", "\0", "*", "alice)(uid=*", "alice\0", " alice", long.as_str(), "\u{130}"] {
-        assert!(login(fixture, odd, DEFAULT_DOMAIN).is_none(), "odd uid {odd:.20?}");
-        assert!(login(fixture, "alice", odd).is_none(), "odd domain {odd:.20?}");
-        assert!(resolved(fixture, odd, DEFAULT_DOMAIN).is_none(), "odd local part {odd:.20?}");
+    let odd_ones = ["", "\0", "*", "alice)(uid=*", "alice\0", " alice", long.as_str(), "\u{130}"];
+    for (at, odd) in odd_ones.into_iter().enumerate() {
+        assert!(login(fixture, odd, DEFAULT_DOMAIN).is_none(), "odd uid {at}");
+        assert!(login(fixture, "alice", odd).is_none(), "odd domain {at}");
+        assert!(resolved(fixture, odd, DEFAULT_DOMAIN).is_none(), "odd local part {at}");
         let domain = fixture.directory().domain(odd).expect("an odd name is no failure");
-        assert!(domain.is_none(), "odd domain {odd:.20?}");
+        assert!(domain.is_none(), "odd domain {at}");
     }
 }
 

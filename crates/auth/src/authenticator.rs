@@ -1,0 +1,185 @@
+//! The authenticator: runs the pipeline with its bounds, its memory and its delays.
+
+use crate::config::AuthConfig;
+use crate::delay::Failures;
+use crate::failure::{FailureKind, LoginFailure};
+use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
+use crate::pipeline;
+use crate::remembered::Remembered;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use waypost_directory::Directory;
+
+/// How many logins may wait for a core to hash their password; the next is told to come again. At 20 to
+/// 40 ms a hash this is a wait of a few seconds, which clients endure.
+pub const HASH_QUEUE: usize = 256;
+
+/// The outcome of a login; owns everything it needs, so a session can keep it beside itself.
+pub type LoginFuture =
+    Pin<Box<dyn Future<Output = Result<Identity, LoginFailure>> + Send + 'static>>;
+
+/// Checks logins. Cheap to clone; all clones share one memory and one queue.
+#[derive(Clone)]
+pub struct Authenticator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directory: Arc<dyn Directory>,
+    config: AuthConfig,
+    remembered: Mutex<Remembered>,
+    failures: Mutex<Failures>,
+    /// One permit per attempt that hashes or waits to.
+    queue: Arc<Semaphore>,
+    /// One permit per core.
+    cores: Arc<Semaphore>,
+}
+
+impl Authenticator {
+    /// An authenticator over a directory. Fails when the system gives no random numbers.
+    pub fn new(directory: Arc<dyn Directory>, config: AuthConfig) -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::with_cores(directory, config, cores)
+    }
+
+    /// Whether a service takes passwords on such a connection; without it IMAP shows `LOGINDISABLED` and
+    /// POP3 offers no `USER`.
+    pub fn password_allowed(&self, service: Service, tls_bits: Option<u32>) -> bool {
+        self.shared.config.password_allowed(service, tls_bits)
+    }
+
+    /// Checks a login and logs the outcome. Answers to wrong passwords come late by intent
+    /// ([`crate::SHORTEST_DELAY`] to [`crate::LONGEST_DELAY`]). Must be polled within a tokio runtime.
+    pub fn login(&self, attempt: LoginAttempt) -> LoginFuture {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move { shared.login(attempt).await })
+    }
+
+    fn with_cores(
+        directory: Arc<dyn Directory>,
+        config: AuthConfig,
+        cores: usize,
+    ) -> io::Result<Self> {
+        let remembered = Mutex::new(Remembered::new(config.remember_for)?);
+        let shared = Shared {
+            directory,
+            config,
+            remembered,
+            failures: Mutex::new(Failures::new()),
+            queue: Arc::new(Semaphore::new(cores + HASH_QUEUE)),
+            cores: Arc::new(Semaphore::new(cores)),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+impl Shared {
+    async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Result<Identity, LoginFailure> {
+        let name = LoginName::parse(&attempt.login, &self.config);
+        let outcome = self.check(&attempt, name.clone()).await;
+        let delay = match &outcome {
+            Err(failure) if failure.kind.is_delayed() => {
+                lock(&self.failures).note(attempt.peer, name, Instant::now())
+            }
+            _ => Duration::ZERO,
+        };
+        log(&attempt, &outcome);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        outcome
+    }
+
+    async fn check(
+        self: &Arc<Self>,
+        attempt: &LoginAttempt,
+        name: Option<LoginName>,
+    ) -> Result<Identity, LoginFailure> {
+        if !self.config.password_allowed(attempt.service, attempt.tls) {
+            let reason = format!("{} without enough encryption", attempt.service);
+            return Err(LoginFailure::new(FailureKind::PrivacyRequired, reason));
+        }
+        let Some(name) = name else {
+            return Err(LoginFailure::new(FailureKind::BadCredentials, "malformed login name"));
+        };
+        let identity = self.identify(attempt, name).await?;
+        pipeline::authorize(&self.config, identity, attempt.authorization_id.as_deref())
+    }
+
+    async fn identify(
+        self: &Arc<Self>,
+        attempt: &LoginAttempt,
+        name: LoginName,
+    ) -> Result<Identity, LoginFailure> {
+        let generation = self.directory.generation()?;
+        let key = (attempt.service, name.clone());
+        let known =
+            lock(&self.remembered).find(&key, &attempt.password, generation, Instant::now());
+        if let Some(identity) = known {
+            return Ok(identity);
+        }
+        let identity = self.decide(attempt, name).await?;
+        let (password, now) = (&attempt.password, Instant::now());
+        lock(&self.remembered).insert(key, password, generation, identity.clone(), now);
+        Ok(identity)
+    }
+
+    /// Runs the pipeline on a blocking thread when a core is free. The permits go with the work, not with
+    /// the caller: a client that hangs up does not free its core for another hash before this one ends.
+    async fn decide(
+        self: &Arc<Self>,
+        attempt: &LoginAttempt,
+        name: LoginName,
+    ) -> Result<Identity, LoginFailure> {
+        let permits = self.permits().await?;
+        let (shared, password) = (Arc::clone(self), attempt.password.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let _held_until_done = permits;
+            pipeline::decide(&*shared.directory, &shared.config, &name, &password)
+        });
+        work.await.unwrap_or_else(|error| {
+            let reason = format!("the check ended early: {error}");
+            Err(LoginFailure::new(FailureKind::Unavailable, reason))
+        })
+    }
+
+    async fn permits(&self) -> Result<[OwnedSemaphorePermit; 2], LoginFailure> {
+        let busy = |reason: &str| LoginFailure::new(FailureKind::TooBusy, reason);
+        let place = Arc::clone(&self.queue).try_acquire_owned();
+        let place = place.map_err(|_| busy("the queue of password hashes is full"))?;
+        let core = Arc::clone(&self.cores).acquire_owned().await;
+        Ok([place, core.map_err(|_| busy("password hashing has ended"))?])
+    }
+}
+
+/// Nothing that runs under these locks can panic half-way through a change, so a poisoned lock still
+/// guards a sound value.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One line per login. Names come from the peer, so they are written with escapes.
+fn log(attempt: &LoginAttempt, outcome: &Result<Identity, LoginFailure>) {
+    let service = attempt.service.name();
+    let (login, peer, tls) = (for_log(&attempt.login), attempt.peer, attempt.tls);
+    match outcome {
+        Ok(identity) => {
+            let account = identity.account.as_str();
+            tracing::info!(service, account, ?peer, ?tls, "login");
+        }
+        Err(LoginFailure { kind: kind @ FailureKind::Damaged, reason }) => {
+            tracing::error!(service, ?login, ?peer, ?tls, ?kind, reason, "login failed");
+        }
+        Err(LoginFailure { kind, reason }) => {
+            tracing::warn!(service, ?login, ?peer, ?tls, ?kind, reason, "login failed");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "authenticator_tests.rs"]
+pub(crate) mod tests;

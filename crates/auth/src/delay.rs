@@ -1,0 +1,118 @@
+//! Failures wait: the more of them from an address or on an account, the longer, up to a bound.
+//!
+//! Only the answer to a failed attempt is late. A right password is never refused or delayed, so nobody
+//! can lock others out by failing in their name.
+
+use crate::login::LoginName;
+use crate::recent::RecentMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The delay of a first failure.
+pub const SHORTEST_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay. Longer ones would only hold connections open.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// How long after its last failure an address or account starts afresh.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// Half the number of addresses, and of accounts, that are watched at once.
+const WATCHED_HALF: usize = 10_000;
+/// The part of an IPv6 address that names one customer: a /64, since everybody has one at least.
+const IPV6_NETWORK: u128 = !0 << 64;
+
+/// Recent failures by address and by account.
+pub(crate) struct Failures {
+    peers: RecentMap<IpAddr, Count>,
+    accounts: RecentMap<LoginName, Count>,
+}
+
+#[derive(Clone, Copy)]
+struct Count {
+    failures: u32,
+    last: Instant,
+}
+
+impl Failures {
+    pub(crate) fn new() -> Self {
+        Self { peers: RecentMap::new(WATCHED_HALF), accounts: RecentMap::new(WATCHED_HALF) }
+    }
+
+    /// Notes a failure and says how long its answer waits.
+    pub(crate) fn note(
+        &mut self,
+        peer: Option<IpAddr>,
+        name: Option<LoginName>,
+        now: Instant,
+    ) -> Duration {
+        let by_peer = peer.map_or(1, |peer| raise(&mut self.peers, network(peer), now));
+        let by_account = name.map_or(1, |name| raise(&mut self.accounts, name, now));
+        delay(by_peer.max(by_account))
+    }
+}
+
+fn raise<K: std::hash::Hash + Eq>(map: &mut RecentMap<K, Count>, key: K, now: Instant) -> u32 {
+    if let Some(count) = map.get(&key)
+        && now.saturating_duration_since(count.last) < FORGET_AFTER
+    {
+        *count = Count { failures: count.failures.saturating_add(1), last: now };
+        return count.failures;
+    }
+    map.insert(key, Count { failures: 1, last: now });
+    1
+}
+
+fn delay(failures: u32) -> Duration {
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    SHORTEST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY)
+}
+
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & IPV6_NETWORK)),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+
+    fn name(uid: &str) -> Option<LoginName> {
+        Some(LoginName { uid: uid.to_owned(), domain: "example.com".to_owned() })
+    }
+
+    fn seconds(failures: &mut Failures, peer: &str, uid: &str, now: Instant) -> u64 {
+        failures.note(Some(peer.parse().unwrap()), name(uid), now).as_secs()
+    }
+
+    #[test]
+    fn delays_grow_to_their_bound_and_are_forgotten() {
+        let (mut failures, now) = (Failures::new(), Instant::now());
+        let grown: Vec<u64> =
+            (0..40).map(|_| seconds(&mut failures, "192.0.2.1", "alice", now)).collect();
+        assert_eq!(grown[..4], [1, 2, 4, 5]);
+        assert!(grown[4..].iter().all(|s| *s == 5));
+        assert_eq!(seconds(&mut failures, "192.0.2.1", "alice", now + FORGET_AFTER), 1);
+    }
+
+    #[test]
+    fn address_and_account_count_apart() {
+        let (mut failures, now) = (Failures::new(), Instant::now());
+        assert_eq!(seconds(&mut failures, "192.0.2.1", "alice", now), 1);
+        assert_eq!(seconds(&mut failures, "192.0.2.1", "bob", now), 2, "same address");
+        assert_eq!(seconds(&mut failures, "192.0.2.2", "bob", now), 2, "same account");
+        assert_eq!(seconds(&mut failures, "192.0.2.3", "carol", now), 1);
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address_and_a_mapped_one_as_ipv4() {
+        let (mut failures, now) = (Failures::new(), Instant::now());
+        assert_eq!(seconds(&mut failures, "2001:db8::1", "a", now), 1);
+        assert_eq!(seconds(&mut failures, "2001:db8::ffff:1", "b", now), 2);
+        assert_eq!(seconds(&mut failures, "2001:db8:0:1::1", "c", now), 1);
+        assert_eq!(seconds(&mut failures, "192.0.2.1", "d", now), 1);
+        assert_eq!(seconds(&mut failures, "::ffff:192.0.2.1", "e", now), 2);
+        assert_eq!(failures.note(None, None, now), SHORTEST_DELAY);
+    }
+}

@@ -1,0 +1,148 @@
+//! A login attempt, the name in it, and the identity it ends in.
+
+use crate::config::AuthConfig;
+use std::fmt;
+use std::net::IpAddr;
+use waypost_directory::User;
+use waypost_types::{AccountName, Secret};
+
+/// The longest login name or authorization identity in bytes (RFC 4616 section 2).
+pub const MAX_LOGIN_BYTES: usize = 255;
+
+/// A service that users log in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// IMAP4
+    Imap,
+    /// POP3
+    Pop3,
+}
+
+impl Service {
+    /// The name in options, filters and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Pop3 => "pop",
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a client sent to log in, and how it is connected.
+#[derive(Debug, Clone)]
+pub struct LoginAttempt {
+    /// The service.
+    pub service: Service,
+    /// The login name as sent.
+    pub login: String,
+    /// The SASL authorization identity; `None` or empty asks for the login's own.
+    pub authorization_id: Option<String>,
+    /// The password.
+    pub password: Secret<String>,
+    /// The client's address; `None` on a Unix socket.
+    pub peer: Option<IpAddr>,
+    /// The bits of the TLS cipher's key; `None` without TLS.
+    pub tls: Option<u32>,
+}
+
+/// Who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account whose mail is shown.
+    pub account: AccountName,
+    /// The uid, lower case.
+    pub uid: String,
+    /// The canonical domain, lower case.
+    pub domain: String,
+    /// The primary address.
+    pub mail: String,
+    /// The person's name.
+    pub name: Option<String>,
+}
+
+impl From<User> for Identity {
+    fn from(user: User) -> Self {
+        Self {
+            account: user.account,
+            uid: user.uid,
+            domain: user.domain,
+            mail: user.mail,
+            name: user.cn,
+        }
+    }
+}
+
+/// A login name split into its parts, folded to lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct LoginName {
+    pub(crate) uid: String,
+    pub(crate) domain: String,
+}
+
+impl LoginName {
+    /// Splits a login name at the last separator. `None`: no directory can hold such a name.
+    pub(crate) fn parse(text: &str, config: &AuthConfig) -> Option<Self> {
+        if text.len() > MAX_LOGIN_BYTES || text.chars().any(char::is_control) {
+            return None;
+        }
+        let separator = |c: char| config.login_separators.contains(c);
+        let (uid, domain) = match text.rfind(separator) {
+            None => (text, config.default_domain.as_str()),
+            Some(at) => (&text[..at], text[at..].trim_start_matches(separator)),
+        };
+        if uid.is_empty() || domain.is_empty() {
+            return None;
+        }
+        Some(Self { uid: uid.to_lowercase(), domain: domain.to_lowercase() })
+    }
+
+    /// Whether this is the name of `identity`.
+    pub(crate) fn names(&self, identity: &Identity) -> bool {
+        self.uid == identity.uid && self.domain == identity.domain
+    }
+}
+
+/// A name from the peer, cut to what a log line can bear.
+pub(crate) fn for_log(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_LOGIN_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authenticator::tests::config;
+
+    fn split(text: &str, separators: &str) -> Option<(String, String)> {
+        let config = AuthConfig { login_separators: separators.to_owned(), ..config() };
+        LoginName::parse(text, &config).map(|name| (name.uid, name.domain))
+    }
+
+    fn parts(uid: &str, domain: &str) -> Option<(String, String)> {
+        Some((uid.to_owned(), domain.to_owned()))
+    }
+
+    #[test]
+    fn every_separator_splits_and_the_default_domain_fills_in() {
+        assert_eq!(split("Alice", "@"), parts("alice", "example.com"));
+        assert_eq!(split("alice@Other.example", "@"), parts("alice", "other.example"));
+        assert_eq!(split("alice+other.example", "@+"), parts("alice", "other.example"));
+        assert_eq!(split("alice+other.example", "@"), parts("alice+other.example", "example.com"));
+        assert_eq!(split("a@b@other.example", "@"), parts("a@b", "other.example"));
+        assert_eq!(split("alice", ""), parts("alice", "example.com"));
+        assert_eq!(split("алиса→other.example", "→"), parts("алиса", "other.example"));
+    }
+
+    #[test]
+    fn names_that_cannot_exist_are_none() {
+        for bad in ["", "@", "alice@", "@other.example", "al\0ice", "alice\r\n"] {
+            assert_eq!(split(bad, "@"), None, "{bad:?}");
+        }
+        assert_eq!(split(&"x".repeat(MAX_LOGIN_BYTES + 1), "@"), None);
+    }
+}
