@@ -27,6 +27,8 @@ pub(crate) enum Rule {
     Purpose,
     /// A row of `docs/rfc.tsv` that says nothing checkable.
     Rfc,
+    /// A socket in protocol code.
+    Socket,
     /// A source file that is not Rust.
     Syntax,
     /// A dependency that does not point down.
@@ -64,6 +66,7 @@ impl Rule {
             Self::Print => "print",
             Self::Purpose => "purpose",
             Self::Rfc => "rfc",
+            Self::Socket => "socket",
             Self::Syntax => "syntax",
             Self::Tier => "tier",
             Self::Todo => "todo",

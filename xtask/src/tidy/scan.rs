@@ -27,6 +27,13 @@ const CLOCK_CALLS: [(&str, &str); 6] = [
     ("Local", "now"),
 ];
 
+/// The call that a driver makes to learn the time; protocol code is told.
+const DRIVER_CLOCK: (&str, &str) = ("Moment", "now");
+
+/// Types that protocol code must not know.
+const SOCKET_TYPES: [&str; 6] =
+    ["TcpListener", "TcpStream", "UdpSocket", "UnixDatagram", "UnixListener", "UnixStream"];
+
 /// Macros that write to the program's output.
 const PRINT_MACROS: [&str; 5] = ["println", "print", "eprintln", "eprint", "dbg"];
 
@@ -82,12 +89,13 @@ impl Scanner<'_> {
         };
         let (name, span) = (ident.to_string(), ident.span());
         match path_call(rest) {
-            Some(next) if names_clock(&name, &next) && !in_test => self.report_clock(span),
+            Some(next) if self.reads_clock(&name, &next) && !in_test => self.report_clock(span),
             Some(next) if name == "process" && next == "exit" => self.report_exit(span),
             _ => {}
         }
         match name.as_str() {
             "unsafe" => self.report_unsafe(span),
+            socket if SOCKET_TYPES.contains(&socket) && !in_test => self.report_socket(span),
             macro_name if macro_call(rest) => self.look_at_macro(macro_name, span, in_test),
             _ => {}
         }
@@ -100,6 +108,19 @@ impl Scanner<'_> {
         if PRINT_MACROS.contains(&name) && self.source.is_library() && !in_test {
             let message = format!("`{name}!` in a library: log by `tracing`, or return the text");
             self.report(span, Rule::Print, message);
+        }
+    }
+
+    fn reads_clock(&self, type_name: &str, function: &str) -> bool {
+        let call = (type_name, function);
+        CLOCK_CALLS.contains(&call) || (call == DRIVER_CLOCK && self.source.is_protocol())
+    }
+
+    fn report_socket(&mut self, span: Span) {
+        if self.source.is_protocol() {
+            let message =
+                "protocol code owns no socket: take bytes from `Io`, the loop in `net` reads";
+            self.report(span, Rule::Socket, message.to_owned());
         }
     }
 
@@ -237,10 +258,6 @@ fn path_call(rest: &[TokenTree]) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn names_clock(type_name: &str, function: &str) -> bool {
-    CLOCK_CALLS.contains(&(type_name, function))
 }
 
 /// `.elapsed()`: an `Instant` that asks the clock by itself.

@@ -63,6 +63,15 @@ fn clocks_are_seen_by_every_path_and_inside_macros() {
 }
 
 #[test]
+fn protocol_code_is_told_the_time_and_given_bytes() {
+    let text = "use std::net::TcpStream;\nfn f() {\n Moment::now();\n}\n";
+    let expected = [(1, Rule::Socket), (3, Rule::Clock)];
+    assert_eq!(rules_at("crates/imap/src/fetch.rs", text), expected);
+    assert_eq!(rules_at("crates/net/src/driver.rs", text), []);
+    assert_eq!(rules_at("crates/imap/tests/dialogue.rs", text), []);
+}
+
+#[test]
 fn names_in_text_are_no_calls() {
     assert_eq!(rules("/// `Instant::now()` and `unsafe`.\nfn f() { \"Instant::now()\"; }"), []);
     assert_eq!(rules("// todo!() unsafe\nfn f() { r\"println!()\"; }"), []);

@@ -7,6 +7,10 @@ use std::path::Path;
 /// Folders that hold no source of ours: build output, demo data, fetched test data, repositories.
 const SKIPPED_FOLDERS: [&str; 6] = ["target", "var", ".git", ".cache", "node_modules", "corpus"];
 
+/// Folders of protocol code: bytes and the time go in, bytes and calls come out.
+const PROTOCOL_FOLDERS: [&str; 5] =
+    ["crates/imap/", "crates/imap-wire/", "crates/lmtp/", "crates/mime/", "crates/pop3/"];
+
 /// The most folders below one another that the walk follows, against a link that leads to itself.
 const FOLDER_DEPTH_MAX: usize = 16;
 
@@ -70,11 +74,13 @@ impl Source {
         purpose.is_empty().then(|| Finding::new(&self.path, 1, Rule::Purpose, message))
     }
 
-    /// Whether the whole file is test code. `#[cfg(test)]` inside a file is the scanner's to see.
+    /// Whether the whole file is test code, a contract's conformance suite included. `#[cfg(test)]`
+    /// inside a file is the scanner's to see.
     pub(crate) fn is_test(&self) -> bool {
         let (folders, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
-        folders.split('/').any(|folder| folder == "tests")
+        folders.split('/').any(|folder| folder == "tests" || folder == "conformance")
             || name == "tests.rs"
+            || name == "conformance.rs"
             || name.ends_with("_tests.rs")
             || name.ends_with("_test.rs")
     }
@@ -83,6 +89,11 @@ impl Source {
     pub(crate) fn is_library(&self) -> bool {
         let product = self.path.starts_with("crates/") && !self.path.starts_with("crates/waypost/");
         product && !self.path.ends_with("/main.rs") && !self.path.ends_with("/build.rs")
+    }
+
+    /// Whether the file is protocol code, which owns no socket and no clock.
+    pub(crate) fn is_protocol(&self) -> bool {
+        PROTOCOL_FOLDERS.iter().any(|folder| self.path.starts_with(folder))
     }
 
     /// Whether the file is a program's entry.
@@ -143,11 +154,14 @@ mod tests {
     fn paths_tell_tests_libraries_and_programs() {
         assert!(source("crates/a/tests/b.rs", "").is_test());
         assert!(source("crates/a/src/b/tests.rs", "").is_test());
+        assert!(source("crates/a/src/conformance/b.rs", "").is_test());
         assert!(!source("crates/a/src/b.rs", "").is_test());
         assert!(source("crates/a/src/b.rs", "").is_library());
         assert!(!source("crates/waypost/src/b.rs", "").is_library());
         assert!(!source("xtask/src/b.rs", "").is_library());
         assert!(source("crates/waypost/src/main.rs", "").is_main());
+        assert!(source("crates/imap/src/b.rs", "").is_protocol());
+        assert!(!source("crates/net/src/b.rs", "").is_protocol());
     }
 
     #[test]

@@ -11,6 +11,14 @@ use std::path::Path;
 use std::process::Command;
 use toml_edit::DocumentMut;
 
+/// Packages of protocol code. They own no socket, and they know contracts instead of engines.
+const PROTOCOL_PACKAGES: [&str; 5] =
+    ["waypost-imap", "waypost-imap-wire", "waypost-lmtp", "waypost-mime", "waypost-pop3"];
+
+/// What the packages of protocol code must not depend on, although its tier may be lower.
+const DRIVER_PACKAGES: [&str; 8] =
+    ["heed", "mio", "nix", "rustls", "socket2", "tokio", "tokio-rustls", "waypost-store-local"];
+
 /// A package of the workspace as its manifest declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Package {
@@ -32,6 +40,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>, String> {
             fs::read_to_string(manifest).map_err(|e| format!("{}: {e}", package.manifest))?;
         findings.extend(check_manifest(package, &text));
         findings.extend(check_arrows(package, &levels(&packages), &text));
+        findings.extend(check_protocol(package, &text));
     }
     Ok(findings)
 }
@@ -101,6 +110,20 @@ fn check_arrows(package: &Package, levels: &BTreeMap<&str, u64>, text: &str) -> 
     package.dependencies.iter().filter(upward).map(fail).collect()
 }
 
+fn check_protocol(package: &Package, text: &str) -> Vec<Finding> {
+    if !PROTOCOL_PACKAGES.contains(&package.name.as_str()) {
+        return Vec::new();
+    }
+    let fail = |name: &String| {
+        let message = format!(
+            "protocol code depends on {name}: it knows no socket and no engine; use `net` and `store`"
+        );
+        Finding::new(&package.manifest, line_of(text, name), Rule::Tier, message)
+    };
+    let drivers = package.dependencies.iter().filter(|d| DRIVER_PACKAGES.contains(&d.as_str()));
+    drivers.map(fail).collect()
+}
+
 /// The line of a manifest that names a dependency; 1 when it goes by another name there.
 fn line_of(text: &str, name: &str) -> usize {
     text.lines().position(|line| line.starts_with(name)).map_or(1, |index| index + 1)
@@ -148,6 +171,16 @@ mod tests {
         assert_eq!(check_manifest(&package_at("a", Some(0), &[]), "[package]\n").len(), 1);
         let own = "[lints]\nworkspace = false\n";
         assert_eq!(check_manifest(&package_at("a", Some(0), &[]), own).len(), 1);
+    }
+
+    #[test]
+    fn protocol_code_depends_on_no_socket_and_no_engine() {
+        let engine = "waypost-store-local";
+        let protocol = package_at("waypost-imap", Some(4), &["bytes", "tokio", engine]);
+        let text = "bytes = \"1\"\ntokio = \"1\"\n";
+        let lines: Vec<_> = check_protocol(&protocol, text).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2, 1]);
+        assert_eq!(check_protocol(&package_at("waypost-net", Some(3), &["tokio"]), text), []);
     }
 
     #[test]
