@@ -17,6 +17,8 @@ pub(crate) enum Rule {
     FunctionLength,
     /// A test that is never run.
     Ignore,
+    /// A link to a file that is not there.
+    Link,
     /// A manifest without its tier or the workspace's lints.
     Manifest,
     /// A note of unfinished work without the number of its issue.
@@ -61,6 +63,7 @@ impl Rule {
             Self::FileLength => "file-length",
             Self::FunctionLength => "function-length",
             Self::Ignore => "ignore",
+            Self::Link => "link",
             Self::Manifest => "manifest",
             Self::Marker => "marker",
             Self::Print => "print",

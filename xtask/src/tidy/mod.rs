@@ -7,6 +7,7 @@ mod coverage;
 mod exceptions;
 mod finding;
 mod lengths;
+mod links;
 mod scan;
 mod source;
 mod tiers;
@@ -21,11 +22,12 @@ const EXCEPTIONS_PATH: &str = "xtask/tidy-exceptions.toml";
 
 /// Checks the workspace at `root` and prints what is wrong; the error is the closing line.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    let sources = source::read_all(root)?;
+    let sources = source::read_all(root, "rs")?;
     let mut exceptions = Exceptions::read(root, EXCEPTIONS_PATH)?;
     let (mut findings, lengths) = check_sources(&sources);
     findings.extend(tiers::check(root)?);
     findings.extend(coverage::check(root)?);
+    findings.extend(links::check(root)?);
     findings.retain(|finding| !exceptions.excuse(finding));
     findings.extend(exceptions.unused(EXCEPTIONS_PATH));
     findings.sort();

@@ -17,7 +17,7 @@ const FOLDER_DEPTH_MAX: usize = 16;
 /// Words that mark unfinished work; written in two parts so that this file does not mark itself.
 const MARKERS: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
-/// A Rust source file.
+/// A source file: Rust, or a page in Markdown.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The path from the workspace's root, `/` between its parts.
@@ -26,10 +26,11 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-/// Reads every `.rs` file below `root`, in the order of their paths.
-pub(crate) fn read_all(root: &Path) -> Result<Vec<Source>, String> {
+/// Reads every file below `root` whose name ends in `extension`, in the order of their paths.
+pub(crate) fn read_all(root: &Path, extension: &str) -> Result<Vec<Source>, String> {
     let mut paths = Vec::new();
     collect(root, "", 0, &mut paths)?;
+    paths.retain(|path| Path::new(path).extension().is_some_and(|found| found == extension));
     paths.sort();
     paths.into_iter().map(|path| read(root, path)).collect()
 }
@@ -39,6 +40,7 @@ fn read(root: &Path, path: String) -> Result<Source, String> {
     Ok(Source { path, text })
 }
 
+/// Adds the paths of all files below `folder`.
 fn collect(root: &Path, folder: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), String> {
     let entries = fs::read_dir(root.join(folder)).map_err(|e| format!("{folder}: {e}"))?;
     for entry in entries {
@@ -49,7 +51,7 @@ fn collect(root: &Path, folder: &str, depth: usize, paths: &mut Vec<String>) -> 
         let enter = kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str());
         if enter && depth < FOLDER_DEPTH_MAX {
             collect(root, &path, depth + 1, paths)?;
-        } else if kind.is_file() && Path::new(&name).extension().is_some_and(|e| e == "rs") {
+        } else if kind.is_file() {
             paths.push(path);
         }
     }
@@ -172,7 +174,7 @@ mod tests {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(file, "//! Why.\n").unwrap();
         }
-        let sources = read_all(root.path()).unwrap();
+        let sources = read_all(root.path(), "rs").unwrap();
         let paths: Vec<_> = sources.iter().map(|s| s.path.as_str()).collect();
         assert_eq!(paths, ["a.rs", "b/x.rs"]);
     }
