@@ -162,19 +162,21 @@ impl MailboxState {
     pub(super) fn know(&mut self, flags: &FlagSet) -> Result<(), StoreError> {
         let used: BTreeSet<&Keyword> =
             self.messages.values().flat_map(|m| &m.flags.keywords).collect();
-        self.keywords.retain(|_, keyword| used.contains(keyword));
+        let mut table = self.keywords.clone();
+        table.retain(|_, keyword| used.contains(keyword));
         for keyword in &flags.keywords {
-            if self.keywords.values().any(|known| known == keyword) {
+            if table.values().any(|known| known == keyword) {
                 continue;
             }
-            if self.keywords.len() >= limits::KEYWORDS {
+            if table.len() >= limits::KEYWORDS {
                 return Err(StoreError::Limit(crate::LimitName::Keywords));
             }
-            let free = (0..=u16::MAX).map(KeywordId).find(|id| !self.keywords.contains_key(id));
+            let free = (0..=u16::MAX).map(KeywordId).find(|id| !table.contains_key(id));
             if let Some(id) = free {
-                self.keywords.insert(id, keyword.clone());
+                table.insert(id, keyword.clone());
             }
         }
+        self.keywords = table;
         Ok(())
     }
 
