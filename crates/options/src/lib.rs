@@ -1,1 +1,24 @@
 //! The option registry, the configuration file and typed reads of options.
+//!
+//! An option is declared once, in its group's file below `groups/`: type, unit, default, bounds, when a
+//! change applies, secrecy, help. Everything else derives from that record: [`Config`] validates the
+//! file by it, [`reference_markdown`] prints the manual from it, and [`Config::read`] takes its handle,
+//! so that nobody can read an option that is not declared.
+
+mod banner;
+mod checks;
+mod config;
+mod error;
+mod groups;
+mod nearest;
+mod record;
+mod reference;
+mod value;
+
+pub use banner::{Banner, expand_banner};
+pub use config::{Config, MAX_FILE_BYTES};
+pub use error::{ConfigError, Problem};
+pub use groups::{base::*, imap::*, lmtp::*, log::*, pop::*, registry, store::*, watcher::*};
+pub use record::{Applies, Kind, Opt, OptionRecord, Unit};
+pub use reference::reference_markdown;
+pub use value::{OptionType, Value};

@@ -1,0 +1,171 @@
+//! Tests of the configuration file.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+use super::*;
+use crate::*;
+use std::time::Duration;
+
+fn refused(text: &str) -> Vec<(Option<usize>, String)> {
+    let Err(error) = Config::from_str(text) else { panic!("accepted: {text}") };
+    error.problems.into_iter().map(|p| (p.line, p.reason)).collect()
+}
+
+fn reason(text: &str) -> String {
+    let mut problems = refused(text);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0).1
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    let config = Config::from_str("").unwrap();
+    assert_eq!(config.read(&IMAP_PORT), 143);
+    assert_eq!(config.read(&POP_MAXSESSIONS), 600);
+    assert_eq!(config.read(&POP_IDLETIMEOUT), Duration::from_secs(600));
+    assert_eq!(config.read(&STORE_CLEANUPAGE), Duration::from_secs(3_600));
+    assert_eq!(config.read(&BASE_SSLCERTFILE), None);
+    assert_eq!(config.read(&LOG_FILE), None);
+    assert_eq!(config.read(&LMTP_LISTENADDR), Some("127.0.0.1".parse().unwrap()));
+    assert_eq!(config.read(&BASE_LISTENADDR), None);
+}
+
+#[test]
+fn what_the_file_says_is_read() {
+    let text = "imap.port = 1143 # ours\n\
+                [pop]\nport = \"1110\"\nidletimeout = 20\nbanner = \"hi\"\n\
+                [base]\nlistenaddr = \"::1\"\nhostname = \"h.example\"\n\
+                [lmtp]\nsocket = \"/run/lmtp\"\nlistenaddr = \"\"\n";
+    let config = Config::from_str(text).unwrap();
+    assert_eq!((config.read(&IMAP_PORT), config.read(&POP_PORT)), (1143, 1110));
+    assert_eq!(config.read(&POP_IDLETIMEOUT), Duration::from_secs(1_200));
+    assert_eq!(config.read(&POP_BANNER), "hi");
+    assert_eq!(config.read(&BASE_LISTENADDR), Some("::1".parse().unwrap()));
+    assert_eq!(config.read(&BASE_HOSTNAME).as_deref(), Some("h.example"));
+    assert_eq!(config.read(&LMTP_SOCKET), Some(PathBuf::from("/run/lmtp")));
+    assert_eq!(config.read(&LMTP_LISTENADDR), None);
+}
+
+#[test]
+fn switches_take_every_spelling() {
+    for (text, on) in [
+        ("1", true),
+        ("0", false),
+        ("true", true),
+        ("false", false),
+        ("\"yes\"", true),
+        ("\"No\"", false),
+        ("\"TRUE\"", true),
+        ("\"0\"", false),
+    ] {
+        let config = Config::from_str(&format!("[pop]\nenable = {text}")).unwrap();
+        assert_eq!(config.read(&POP_ENABLE), on, "{text}");
+    }
+    for text in ["2", "-1", "\"on\"", "1.0", "[]"] {
+        assert!(reason(&format!("[pop]\nenable = {text}")).contains("takes 1 or 0"), "{text}");
+    }
+}
+
+#[test]
+fn numbers_keep_their_bounds() {
+    let expected = "imap.port takes a number from 1 to 65535, not 0";
+    assert_eq!(refused("[imap]\n\nport = 0"), [(Some(3), expected.to_owned())]);
+    for text in ["65536", "-1", "\"x\"", "1.5", "true", "99999999999999999999"] {
+        assert_eq!(refused(&format!("[imap]\nport = {text}")).len(), 1, "{text}");
+    }
+    let floor = reason("[pop]\nidletimeout = 9");
+    assert_eq!(floor, "pop.idletimeout takes a number from 10 to 10080 minutes, not 9");
+    assert!(reason("[imap]\nidletimeout = 29").contains("from 30"));
+}
+
+#[test]
+fn texts_keep_their_rules() {
+    assert!(reason("[log]\nlevel = \"loud\"").contains("error, warning, information, debug"));
+    assert!(reason("[base]\nlistenaddr = \"localhost\"").contains("IP address"));
+    assert!(reason("[base]\ndefaultdomain = \"\"").contains("must not be empty"));
+    assert!(reason("[store]\npath = \"-\"").contains("takes a path"));
+    assert!(reason("[pop]\nbanner = \"a\\nb\"").contains("one line"));
+    assert!(reason("[pop]\nbanner = 7").contains("text in quotes"));
+    let long = format!("[pop]\nbanner = \"{}\"", "x".repeat(1_001));
+    assert!(reason(&long).contains("1000 bytes"));
+}
+
+#[test]
+fn unknown_names_are_met_with_the_nearest() {
+    let problems = refused("[imap]\nprot = 1\n[pop3]\nport = 1\n[imap.x]\n[zebra]\n");
+    let expected = [
+        (Some(2), "unknown option imap.prot; did you mean imap.port?"),
+        (Some(5), "unknown option imap.x"),
+        (Some(3), "unknown group pop3; did you mean pop?"),
+        (Some(6), "unknown group zebra"),
+    ];
+    let expected: Vec<_> =
+        expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+    assert_eq!(problems, expected);
+    assert!(reason("imap = 1").contains("write [imap]"));
+    assert!(reason("[[imap]]\nport = 1").contains("write [imap]"));
+}
+
+#[test]
+fn a_damaged_file_is_told_with_its_line_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let text = "[imap]\nport = 143\nidletimeout = = 3\n";
+    std::fs::write(&path, text).unwrap();
+    let Err(error) = Config::load(&path) else { panic!("accepted") };
+    assert_eq!(error.problems[0].line, Some(3));
+    let start = format!("{}:3: ", path.display());
+    assert!(error.to_string().starts_with(&start), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none.toml");
+    let Err(error) = Config::load(&missing) else { panic!("accepted") };
+    assert!(error.to_string().contains("none.toml: cannot be opened"), "{error}");
+    let path = folder.path().join("large.toml");
+    std::fs::write(&path, "#".repeat(usize::try_from(MAX_FILE_BYTES).unwrap() + 1)).unwrap();
+    let Err(error) = Config::load(&path) else { panic!("accepted") };
+    assert!(error.to_string().contains("is larger than"), "{error}");
+    std::fs::write(&path, b"\xff").unwrap();
+    assert!(Config::load(&path).is_err());
+}
+
+#[test]
+fn relative_paths_count_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "[store]\npath = \"mail\"\n[log]\nfile = \"-\"\n").unwrap();
+    let config = Config::load(&path).unwrap();
+    assert_eq!(config.read(&STORE_PATH), folder.path().join("mail"));
+    assert_eq!(config.read(&BASE_DIRECTORYPATH), folder.path().join("directory"));
+    assert_eq!(config.read(&LOG_FILE), None);
+}
+
+#[test]
+fn two_services_on_one_port_are_named() {
+    let both = refused("[imap]\nport = 1110\n[pop]\nport = 1110\n");
+    let expected = "imap.port and pop.port are both 1110; give one another port";
+    assert_eq!(both, [(Some(4), expected.to_owned())]);
+    let default = refused("[lmtp]\nport = 143\n");
+    let expected = "imap.port and lmtp.port are both 143; give one another port";
+    assert_eq!(default, [(Some(2), expected.to_owned())]);
+    assert!(Config::from_str("[imap]\nport = 110\n[pop]\nenable = 0\n").is_ok());
+    assert!(Config::from_str("[imap]\nport = 995\n").is_ok(), "an SSL port that is off is free");
+}
+
+#[test]
+fn an_ssl_port_needs_ssl_and_a_certificate() {
+    let bare = refused("[imap]\nenablesslport = 1\n");
+    let expected = "imap.enablesslport needs base.sslcertfile and base.sslkeyfile";
+    assert_eq!(bare, [(Some(2), expected.to_owned())]);
+    let base = "[base]\nsslcertfile = \"c\"\nsslkeyfile = \"k\"\n";
+    assert!(Config::from_str(&format!("{base}[imap]\nenablesslport = 1\n")).is_ok());
+    let off = reason(&format!("{base}[imap]\nenablesslport = 1\nsslusessl = 0\n"));
+    assert_eq!(off, "imap.enablesslport needs imap.sslusessl = 1");
+    let half = reason("[base]\nsslcertfile = \"c\"\n");
+    assert_eq!(half, "base.sslcertfile is set, but base.sslkeyfile is not");
+    let shared = format!("{base}[imap]\nenablesslport = 1\nsslport = 110\n");
+    assert!(reason(&shared).contains("imap.sslport and pop.port are both 110"));
+}

@@ -1,0 +1,54 @@
+//! Options of the whole server.
+
+use super::options;
+use crate::record::Applies::Restart;
+use crate::record::{Kind, Unit};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+options! {
+    group "base";
+
+    BASE_HOSTNAME: Option<String> = "hostname", Kind::Text { default: "" }, Restart("all"),
+        "the full name of this host",
+        "Shown in greetings and trace lines, and compared with the mailHost of users. \
+         Not set, it is the name the system has.",
+        "General settings";
+    BASE_DEFAULTDOMAIN: String = "defaultdomain", Kind::Text { default: "localhost" }, Restart("all"),
+        "the domain of login names that have none",
+        "Users of this domain have store ids without a domain, so a change on a server that has mail \
+         gives its users other mailboxes.",
+        "Login";
+    BASE_LOGINSEPARATOR: String = "loginseparator", Kind::Text { default: "@" }, Restart("all"),
+        "the characters that separate user and domain in a login name",
+        "Every character of the value is a separator; `@+` also accepts `user+domain`.",
+        "Login";
+    BASE_LISTENADDR: Option<IpAddr> = "listenaddr", Kind::Address { default: "" }, Restart("all"),
+        "the address that POP and IMAP listen on",
+        "Not set, they listen on all addresses.",
+        "General settings";
+    BASE_SSLCERTFILE: Option<PathBuf> = "sslcertfile", Kind::Path { default: "" }, Restart("all"),
+        "the certificate chain in PEM form, the server's own first",
+        "Without a certificate neither STARTTLS nor SSL ports are offered.",
+        "Encryption";
+    BASE_SSLKEYFILE: Option<PathBuf> = "sslkeyfile", Kind::Path { default: "" }, Restart("all"),
+        "the private key of the certificate in PEM form",
+        "",
+        "Encryption";
+    BASE_AUTHCACHETTL: Duration = "authcachettl", Kind::integer(Unit::Seconds, 900, 0, 86_400),
+        Restart("all"),
+        "how long a successful login is remembered",
+        "A remembered login needs no password hash. A change of a password or a status ends it at once. \
+         0 remembers none.",
+        "Login";
+    BASE_DIRECTORYPATH: PathBuf = "directorypath", Kind::Path { default: "directory" },
+        Restart("all"),
+        "the folder of the embedded directory of users and domains",
+        "It must lie on a local disk.",
+        "Users and domains";
+    BASE_RUNDIR: PathBuf = "rundir", Kind::Path { default: "run" }, Restart("all"),
+        "the folder of the sockets that the server's processes share",
+        "",
+        "General settings";
+}

@@ -1,0 +1,107 @@
+//! The groups of options, one file each, and the registry of all.
+
+pub(crate) mod base;
+pub(crate) mod imap;
+pub(crate) mod lmtp;
+pub(crate) mod log;
+pub(crate) mod pop;
+pub(crate) mod store;
+pub(crate) mod watcher;
+
+use crate::record::OptionRecord;
+use std::sync::OnceLock;
+
+/// Every option, by group and in the order of declaration.
+pub fn registry() -> &'static [&'static OptionRecord] {
+    static ALL: OnceLock<Vec<&'static OptionRecord>> = OnceLock::new();
+    ALL.get_or_init(|| GROUPS.concat())
+}
+
+/// The groups in the order of the manual.
+const GROUPS: [&[&OptionRecord]; 7] = [
+    base::RECORDS,
+    store::RECORDS,
+    imap::RECORDS,
+    pop::RECORDS,
+    lmtp::RECORDS,
+    watcher::RECORDS,
+    log::RECORDS,
+];
+
+/// Declares the options of one group: a handle each, the list of their records, and for tests the list of
+/// those whose default their handle cannot read.
+macro_rules! options {
+    (group $group:literal; $(
+        $handle:ident: $type:ty = $name:literal, $kind:expr, $applies:expr,
+            $help:literal, $details:literal, $guide:literal;
+    )*) => {
+        $(
+            #[doc = concat!("`", $group, ".", $name, "`: ", $help, ".")]
+            pub const $handle: $crate::record::Opt<$type> =
+                $crate::record::Opt::new($crate::record::OptionRecord {
+                    group: $group,
+                    name: $name,
+                    kind: $kind,
+                    applies: $applies,
+                    secret: false,
+                    help: $help,
+                    details: $details,
+                    guide: $guide,
+                });
+        )*
+
+        pub(crate) const RECORDS: &[&$crate::record::OptionRecord] = &[$(&$handle.record),*];
+
+        #[cfg(test)]
+        pub(crate) fn unreadable() -> Vec<String> {
+            let mut names = Vec::new();
+            $(
+                if !$crate::value::tests::reads_all::<$type>(&$handle) {
+                    names.push($handle.record.full_name());
+                }
+            )*
+            names
+        }
+    };
+}
+pub(crate) use options;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_handle_reads_its_own_kind() {
+        let unreadable = [
+            base::unreadable(),
+            store::unreadable(),
+            imap::unreadable(),
+            pop::unreadable(),
+            lmtp::unreadable(),
+            watcher::unreadable(),
+            log::unreadable(),
+        ];
+        assert_eq!(unreadable.concat(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_are_unique_and_plain() {
+        let mut seen = HashSet::new();
+        for record in registry() {
+            assert!(seen.insert(record.full_name()), "{} is there twice", record.full_name());
+            let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase());
+            assert!(plain(record.group) && plain(record.name), "{}", record.full_name());
+        }
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        for record in registry() {
+            let name = record.full_name();
+            assert!(!record.help.is_empty() && record.help.len() <= 80, "help of {name}");
+            assert!(!record.help.ends_with('.'), "full stop in the help of {name}");
+            assert!(!record.guide.is_empty(), "guide section of {name}");
+        }
+    }
+}

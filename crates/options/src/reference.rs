@@ -1,0 +1,93 @@
+//! The reference manual of options, derived from the registry.
+
+use crate::groups::registry;
+use crate::record::{Kind, OptionRecord};
+use std::fmt::Write;
+
+/// The manual in Markdown: `docs/reference/options.md`.
+pub fn reference_markdown() -> String {
+    let mut text = String::from(
+        "# Options\n\n\
+         Generated from the option registry; change the registry, not this file.\n\n\
+         Options stand in `config.toml`, one table per group:\n\n\
+         ```toml\n[imap]\nport = 143\nidletimeout = 30\n```\n\n\
+         What the file does not set has its default. A switch takes `1` or `0`, `\"yes\"` or `\"no\"`, \
+         `true` or `false`. Relative paths count from the folder of the file.\n",
+    );
+    let mut group = "";
+    for record in registry() {
+        if record.group != group {
+            group = record.group;
+            text.push_str(&format!("\n## {group}\n"));
+        }
+        entry(&mut text, record);
+    }
+    text
+}
+
+fn entry(text: &mut String, record: &OptionRecord) {
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "\n### {}\n\n{}{}.\n\n- {}\n- takes effect {}\n- guide: {}\n",
+        record.full_name(),
+        record.help[..1].to_uppercase(),
+        &record.help[1..],
+        kind(record.kind),
+        record.applies,
+        record.guide
+    );
+    if record.secret {
+        text.push_str("- secret: never shown\n");
+    }
+    if !record.details.is_empty() {
+        let _ = write!(text, "\n{}\n", record.details);
+    }
+}
+
+fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::Switch { default } => format!("switch, default `{}`", u8::from(default)),
+        Kind::Integer { unit, default, min, max } => {
+            let unit = unit.name();
+            let unit = if unit.is_empty() { String::new() } else { format!(" of {unit}") };
+            format!("number{unit}, {min} to {max}, default `{default}`")
+        }
+        Kind::Text { default } => format!("text, {}", text_default(default)),
+        Kind::Address { default } => format!("IP address, {}", text_default(default)),
+        Kind::Path { default } => format!("path, {}", text_default(default)),
+        Kind::Choice { default, choices } => {
+            format!("one of `{}`, default `{default}`", choices.join("`, `"))
+        }
+    }
+}
+
+fn text_default(default: &str) -> String {
+    if default.is_empty() { "no default".to_owned() } else { format!("default `{default}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+
+    /// Run with `WAYPOST_REGENERATE=1` to write the file instead.
+    #[test]
+    fn the_committed_manual_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/options.md");
+        if std::env::var_os("WAYPOST_REGENERATE").is_some() {
+            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, reference_markdown()).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert_eq!(committed, reference_markdown(), "WAYPOST_REGENERATE=1 writes it anew");
+    }
+
+    #[test]
+    fn every_option_is_in_the_manual() {
+        let manual = reference_markdown();
+        for record in registry() {
+            assert!(manual.contains(&format!("\n### {}\n", record.full_name())));
+        }
+    }
+}

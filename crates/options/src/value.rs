@@ -1,0 +1,208 @@
+//! Values of options: how text becomes one, and how a handle reads it.
+
+use crate::record::{Kind, OptionRecord, Unit};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml_edit::Item;
+
+/// The longest text value in bytes.
+const MAX_TEXT_BYTES: usize = 1_000;
+
+/// A checked value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Of a switch.
+    Switch(bool),
+    /// Of an integer.
+    Integer(u64),
+    /// Of all others.
+    Text(String),
+}
+
+impl Value {
+    /// The default of an option.
+    pub fn default_of(record: &OptionRecord) -> Self {
+        match record.kind {
+            Kind::Switch { default } => Self::Switch(default),
+            Kind::Integer { default, .. } => Self::Integer(default),
+            Kind::Text { default }
+            | Kind::Address { default }
+            | Kind::Path { default }
+            | Kind::Choice { default, .. } => Self::Text(default.to_owned()),
+        }
+    }
+
+    /// Reads and checks what stands in the file; the error says what would be accepted.
+    pub(crate) fn from_toml(record: &OptionRecord, item: &Item) -> Result<Self, String> {
+        match record.kind {
+            Kind::Switch { .. } => switch(item).map(Self::Switch),
+            Kind::Integer { unit, min, max, .. } => integer(item, unit, min, max),
+            _ => {
+                let text = item.as_str().ok_or_else(|| "takes a text in quotes".to_owned())?;
+                check_text(record, text)?;
+                Ok(Self::Text(text.to_owned()))
+            }
+        }
+    }
+}
+
+fn switch(item: &Item) -> Result<bool, String> {
+    let by_number = match item.as_integer() {
+        Some(0) => Some(false),
+        Some(1) => Some(true),
+        _ => None,
+    };
+    let by_word = match item.as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("1" | "yes" | "true") => Some(true),
+        Some("0" | "no" | "false") => Some(false),
+        _ => None,
+    };
+    let found = item.as_bool().or(by_number).or(by_word);
+    found.ok_or_else(|| "takes 1 or 0, \"yes\" or \"no\", true or false".to_owned())
+}
+
+fn integer(item: &Item, unit: Unit, min: u64, max: u64) -> Result<Value, String> {
+    let number = match (item.as_integer(), item.as_str()) {
+        (Some(number), _) => u64::try_from(number).ok(),
+        (None, Some(text)) => text.parse().ok(),
+        (None, None) => None,
+    };
+    let within = number.filter(|n| (min..=max).contains(n));
+    let unit = if unit.name().is_empty() { String::new() } else { format!(" {}", unit.name()) };
+    within.map(Value::Integer).ok_or_else(|| format!("takes a number from {min} to {max}{unit}"))
+}
+
+fn check_text(record: &OptionRecord, text: &str) -> Result<(), String> {
+    if text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
+        return Err(format!(
+            "takes one line of at most {MAX_TEXT_BYTES} bytes without control characters"
+        ));
+    }
+    match record.kind {
+        Kind::Text { default } if text.is_empty() && !default.is_empty() => {
+            Err("must not be empty".to_owned())
+        }
+        Kind::Address { .. } if !text.is_empty() && text.parse::<IpAddr>().is_err() => {
+            Err("takes an IP address such as 127.0.0.1 or ::1".to_owned())
+        }
+        Kind::Path { default } if is_no_path(text) && !is_no_path(default) => {
+            Err("takes a path".to_owned())
+        }
+        Kind::Choice { choices, .. } if !choices.contains(&text) => {
+            Err(format!("takes one of: {}", choices.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_no_path(text: &str) -> bool {
+    text.is_empty() || text == "-"
+}
+
+/// A type that a handle reads. Implemented here only: a group chooses among these types.
+pub trait OptionType: Sized + Default {
+    /// The value, or `None` when the option's kind does not fit the type. Tests read every option, so
+    /// that no released handle has this fault.
+    fn from_value(record: &OptionRecord, value: &Value, folder: &Path) -> Option<Self>;
+}
+
+impl OptionType for bool {
+    fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+        match value {
+            Value::Switch(on) => Some(*on),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl OptionType for $type {
+            fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+                match value {
+                    Value::Integer(number) => Self::try_from(*number).ok(),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+integers!(u16, u32, u64, usize);
+
+impl OptionType for Duration {
+    fn from_value(record: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+        match (value, record.kind) {
+            (Value::Integer(number), Kind::Integer { unit, .. }) => {
+                Some(Self::from_secs(number.checked_mul(unit.seconds()?)?))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl OptionType for String {
+    fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// An empty text is `None`.
+impl OptionType for Option<String> {
+    fn from_value(record: &OptionRecord, value: &Value, folder: &Path) -> Option<Self> {
+        let text = String::from_value(record, value, folder)?;
+        Some(Some(text).filter(|text| !text.is_empty()))
+    }
+}
+
+/// An empty address is `None`.
+impl OptionType for Option<IpAddr> {
+    fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+        match value {
+            Value::Text(text) if text.is_empty() => Some(None),
+            Value::Text(text) => text.parse().ok().map(Some),
+            _ => None,
+        }
+    }
+}
+
+/// A path that must be there, made absolute by the configuration file's folder.
+impl OptionType for PathBuf {
+    fn from_value(record: &OptionRecord, value: &Value, folder: &Path) -> Option<Self> {
+        Option::<Self>::from_value(record, value, folder).flatten()
+    }
+}
+
+/// An empty path or `-` is `None`.
+impl OptionType for Option<PathBuf> {
+    fn from_value(_: &OptionRecord, value: &Value, folder: &Path) -> Option<Self> {
+        match value {
+            Value::Text(text) if is_no_path(text) => Some(None),
+            Value::Text(text) => Some(Some(folder.join(text))),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a handle reads its default and both its bounds.
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::Opt;
+
+    pub(crate) fn reads_all<T: OptionType>(handle: &Opt<T>) -> bool {
+        let record = &handle.record;
+        let mut values = vec![Value::default_of(record)];
+        if let Kind::Integer { default, min, max, .. } = record.kind {
+            assert!((min..=max).contains(&default), "default of {}", record.full_name());
+            values.extend([Value::Integer(min), Value::Integer(max)]);
+        }
+        if let Kind::Choice { default, choices } = record.kind {
+            assert!(choices.contains(&default), "default of {}", record.full_name());
+        }
+        values.iter().all(|value| T::from_value(record, value, Path::new("/")).is_some())
+    }
+}
