@@ -1,1 +1,31 @@
 //! Message bytes to envelope, body structure, preview and part offsets; bounded depth and count.
+//!
+//! [`Scanner`] takes a message in chunks of any size and keeps capped header values and offsets,
+//! never bodies. Its result, [`Form`], is stored beside the message: ENVELOPE, BODYSTRUCTURE and
+//! preview ready to send, decoded texts for SEARCH and SORT, offsets of every part. Malformed mail
+//! never fails: whatever cannot be understood is simply not in the form.
+
+mod address;
+mod content;
+mod date;
+mod decode;
+mod envelope;
+mod form;
+mod header;
+mod html;
+mod ids;
+pub mod limits;
+mod out;
+mod preview;
+mod scanner;
+mod structure;
+mod subject;
+mod tree;
+
+pub use date::parse_date;
+pub use decode::{decode_header_text, fold_case, part_text};
+pub use form::{Encoding, Form, Part, PartKind};
+pub use header::{header_fields, select_fields};
+pub use out::EightBit;
+pub use scanner::{Parsed, Scanner, parse};
+pub use subject::base_subject;
