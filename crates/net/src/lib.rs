@@ -1,1 +1,15 @@
 //! Listeners, TLS, connection limits, idle timers and the loop that drives a protocol session.
+//!
+//! A protocol implements [`session::Session`] and [`session::Service`]; [`listener::serve`] runs it
+//! over TCP, Unix and TLS sockets. [`testing`] runs a session in memory, against a text script.
+
+pub mod counters;
+mod driver;
+pub mod limits;
+pub mod listener;
+pub mod session;
+mod stream;
+pub mod tls;
+
+/// The most input bytes that wait in a connection's buffer before the session consumes some.
+pub const INPUT_BUFFER_BYTES: usize = 128 * 1024;

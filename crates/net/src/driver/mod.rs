@@ -1,0 +1,246 @@
+//! The life of one connection: handshake, session, goodbye, log line.
+
+mod core;
+mod end;
+mod turn;
+
+use self::core::Core;
+use self::end::End;
+use crate::counters::{Counters, Seat};
+use crate::limits::{Limits, REFUSAL_TIMEOUT};
+use crate::session::{ConnectionFacts, Service, Summary, TlsFacts, WakeHandle};
+use crate::stream::{Socket, Stream};
+use crate::tls::{TlsReloader, facts};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Numbers the connections of this process, over all its services.
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+/// What the connections of one service share.
+pub(crate) struct Shared<S> {
+    pub(crate) service: Arc<S>,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<Arc<TlsReloader>>,
+    pub(crate) counters: Arc<Counters>,
+    /// One permit per step that may block now.
+    pub(crate) threads: Arc<Semaphore>,
+}
+
+/// A socket just accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) tls_on_connect: bool,
+}
+
+/// Runs a connection from accept to close. The future is kept small: there is one per silent
+/// client, and rare states are boxed.
+pub(crate) async fn run<S: Service>(
+    shared: Arc<Shared<S>>,
+    accepted: Accepted,
+    seat: Seat,
+    stop: watch::Receiver<bool>,
+) {
+    let mut connection = Connection::new(shared, accepted.socket, accepted.peer, seat, stop);
+    let end = connection.talk(accepted.tls_on_connect).await;
+    Box::pin(connection.finish(end)).await;
+}
+
+/// Tells a client over the limit so and closes.
+pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepted) {
+    let Accepted { socket, peer, tls_on_connect } = accepted;
+    tracing::info!(service = shared.service.name(), ?peer, "too many connections, client refused");
+    let tell = async {
+        let mut stream = if tls_on_connect {
+            Stream::Tls(handshake(shared.tls.as_deref(), socket, REFUSAL_TIMEOUT).await.ok()?)
+        } else {
+            Stream::Plain(socket)
+        };
+        stream.write_all(shared.service.too_many()).await.ok()?;
+        stream.flush().await.ok()?;
+        Some(stream)
+    };
+    if let Ok(Some(stream)) = timeout(REFUSAL_TIMEOUT, tell).await {
+        stream.close(false).await;
+    }
+}
+
+async fn handshake(
+    tls: Option<&TlsReloader>,
+    socket: Socket,
+    limit: Duration,
+) -> Result<Box<TlsStream<Socket>>, End> {
+    let config = tls.ok_or(End::NoCertificate)?.config();
+    match timeout(limit, TlsAcceptor::from(config).accept(socket)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(End::HandshakeFailed(error)),
+        Err(_) => Err(End::HandshakeTimeout),
+    }
+}
+
+/// One connection and what is known about it.
+struct Connection<S: Service> {
+    shared: Arc<Shared<S>>,
+    stream: Stream,
+    /// Absent before the greeting, while a step runs on another thread, and after the end.
+    core: Option<Box<Core<S::Session>>>,
+    wake: Arc<Notify>,
+    stop: watch::Receiver<bool>,
+    /// The session has been told to stop.
+    stopping: bool,
+    /// Steps since the connection last gave way to others.
+    steps: u32,
+    id: u64,
+    peer: Option<IpAddr>,
+    started: Instant,
+    bytes_in: u64,
+    bytes_out: u64,
+    _seat: Seat,
+}
+
+impl<S: Service> Connection<S> {
+    fn new(
+        shared: Arc<Shared<S>>,
+        socket: Socket,
+        peer: Option<IpAddr>,
+        seat: Seat,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            stream: Stream::Plain(socket),
+            core: None,
+            wake: Arc::new(Notify::new()),
+            stop,
+            stopping: false,
+            steps: 0,
+            id: NEXT_CONNECTION.fetch_add(1, Relaxed),
+            peer,
+            started: Instant::now(),
+            bytes_in: 0,
+            bytes_out: 0,
+            _seat: seat,
+        }
+    }
+
+    /// Lives to its end, or to the end of the grace that a stop leaves it.
+    async fn talk(&mut self, tls_on_connect: bool) -> End {
+        let stop = self.stop.clone();
+        let grace = self.shared.limits.shutdown_grace;
+        tokio::select! {
+            biased;
+            end = self.live(tls_on_connect) => end,
+            () = stopped_for(stop, grace) => End::Stopped,
+        }
+    }
+
+    async fn live(&mut self, tls_on_connect: bool) -> End {
+        let tls = match tls_on_connect {
+            true => Box::pin(self.start_tls()).await.map(Some),
+            false => Ok(None),
+        };
+        match tls {
+            Ok(tls) => {
+                self.open(tls);
+                self.drive().await
+            }
+            Err(end) => end,
+        }
+    }
+
+    /// Makes the session.
+    fn open(&mut self, tls: Option<TlsFacts>) {
+        let wake = Arc::clone(&self.wake);
+        let facts = ConnectionFacts {
+            id: self.id,
+            peer: self.peer,
+            tls,
+            starttls_available: tls.is_none() && self.shared.tls.is_some(),
+            waker: WakeHandle::new(move || wake.notify_one()),
+        };
+        self.core = Some(Box::new(Core::new(self.shared.service.session(facts))));
+    }
+
+    /// Replaces the plain stream by TLS. Bytes that wait in the kernel belong to the handshake: text
+    /// slipped in before it makes the handshake fail.
+    async fn start_tls(&mut self) -> Result<TlsFacts, End> {
+        let socket = self.stream.take_plain().ok_or(End::Misuse("TLS is already active"))?;
+        let limit = self.shared.limits.handshake_timeout;
+        let tls = handshake(self.shared.tls.as_deref(), socket, limit).await?;
+        let known = facts(tls.get_ref().1);
+        self.stream = Stream::Tls(tls);
+        Ok(known)
+    }
+
+    /// Ends the session, writes its log line, and then lets the client go. The session is dropped
+    /// first: what it holds must not wait for the client's goodbye.
+    async fn finish(mut self, end: End) {
+        if end.is_failure() {
+            self.shared.counters.failed();
+        }
+        let core = self.core.take();
+        let peer_closed = core.as_ref().is_some_and(|core| core.eof);
+        let summary = core.map(|core| core.into_summary()).unwrap_or_default();
+        self.log(&end, &summary);
+        if end.is_clean() {
+            self.stream.close(peer_closed).await;
+        }
+    }
+
+    fn log(&self, end: &End, summary: &Summary) {
+        let service = self.shared.service.name();
+        let reason = end.reason().unwrap_or(summary.reason);
+        if let End::Misuse(what) = end {
+            tracing::error!(service, connection = self.id, what, "protocol bug, session closed");
+        }
+        tracing::info!(
+            service,
+            connection = self.id,
+            peer = self.peer.map(tracing::field::display),
+            user = summary.user.as_deref(),
+            reason,
+            error = end.error().map(tracing::field::display),
+            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes_in = self.bytes_in,
+            bytes_out = self.bytes_out,
+            counts = %Counts(&summary.counts),
+            "session ended"
+        );
+    }
+}
+
+/// Named counts as `name=1 other=2`.
+struct Counts<'a>(&'a [(&'static str, u64)]);
+
+impl std::fmt::Display for Counts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, (name, count)) in self.0.iter().enumerate() {
+            let gap = if place == 0 { "" } else { " " };
+            write!(f, "{gap}{name}={count}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for the stop signal. A signal whose sender is gone counts as given: nobody is left who
+/// could give it.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn stopped_for(mut stop: watch::Receiver<bool>, grace: Duration) {
+    stopped(&mut stop).await;
+    // Boxed: the timer exists only while the service stops.
+    Box::pin(sleep(grace)).await;
+}
+
+#[cfg(test)]
+mod tests;

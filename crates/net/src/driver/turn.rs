@@ -1,0 +1,204 @@
+//! The loop of steps and waits.
+
+use super::core::{Panicked, catch};
+use super::{Connection, End, stopped};
+use crate::INPUT_BUFFER_BYTES;
+use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
+use crate::session::{BoxFuture, Event, Next, Service, Session};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+use tokio::io::AsyncWriteExt;
+use tokio::task::{spawn_blocking, yield_now};
+use tokio::time::{sleep_until, timeout};
+
+type Reply<S> = <<S as Service>::Session as Session>::Reply;
+
+/// What the next step is about and where it runs.
+enum Turn<R> {
+    Here(Event<R>),
+    Worker(Event<R>),
+}
+
+/// What ended a wait of the idle state.
+enum Awoken {
+    Input(io::Result<usize>),
+    Woken,
+    Deadline,
+    Stop,
+}
+
+impl<S: Service> Connection<S> {
+    /// Steps and waits until the end.
+    pub(super) async fn drive(&mut self) -> End {
+        match self.turns().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn turns(&mut self) -> Result<Infallible, End> {
+        let mut turn = Turn::Here(Event::Open);
+        loop {
+            let next = match turn {
+                Turn::Here(event) => self.core()?.step(event),
+                Turn::Worker(event) => self.step_on_worker(event).await?,
+            };
+            turn = match next {
+                Ok(next) => self.follow(next).await?,
+                Err(panicked) => return Err(self.broken(panicked).await),
+            };
+        }
+    }
+
+    /// Does what a step asked for.
+    async fn follow(&mut self, next: Next<Reply<S>>) -> Result<Turn<Reply<S>>, End> {
+        if !matches!(next, Next::Continue) {
+            self.flush().await?;
+        }
+        match next {
+            Next::Continue => self.carry_on().await,
+            Next::Read { deadline } => self.park(deadline).await.map(Turn::Here),
+            Next::Work => Ok(Turn::Worker(Event::Go)),
+            Next::Call(call) => self.call(call).await.map(Turn::Here),
+            Next::StartTls => {
+                self.core()?.input.clear();
+                let facts = Box::pin(self.start_tls()).await?;
+                Ok(Turn::Here(Event::TlsStarted(facts)))
+            }
+            Next::Close => Err(End::Session),
+        }
+    }
+
+    /// Steps again at once. Small output is gathered; what leaves the thread or waits flushes it.
+    async fn carry_on(&mut self) -> Result<Turn<Reply<S>>, End> {
+        if self.core()?.output.len() >= MERGE_BYTES {
+            self.flush().await?;
+        }
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(STEPS_PER_TURN) {
+            yield_now().await;
+        }
+        Ok(Turn::Here(Event::Go))
+    }
+
+    /// Sends the output; while it waits for the client, no thread is held.
+    async fn flush(&mut self) -> Result<(), End> {
+        let limit = self.shared.limits.write_timeout;
+        let Self { stream, core: Some(core), .. } = self else { return Err(End::Panicked) };
+        let mut rest = core.output.as_slice();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        while !rest.is_empty() {
+            let wrote = timeout(limit, stream.write(rest)).await;
+            let wrote = wrote.map_err(|_| End::WriteTimeout)?.map_err(End::Write)?;
+            if wrote == 0 {
+                return Err(End::Write(io::ErrorKind::WriteZero.into()));
+            }
+            rest = rest.get(wrote..).unwrap_or_default();
+        }
+        let flushed = timeout(limit, stream.flush()).await;
+        flushed.map_err(|_| End::WriteTimeout)?.map_err(End::Write)?;
+        let sent = core.output.len() as u64;
+        core.sent();
+        self.bytes_out += sent;
+        self.shared.counters.sent(sent);
+        Ok(())
+    }
+
+    /// Runs a step where it may block. The permit goes along: a connection that is cut meanwhile
+    /// must not let another step start before its own has ended.
+    async fn step_on_worker(
+        &mut self,
+        event: Event<Reply<S>>,
+    ) -> Result<Result<Next<Reply<S>>, Panicked>, End> {
+        let threads = Arc::clone(&self.shared.threads);
+        // Fails only when the semaphore is closed, which nobody does.
+        let permit = threads.acquire_owned().await.map_err(|_| End::Stopped)?;
+        let mut core = self.core.take().ok_or(End::Panicked)?;
+        let job = move || {
+            let next = core.step(event);
+            drop(permit);
+            (core, next)
+        };
+        // Steps catch their panics, so a job is lost only with the runtime.
+        let (core, next) = spawn_blocking(job).await.map_err(|_| End::Stopped)?;
+        self.core = Some(core);
+        Ok(next)
+    }
+
+    /// Awaits the future of a session.
+    async fn call(&mut self, mut call: BoxFuture<Reply<S>>) -> Result<Event<Reply<S>>, End> {
+        let caught = poll_fn(|cx| match catch(|| call.as_mut().poll(cx)) {
+            Ok(Poll::Ready(reply)) => Poll::Ready(Ok(reply)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        });
+        match caught.await {
+            Ok(reply) => Ok(Event::Reply(reply)),
+            Err(panicked) => Err(self.broken(panicked).await),
+        }
+    }
+
+    /// The idle state: waits for whatever comes first.
+    async fn park(&mut self, deadline: Instant) -> Result<Event<Reply<S>>, End> {
+        let stopping = self.stopping;
+        let Self { stream, core: Some(core), wake, stop, .. } = self else {
+            return Err(End::Panicked);
+        };
+        if stopping {
+            return Err(End::Session);
+        }
+        if core.eof {
+            // Steps go on while they take what is left, and no longer: nothing more will come.
+            return if core.consumed { Ok(Event::Input) } else { Err(End::PeerClosed) };
+        }
+        if core.input.len() >= INPUT_BUFFER_BYTES {
+            return Err(End::Misuse("input buffer full and nothing taken"));
+        }
+        core.release();
+        let awoken = tokio::select! {
+            () = stopped(stop) => Awoken::Stop,
+            () = wake.notified() => Awoken::Woken,
+            filled = stream.fill(&mut core.input) => Awoken::Input(filled),
+            () = sleep_until(deadline.into()) => Awoken::Deadline,
+        };
+        self.event_of(awoken)
+    }
+
+    fn event_of(&mut self, awoken: Awoken) -> Result<Event<Reply<S>>, End> {
+        Ok(match awoken {
+            Awoken::Input(filled) => {
+                let came = filled.map_err(End::Read)? as u64;
+                self.core()?.eof = came == 0;
+                self.bytes_in += came;
+                self.shared.counters.received(came);
+                Event::Input
+            }
+            Awoken::Woken => Event::Woken,
+            Awoken::Deadline => Event::Deadline,
+            Awoken::Stop => {
+                self.stopping = true;
+                Event::Shutdown
+            }
+        })
+    }
+
+    /// A step or call has panicked: its session ends, nothing else does. Replies of earlier steps
+    /// still go out.
+    async fn broken(&mut self, panicked: Panicked) -> End {
+        let service = self.shared.service.name();
+        let panics = self.shared.counters.panicked();
+        let (connection, panic) = (self.id, panicked.0);
+        tracing::error!(service, connection, panics, panic, "session step panicked");
+        self.flush().await.err().unwrap_or(End::Panicked)
+    }
+
+    fn core(&mut self) -> Result<&mut Box<super::Core<S::Session>>, End> {
+        self.core.as_mut().ok_or(End::Panicked)
+    }
+}

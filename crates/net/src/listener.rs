@@ -1,0 +1,239 @@
+//! Listening sockets, and the loops that take connections from them.
+
+use crate::counters::{Counters, Seat};
+use crate::driver::{Accepted, Shared, refuse, run, stopped};
+use crate::limits::{
+    ACCEPT_LOG_EVERY, ACCEPT_PAUSE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LINGER,
+    Limits, REFUSALS_AT_ONCE,
+};
+use crate::session::Service;
+use crate::stream::Socket;
+use crate::tls::TlsReloader;
+use socket2::{Domain, SockRef, TcpKeepalive};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Time that sessions get beyond the grace and the linger before their tasks are aborted.
+const DRAIN_MARGIN: Duration = Duration::from_secs(1);
+
+/// A listening socket, usually inherited from the watcher.
+#[derive(Debug)]
+pub struct Listener {
+    kind: Kind<std::net::TcpListener, std::os::unix::net::UnixListener>,
+    tls_on_connect: bool,
+}
+
+#[derive(Debug)]
+enum Kind<T, U> {
+    Tcp(T),
+    Unix(U),
+}
+
+impl Listener {
+    /// A TCP listener; with `tls_on_connect` clients begin with the TLS handshake.
+    pub fn tcp(socket: std::net::TcpListener, tls_on_connect: bool) -> Self {
+        Self { kind: Kind::Tcp(socket), tls_on_connect }
+    }
+
+    /// A Unix listener; with `tls_on_connect` clients begin with the TLS handshake.
+    pub fn unix(socket: std::os::unix::net::UnixListener, tls_on_connect: bool) -> Self {
+        Self { kind: Kind::Unix(socket), tls_on_connect }
+    }
+
+    /// A listener from an inherited descriptor.
+    ///
+    /// # Errors
+    /// When the descriptor is not a listening stream socket of a known family.
+    pub fn from_fd(fd: OwnedFd, tls_on_connect: bool) -> io::Result<Self> {
+        let socket = socket2::Socket::from(fd);
+        if !socket.is_listener()? {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "socket does not listen"));
+        }
+        match socket.domain()? {
+            Domain::UNIX => Ok(Self::unix(socket.into(), tls_on_connect)),
+            Domain::IPV4 | Domain::IPV6 => Ok(Self::tcp(socket.into(), tls_on_connect)),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn register(self) -> io::Result<Bound> {
+        let kind = match self.kind {
+            Kind::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                Kind::Tcp(TcpListener::from_std(socket)?)
+            }
+            Kind::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                Kind::Unix(UnixListener::from_std(socket)?)
+            }
+        };
+        Ok(Bound { kind, tls_on_connect: self.tls_on_connect })
+    }
+}
+
+/// What a service is run with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Limits of its connections.
+    pub limits: Limits,
+    /// The certificate; without it STARTTLS is not offered and TLS ports close at once.
+    pub tls: Option<Arc<TlsReloader>>,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+}
+
+/// Runs `service` on `listeners` until `stop` turns true (or its sender is gone). Then it stops
+/// accepting, tells every session, and returns when all have ended or were cut (see
+/// [`crate::limits::SHUTDOWN_GRACE`]). A blocking step that hangs does not hold it up, but the
+/// runtime: shut that down with a time-out.
+///
+/// # Errors
+/// When a listener cannot be registered with the runtime, or an accept loop broke.
+pub async fn serve<S: Service>(
+    listeners: Vec<Listener>,
+    service: Arc<S>,
+    setup: Setup,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let bound = listeners.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
+    let mut watching = JoinSet::new();
+    if let Some(tls) = setup.tls.clone() {
+        watching.spawn(tls.watch());
+    }
+    let shared = Arc::new(shared(service, setup));
+    let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
+    let mut loops = JoinSet::new();
+    for listener in bound {
+        let (shared, refusals) = (Arc::clone(&shared), Arc::clone(&refusals));
+        let sessions = JoinSet::new();
+        loops.spawn(Acceptor { listener, shared, refusals, sessions }.run(stop.clone()));
+    }
+    while let Some(ended) = loops.join_next().await {
+        ended.map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+fn shared<S: Service>(service: Arc<S>, setup: Setup) -> Shared<S> {
+    let permits = usize::try_from(setup.limits.max_threads).unwrap_or(usize::MAX);
+    let threads = Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+    let Setup { limits, tls, counters } = setup;
+    Shared { service, limits, tls, counters, threads }
+}
+
+/// A listener known to the runtime.
+struct Bound {
+    kind: Kind<TcpListener, UnixListener>,
+    tls_on_connect: bool,
+}
+
+impl Bound {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (socket, peer) = match &self.kind {
+            Kind::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                prepare(&stream);
+                (Socket::Tcp(stream), Some(address.ip().to_canonical()))
+            }
+            Kind::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None::<IpAddr>),
+        };
+        Ok(Accepted { socket, peer, tls_on_connect: self.tls_on_connect })
+    }
+}
+
+/// Sets the options of a new TCP connection. They can fail only when the peer is already gone, which
+/// the first read will tell.
+fn prepare(stream: &TcpStream) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let set =
+        stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
+    if let Err(error) = set {
+        tracing::debug!(%error, "socket options not set");
+    }
+}
+
+/// The accept loop of one listener, and the connections that came through it.
+struct Acceptor<S> {
+    listener: Bound,
+    shared: Arc<Shared<S>>,
+    refusals: Arc<Semaphore>,
+    sessions: JoinSet<()>,
+}
+
+impl<S: Service> Acceptor<S> {
+    async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let for_sessions = stop.clone();
+        let mut logged = None;
+        loop {
+            tokio::select! {
+                () = stopped(&mut stop) => break,
+                Some(ended) = self.sessions.join_next() => self.reap(ended),
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => self.admit(accepted, &for_sessions),
+                    Err(error) => self.pause(&error, &mut logged).await,
+                },
+            }
+        }
+        drop(self.listener);
+        drain(self.sessions, self.shared.limits.shutdown_grace).await;
+    }
+
+    /// Gives a connection a seat, or has it told that there is none.
+    fn admit(&mut self, accepted: Accepted, stop: &watch::Receiver<bool>) {
+        let shared = Arc::clone(&self.shared);
+        match Seat::take(&shared.counters, u64::from(shared.limits.max_sessions)) {
+            Some(seat) => {
+                self.sessions.spawn(run(shared, accepted, seat, stop.clone()));
+            }
+            None => self.turn_away(accepted),
+        }
+    }
+
+    fn turn_away(&mut self, accepted: Accepted) {
+        self.shared.counters.refused();
+        let shared = Arc::clone(&self.shared);
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+            self.sessions.spawn(async move {
+                refuse(shared, accepted).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// A task ends by itself; a panic outside the guarded steps has still ended only that one.
+    fn reap(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended {
+            let panics = self.shared.counters.panicked();
+            tracing::error!(service = self.shared.service.name(), panics, %error, "connection lost");
+        }
+    }
+
+    /// Waits a little after a failed accept. Whatever the error, the loop goes on: descriptors come
+    /// back when connections end.
+    async fn pause(&self, error: &io::Error, logged: &mut Option<Instant>) {
+        if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
+            *logged = Some(Instant::now());
+            tracing::error!(service = self.shared.service.name(), %error, "cannot accept");
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// Waits for the sessions, which cut themselves after the grace; aborts what is left after that.
+async fn drain(mut sessions: JoinSet<()>, grace: Duration) {
+    let all = async { while sessions.join_next().await.is_some() {} };
+    if timeout(grace + LINGER + DRAIN_MARGIN, all).await.is_err() {
+        tracing::error!(left = sessions.len(), "sessions aborted at shutdown");
+        sessions.shutdown().await;
+    }
+}
