@@ -5,18 +5,14 @@ use crate::delay::Failures;
 use crate::failure::{FailureKind, LoginFailure};
 use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
 use crate::pipeline;
+use crate::queue::HashQueue;
 use crate::remembered::Remembered;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use waypost_directory::Directory;
-
-/// How many logins may wait for a core to hash their password; the next is told to come again. At 20 to
-/// 40 ms a hash this is a wait of a few seconds, which clients endure.
-pub const HASH_QUEUE: usize = 256;
 
 /// The outcome of a login; owns everything it needs, so a session can keep it beside itself.
 pub type LoginFuture =
@@ -33,10 +29,7 @@ struct Shared {
     config: AuthConfig,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
-    /// One permit per attempt that hashes or waits to.
-    queue: Arc<Semaphore>,
-    /// One permit per core.
-    cores: Arc<Semaphore>,
+    queue: Arc<HashQueue>,
 }
 
 impl Authenticator {
@@ -70,8 +63,7 @@ impl Authenticator {
             config,
             remembered,
             failures: Mutex::new(Failures::new()),
-            queue: Arc::new(Semaphore::new(cores + HASH_QUEUE)),
-            cores: Arc::new(Semaphore::new(cores)),
+            queue: Arc::new(HashQueue::new(cores)),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -128,31 +120,24 @@ impl Shared {
         Ok(identity)
     }
 
-    /// Runs the pipeline on a blocking thread when a core is free. The permits go with the work, not with
+    /// Runs the pipeline on a blocking thread when a core is free. The turn goes with the work, not with
     /// the caller: a client that hangs up does not free its core for another hash before this one ends.
     async fn decide(
         self: &Arc<Self>,
         attempt: &LoginAttempt,
         name: LoginName,
     ) -> Result<Identity, LoginFailure> {
-        let permits = self.permits().await?;
+        let turn = self.queue.enter(attempt.peer).await;
+        let turn = turn.map_err(|full| LoginFailure::new(FailureKind::TooBusy, full.reason()))?;
         let (shared, password) = (Arc::clone(self), attempt.password.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let _held_until_done = permits;
+            let _held_until_done = turn;
             pipeline::decide(&*shared.directory, &shared.config, &name, &password)
         });
         work.await.unwrap_or_else(|error| {
             let reason = format!("the check ended early: {error}");
             Err(LoginFailure::new(FailureKind::Unavailable, reason))
         })
-    }
-
-    async fn permits(&self) -> Result<[OwnedSemaphorePermit; 2], LoginFailure> {
-        let busy = |reason: &str| LoginFailure::new(FailureKind::TooBusy, reason);
-        let place = Arc::clone(&self.queue).try_acquire_owned();
-        let place = place.map_err(|_| busy("the queue of password hashes is full"))?;
-        let core = Arc::clone(&self.cores).acquire_owned().await;
-        Ok([place, core.map_err(|_| busy("password hashing has ended"))?])
     }
 }
 

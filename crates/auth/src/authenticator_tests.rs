@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use super::*;
+use crate::queue::HASH_QUEUE;
 use std::sync::Condvar;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use waypost_directory::{
@@ -318,19 +319,23 @@ async fn cores_and_queue_are_bounded_and_hanging_up_frees_no_core() {
     let directory = Counting::new();
     let auth = over(&directory, config());
     directory.open_gate(false);
-    let hash = |n: usize| tokio::spawn(auth.login(attempt("alice", &format!("wonder{n}"))));
+    let hash = |n: usize| {
+        let peer = std::net::Ipv4Addr::from_bits(u32::try_from(n).unwrap() << 8);
+        let attempt = attempt("alice", &format!("wonder{n}"));
+        tokio::spawn(auth.login(LoginAttempt { peer: Some(peer.into()), ..attempt }))
+    };
     let hung_up = hash(0);
     until(|| directory.running.load(Ordering::SeqCst) == 1).await;
     hung_up.abort();
     let waiting: Vec<_> = (1..2 + HASH_QUEUE).map(hash).collect();
-    until(|| auth.shared.queue.available_permits() == 0).await;
+    until(|| auth.shared.queue.free_places() == 0).await;
     let failure = auth.login(attempt("alice", "wonder")).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::TooBusy);
     assert!(failure.kind.is_temporary());
     assert!(directory.running.load(Ordering::SeqCst) <= 2);
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
     directory.open_gate(true);
-    until(|| auth.shared.queue.available_permits() == 2 + HASH_QUEUE).await;
+    until(|| auth.shared.queue.free_places() == 2 + HASH_QUEUE).await;
     assert!(directory.most_running.load(Ordering::SeqCst) <= 2, "two cores, two hashes");
     assert_eq!(kind(&auth, attempt("alice", "wonder")).await, None, "and all is well again");
 }

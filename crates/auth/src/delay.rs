@@ -66,7 +66,8 @@ fn delay(failures: u32) -> Duration {
     SHORTEST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY)
 }
 
-fn network(peer: IpAddr) -> IpAddr {
+/// The address that stands for a peer's whole network.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & IPV6_NETWORK)),
         v4 => v4,

@@ -12,12 +12,14 @@ mod delay;
 mod failure;
 mod login;
 mod pipeline;
+mod queue;
 mod recent;
 mod remembered;
 pub mod sasl;
 
-pub use authenticator::{Authenticator, HASH_QUEUE, LoginFuture};
+pub use authenticator::{Authenticator, LoginFuture};
 pub use config::AuthConfig;
 pub use delay::{LONGEST_DELAY, SHORTEST_DELAY};
 pub use failure::{FailureKind, LoginFailure};
 pub use login::{Identity, LoginAttempt, MAX_LOGIN_BYTES, Service};
+pub use queue::{HASH_QUEUE, PEER_SHARE};
