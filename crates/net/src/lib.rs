@@ -9,6 +9,7 @@ pub mod limits;
 pub mod listener;
 pub mod session;
 mod stream;
+pub mod testing;
 pub mod tls;
 
 /// The most input bytes that wait in a connection's buffer before the session consumes some.
