@@ -1,6 +1,6 @@
 //! Address lists (RFC 5322 section 3.4 and its obsolete forms), read leniently.
 
-use crate::limits::{ADDRESSES_MAX, COMMENT_DEPTH_MAX};
+use crate::limits::{ADDRESSES_MAX, ANGLE_BYTES_MAX, COMMENT_DEPTH_MAX};
 
 /// One element of an IMAP address list (RFC 3501 section 7.4.2).
 #[derive(Debug, PartialEq, Eq)]
@@ -181,20 +181,29 @@ impl Reader<'_> {
 /// What stands before the closing `>`, and what follows it. Without one, the address ends at the
 /// next comma, so that one slip does not swallow the whole list.
 fn split_angle(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let mut quoted = false;
-    let mut escaped = false;
-    for (at, &byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => quoted = !quoted,
-            b'>' if !quoted => return halves(bytes, at, at + 1),
-            _ => {}
-        }
+    let window = bytes.get(..ANGLE_BYTES_MAX).unwrap_or(bytes);
+    if memchr::memchr(b'>', window).is_some()
+        && let Some(at) = closing_angle(window)
+    {
+        return halves(bytes, at, at + 1);
     }
     let end = bytes.iter().position(|b| matches!(b, b'>' | b',')).unwrap_or(bytes.len());
     let skip = usize::from(bytes.get(end) == Some(&b'>'));
     halves(bytes, end, end + skip)
+}
+
+fn closing_angle(bytes: &[u8]) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    bytes.iter().position(|&byte| {
+        let plain = !std::mem::take(&mut escaped);
+        match byte {
+            b'\\' if plain => escaped = true,
+            b'"' if plain => quoted = !quoted,
+            _ => {}
+        }
+        byte == b'>' && plain && !quoted
+    })
 }
 
 fn halves(bytes: &[u8], end: usize, next: usize) -> (&[u8], &[u8]) {

@@ -1,7 +1,7 @@
 //! Transfer encodings, charsets and encoded words to UTF-8 text.
 
 use crate::form::{Encoding, Part};
-use crate::limits::PART_TEXT_BYTES_MAX;
+use crate::limits::{ENCODED_WORD_BYTES_MAX, PART_TEXT_BYTES_MAX};
 use mail_parser::decoders::charsets::map::charset_decoder;
 use std::borrow::Cow;
 
@@ -164,6 +164,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Charset, decoded bytes and length of the encoded word at the start of `word`.
 fn encoded_word(word: &[u8]) -> Option<(&[u8], Vec<u8>, usize)> {
     let inner = word.get(2..)?;
+    let inner = inner.get(..ENCODED_WORD_BYTES_MAX).unwrap_or(inner);
     let charset_len = memchr::memchr(b'?', inner)?;
     let (charset, rest) = inner.split_at(charset_len);
     let [_, method, b'?', text @ ..] = rest else { return None };

@@ -12,10 +12,14 @@ pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 pub const HEADER_FIELDS_MAX: usize = 2_000;
 /// Bytes of one unfolded header field value.
 pub const FIELD_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of header values kept for one whole message, so that memory does not follow its size.
+/// Bytes of header values and envelopes kept for one whole message, so that memory does not follow its size.
 pub const RETAINED_BYTES_MAX: usize = 1024 * 1024;
 /// Addresses (and group marks) of one header field.
 pub const ADDRESSES_MAX: usize = 4_000;
+/// Bytes looked at for the `>` that ends an address; without one it ends at the next comma.
+pub const ANGLE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of one encoded word; RFC 2047 allows 75, senders do not always split.
+pub const ENCODED_WORD_BYTES_MAX: usize = 4 * 1024;
 /// Comments nested in an address or date.
 pub const COMMENT_DEPTH_MAX: usize = 16;
 /// Parameters of one Content-Type or Content-Disposition field.

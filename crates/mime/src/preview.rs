@@ -50,9 +50,12 @@ impl Previewer {
         };
         let Some(source) = self.slot(text) else { return false };
         let room = limit.saturating_sub(source.bytes.len());
-        let line = line.get(..room).unwrap_or(line);
-        source.filled = source.filled || !line.trim_ascii().is_empty();
-        source.bytes.extend_from_slice(line);
+        let kept = line.get(..room).unwrap_or(line);
+        source.filled = source.filled || !kept.trim_ascii().is_empty();
+        source.bytes.extend_from_slice(kept);
+        if kept.len() < line.len() {
+            return false;
+        }
         source.bytes.push(b'\n');
         source.bytes.len() < limit
     }

@@ -45,7 +45,7 @@ pub struct Scanner {
     collector: Collector,
     previewer: Previewer,
     preview: Option<Text>,
-    /// Bytes of values and texts kept so far.
+    /// Bytes of values kept so far.
     retained: usize,
     head: Option<Box<Head>>,
 }
@@ -194,7 +194,7 @@ impl Scanner {
     }
 
     /// The line end before a boundary belongs to it (RFC 2046 section 5.1.1). One that ends a
-    /// header line does not: the header keeps it.
+    /// header or its last line does not: a header is only read with all its line ends.
     fn take_boundary(&mut self, depth: usize, last: bool, next: Place) {
         self.preview = None;
         self.end_header(self.place);
@@ -226,7 +226,6 @@ impl Scanner {
 
     fn take_fields(&mut self) -> Fields {
         let fields = std::mem::take(&mut self.collector).finish();
-        // What is made of a value grows with it; the factor covers the texts of an envelope.
         self.retained = self.retained.saturating_add(fields.kept_bytes());
         if self.head.is_none() {
             self.head = Some(Box::new(Head::read(&fields)));
@@ -235,7 +234,8 @@ impl Scanner {
     }
 
     fn allowance(&self) -> usize {
-        RETAINED_BYTES_MAX.saturating_sub(self.retained)
+        let used = self.retained.saturating_add(self.tree.envelope_bytes);
+        RETAINED_BYTES_MAX.saturating_sub(used)
     }
 
     fn begin_preview(&mut self) -> Option<Text> {

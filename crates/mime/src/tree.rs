@@ -140,6 +140,8 @@ pub(crate) struct Tree {
     eight_bit: EightBit,
     /// Open multiparts that have a boundary to look for.
     watched: usize,
+    /// Bytes of envelopes made so far.
+    pub(crate) envelope_bytes: usize,
     pub(crate) cut: bool,
     pub(crate) utf8: bool,
 }
@@ -151,6 +153,7 @@ impl Tree {
             open: Vec::new(),
             eight_bit,
             watched: 0,
+            envelope_bytes: 0,
             cut: false,
             utf8: false,
         };
@@ -307,6 +310,7 @@ impl Tree {
             let mut out = Out::new(self.eight_bit);
             write_envelope(fields, &mut out);
             self.utf8 |= out.utf8;
+            self.envelope_bytes = self.envelope_bytes.saturating_add(out.len());
             node.envelope = Some(out.into_text());
         }
         self.cut |= fields.cut;
@@ -321,26 +325,30 @@ impl Tree {
         }
     }
 
-    fn close_to(&mut self, depth: usize, end: Place) {
+    /// Inner entities first: where one ends later because its header does, those around it do.
+    fn close_to(&mut self, depth: usize, mut end: Place) {
         while self.open.len() > depth {
             let Some(open) = self.open.pop() else { return };
             self.watched -= usize::from(!open.boundary.is_empty());
-            self.close(&open, end);
+            end = self.close(&open, end);
         }
     }
 
-    fn close(&mut self, open: &Open, end: Place) {
-        let Some(node) = self.nodes.get_mut(open.node) else { return };
-        node.end = end.offset.max(node.body_start);
-        node.lines = end.lines.saturating_sub(open.lines_before);
+    fn close(&mut self, open: &Open, end: Place) -> Place {
+        let Some(node) = self.nodes.get_mut(open.node) else { return end };
+        let body = Place { offset: node.body_start, lines: open.lines_before };
+        let end = if end.offset < body.offset { body } else { end };
+        node.end = end.offset;
+        node.lines = end.lines.saturating_sub(body.lines);
         if node.kind != PartKind::Leaf && !open.has_child {
-            let (body_start, end, lines) = (node.body_start, node.end, node.lines);
-            let mut child = Node::new(open.node, body_start);
+            let (last, lines) = (node.end, node.lines);
+            let mut child = Node::new(open.node, node.body_start);
             if node.kind == PartKind::Message {
                 child.envelope = Some(empty_envelope(self.eight_bit));
             }
-            self.nodes.push(Node { end, lines, ..child });
+            self.nodes.push(Node { end: last, lines, ..child });
         }
+        end
     }
 }
 
