@@ -3,6 +3,8 @@
 //!
 //! Random runs are named by a seed, which a failure prints. An engine that fails panics with what it did. Nothing here depends on how an engine works.
 
+#![allow(clippy::expect_used, reason = "the suite is test code: it panics to fail")]
+
 mod basics;
 mod follow;
 mod random;

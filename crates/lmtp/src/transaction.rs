@@ -1,0 +1,52 @@
+//! One mail transaction: sender, recipients, and who shares a copy.
+
+use waypost_store::{Delivered, Recipient, StoreError};
+use waypost_types::{AccountName, FlagSet, MailboxName};
+
+/// A transaction begun by MAIL.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// The reverse-path; empty for `<>`.
+    pub(crate) from: String,
+    /// Whether SMTPUTF8 was asked for.
+    pub(crate) utf8: bool,
+    recipients: Vec<Recipient>,
+    /// For each accepted RCPT, which recipient it is: two addresses of one mailbox share a copy.
+    replies: Vec<usize>,
+}
+
+impl Transaction {
+    pub(crate) const fn new(from: String, utf8: bool) -> Self {
+        Self { from, utf8, recipients: Vec::new(), replies: Vec::new() }
+    }
+
+    /// How many recipients were accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// Counts an accepted recipient. A folder name that cannot be a mailbox means the inbox.
+    pub(crate) fn accept(&mut self, account: AccountName, folder: Option<&str>) {
+        let folder = folder.and_then(|folder| MailboxName::new(folder).ok());
+        let recipient = Recipient { account, folder, flags: FlagSet::default() };
+        let known = self.recipients.iter().position(|known| *known == recipient);
+        let at = known.unwrap_or_else(|| {
+            self.recipients.push(recipient);
+            self.recipients.len() - 1
+        });
+        self.replies.push(at);
+    }
+
+    /// The recipients of the mutation.
+    pub(crate) fn recipients(&self) -> Vec<Recipient> {
+        self.recipients.clone()
+    }
+
+    /// The result for each accepted RCPT, in order.
+    pub(crate) fn results<'a>(
+        &'a self,
+        results: &'a [Result<Delivered, StoreError>],
+    ) -> impl Iterator<Item = Option<&'a Result<Delivered, StoreError>>> {
+        self.replies.iter().map(|at| results.get(*at))
+    }
+}
