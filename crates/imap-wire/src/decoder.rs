@@ -64,7 +64,8 @@ pub struct AppendStart {
 pub struct Refusal {
     /// The command's tag, when it could be read.
     pub tag: Option<Tag>,
-    /// `BAD` for bad syntax, `NO` for a limit or an impossible value.
+    /// `BAD` for bad syntax, `NO` for a limit or an impossible value; written as `BAD` when there is
+    /// no tag.
     pub status: Status,
     /// The response code.
     pub code: Option<ResponseCode>,
@@ -336,15 +337,14 @@ impl Decoder {
 
     fn step_skip(&mut self, input: &mut BytesMut) -> Option<Frame> {
         let State::Skip(skip) = &mut self.state else { return None };
-        let dropped = skip.dropped.saturating_add(skip.literal);
-        if dropped > self.limits.skip_bytes {
-            self.state = State::Dead { text: SKIP_TOO_LONG };
-            return None;
-        }
-        if input.is_empty() {
+        let limit = self.limits.skip_bytes;
+        if skip.total() <= limit && input.is_empty() {
             return Some(Frame::NeedInput);
         }
-        if skip.advance(input) {
+        let ended = skip.total() <= limit && skip.advance(input);
+        if skip.total() > limit {
+            self.state = State::Dead { text: SKIP_TOO_LONG };
+        } else if ended {
             self.state = State::Line;
         }
         None
@@ -355,7 +355,8 @@ impl Decoder {
         let raw = std::mem::take(&mut self.expect_line);
         let head = if self.buffer.is_empty() { input.as_ref() } else { &self.buffer };
         let tag = if raw { None } else { parse::tag_of(head) };
-        let mut skip = Skip { raw, ..Skip::default() };
+        let dropped = self.buffer.len() as u64;
+        let mut skip = Skip { raw, dropped, ..Skip::default() };
         skip.keep_tail(self.buffer.get(self.line_start..).unwrap_or_default());
         self.reset();
         self.state = State::Skip(skip);
@@ -379,6 +380,11 @@ fn message_state(tag: Tag, remaining: u64) -> State {
 }
 
 impl Skip {
+    /// Bytes dropped and announced.
+    fn total(&self) -> u64 {
+        self.dropped.saturating_add(self.literal)
+    }
+
     /// Drops input up to the end of a literal or a line; true when the command has ended.
     fn advance(&mut self, input: &mut BytesMut) -> bool {
         if self.literal > 0 {

@@ -31,13 +31,16 @@ pub(super) fn append(cursor: &mut Cursor<'_>) -> Parse<AppendHead> {
     cursor.space()?;
     let flags = append_flags(cursor)?;
     let date = append_date(cursor)?;
-    if LiteralHeader::at_end_of(cursor.rest()).is_none() || cursor.peek() != Some(b'{') {
+    if !is_header(cursor.rest()) {
         return Err(Fault::bad("the message must be a literal"));
     }
-    if cursor.rest().contains(&b'\n') {
-        return Err(Fault::SYNTAX);
-    }
     Ok(AppendHead { mailbox, flags, date })
+}
+
+/// Whether the text is a literal's header and nothing else.
+fn is_header(text: &[u8]) -> bool {
+    let rest = text.strip_prefix(b"{");
+    rest.is_some_and(|rest| !rest.contains(&b'{')) && LiteralHeader::at_end_of(text).is_some()
 }
 
 fn append_flags(cursor: &mut Cursor<'_>) -> Parse<FlagSet> {
