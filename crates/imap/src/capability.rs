@@ -1,0 +1,51 @@
+//! What is offered when: the list differs before and after STARTTLS and login.
+
+use std::borrow::Cow;
+use waypost_imap_wire::ResponseCode;
+
+/// Extensions that work in every state.
+const ALWAYS: [&str; 5] = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
+
+/// Extensions of a logged-in session.
+const AFTER_LOGIN: [&str; 10] = [
+    "NAMESPACE",
+    "CHILDREN",
+    "UNSELECT",
+    "UIDPLUS",
+    "MOVE",
+    "IDLE",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "OBJECTID",
+    "CONDSTORE",
+];
+
+/// What decides over the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// A user has logged in.
+    pub(crate) logged_in: bool,
+    /// STARTTLS would succeed: a certificate is there and TLS is not on yet.
+    pub(crate) starttls: bool,
+    /// Passwords are taken over this connection.
+    pub(crate) passwords: bool,
+}
+
+/// The capabilities in the order in which they are shown.
+pub(crate) fn names(standing: Standing) -> Vec<&'static str> {
+    let mut names = ALWAYS.to_vec();
+    if standing.logged_in {
+        names.extend(AFTER_LOGIN);
+        return names;
+    }
+    if standing.starttls {
+        names.push("STARTTLS");
+    }
+    names.push(if standing.passwords { "AUTH=PLAIN" } else { "LOGINDISABLED" });
+    names
+}
+
+/// The capabilities as a response code.
+pub(crate) fn code(standing: Standing) -> ResponseCode {
+    ResponseCode::Capability(names(standing).into_iter().map(Cow::Borrowed).collect())
+}

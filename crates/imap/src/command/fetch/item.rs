@@ -1,0 +1,239 @@
+//! One message of a FETCH: its items in the client's order.
+
+use super::Open;
+use super::section::{Content, content_of};
+use crate::announce::keyword_names;
+use crate::flow::Env;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use waypost_imap_wire::{FetchItem, FetchWriter, Partial, Section, SectionText, Writer};
+use waypost_mime::Form;
+use waypost_store::{Body, MessageRow, MessageState, StoreError};
+use waypost_types::{AccountId, SystemFlag, Uid};
+
+/// A message and what has been read of it. Each thing is read when the first item needs it.
+pub(super) struct Message {
+    pub(super) uid: Uid,
+    sequence: u32,
+    state: Option<MessageState>,
+    row: Option<MessageRow>,
+    form: Option<Form>,
+    body: Option<Arc<dyn Body>>,
+    /// The next item to write.
+    at: usize,
+    begun: bool,
+}
+
+/// What was written of a message.
+pub(super) enum Written {
+    /// Everything.
+    All,
+    /// A section is announced; its bytes follow.
+    Announced(Arc<dyn Body>, Range<u64>),
+}
+
+/// Whether an item tells what only a live message has.
+pub(super) const fn needs_state(item: &FetchItem) -> bool {
+    matches!(item, FetchItem::Flags | FetchItem::ModSeq)
+}
+
+/// Whether an item needs more than the state page.
+pub(super) const fn needs_row(item: &FetchItem) -> bool {
+    !matches!(item, FetchItem::Flags | FetchItem::ModSeq | FetchItem::Uid)
+}
+
+impl Message {
+    pub(super) fn new(
+        uid: Uid,
+        sequence: u32,
+        state: Option<MessageState>,
+        row: Option<MessageRow>,
+    ) -> Self {
+        Self { uid, sequence, state, row, form: None, body: None, at: 0, begun: false }
+    }
+
+    /// Whether a part of the response is written.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether the message is live and not `\Seen`.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| !state.system.contains(SystemFlag::Seen))
+    }
+
+    /// Writes items up to the end or the next section that is sent range by range.
+    pub(super) fn write_next(
+        &mut self,
+        items: &[FetchItem],
+        account: AccountId,
+        recent: bool,
+        open: &Open<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<Written, StoreError> {
+        while let Some(item) = items.get(self.at) {
+            self.read_for(item, account, open)?;
+            let content = self.content(item)?;
+            let thread = self.thread(item, account, open)?;
+            self.at += 1;
+            let mut writer = Writer::new(env.out);
+            let mut fetch = match std::mem::replace(&mut self.begun, true) {
+                true => writer.fetch_resumed(),
+                false => writer.fetch(self.sequence),
+            };
+            let Some(content) = content else {
+                self.write_item(&mut fetch, item, account, recent, thread.as_deref(), open);
+                continue;
+            };
+            if let Some(range) = write_section(&mut fetch, item, content)
+                && let Some(body) = &self.body
+            {
+                return Ok(Written::Announced(Arc::clone(body), range));
+            }
+        }
+        Writer::new(env.out).fetch_resumed().end();
+        Ok(Written::All)
+    }
+
+    fn read_for(
+        &mut self,
+        item: &FetchItem,
+        account: AccountId,
+        open: &Open<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.row else { return Ok(()) };
+        if needs_form(item) && self.form.is_none() {
+            self.form = Some(open.snapshot.form(account, row.email)?);
+        }
+        if section_of(item).is_some() && self.body.is_none() {
+            self.body = Some(open.snapshot.body(account, row.email)?);
+        }
+        Ok(())
+    }
+
+    fn content(&self, item: &FetchItem) -> Result<Option<Content>, StoreError> {
+        match (section_of(item), &self.body) {
+            (Some((section, partial)), Some(body)) => {
+                content_of(&section, partial, self.form.as_ref(), body.as_ref()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn thread(
+        &self,
+        item: &FetchItem,
+        account: AccountId,
+        open: &Open<'_>,
+    ) -> Result<Option<String>, StoreError> {
+        let (FetchItem::ThreadId, Some(row)) = (item, self.row) else { return Ok(None) };
+        let email = open.snapshot.email(account, row.email)?;
+        Ok(email.map(|email| email.thread.object_id(account)))
+    }
+
+    /// An item that is no section. What it needs was read before; rows and states that are missing
+    /// were sorted out when the message was found.
+    fn write_item(
+        &self,
+        fetch: &mut FetchWriter<'_>,
+        item: &FetchItem,
+        account: AccountId,
+        recent: bool,
+        thread: Option<&str>,
+        open: &Open<'_>,
+    ) {
+        match (item, &self.state, &self.row, &self.form) {
+            (FetchItem::Uid, ..) => fetch.uid(self.uid),
+            (FetchItem::ThreadId, ..) => fetch.thread_id(thread),
+            (FetchItem::Flags, Some(state), ..) => {
+                fetch.flags(state.system, recent, keyword_names(state, &open.keywords));
+            }
+            (FetchItem::ModSeq, Some(state), ..) => fetch.mod_seq(state.modseq),
+            (FetchItem::InternalDate, _, Some(row), _) => fetch.internal_date(row.internal_date),
+            (FetchItem::Rfc822Size, _, Some(row), _) => fetch.size(row.size),
+            (FetchItem::EmailId, _, Some(row), _) => fetch.email_id(&row.email.object_id(account)),
+            (FetchItem::Envelope, .., Some(form)) => fetch.ready("ENVELOPE", form.envelope()),
+            (FetchItem::Body, .., Some(form)) => fetch.ready("BODY", &form.body()),
+            (FetchItem::BodyStructure, .., Some(form)) => {
+                fetch.ready("BODYSTRUCTURE", &form.bodystructure());
+            }
+            _ => {}
+        }
+    }
+}
+
+const fn needs_form(item: &FetchItem) -> bool {
+    match item {
+        FetchItem::Body
+        | FetchItem::BodyStructure
+        | FetchItem::Envelope
+        | FetchItem::Rfc822Header
+        | FetchItem::Rfc822Text => true,
+        FetchItem::BodySection { section, .. } => !is_whole(section),
+        _ => false,
+    }
+}
+
+const fn is_whole(section: &Section) -> bool {
+    section.part.is_empty() && matches!(section.text, SectionText::All)
+}
+
+/// The section that an item names; those of RFC822 and its like are sections of the message.
+fn section_of(item: &FetchItem) -> Option<(Cow<'_, Section>, Option<Partial>)> {
+    let whole = |text| Some((Cow::Owned(Section { part: Vec::new(), text }), None));
+    match item {
+        FetchItem::BodySection { section, partial, .. } => {
+            Some((Cow::Borrowed(section), *partial))
+        }
+        FetchItem::Rfc822 => whole(SectionText::All),
+        FetchItem::Rfc822Header => whole(SectionText::Header),
+        FetchItem::Rfc822Text => whole(SectionText::Text),
+        _ => None,
+    }
+}
+
+/// Writes a section, or announces it and returns the range of bytes that must follow.
+fn write_section(
+    fetch: &mut FetchWriter<'_>,
+    item: &FetchItem,
+    content: Content,
+) -> Option<Range<u64>> {
+    let FetchItem::BodySection { section, partial, .. } = item else {
+        return write_old_section(fetch, old_name(item), content);
+    };
+    let origin = partial.map(|partial| partial.start);
+    match content {
+        Content::Absent => fetch.section(section, origin, None),
+        Content::Bytes(bytes) => fetch.section(section, origin, Some(&bytes)),
+        Content::Range(range) => {
+            fetch.section_literal(section, origin, range.end - range.start);
+            return Some(range);
+        }
+    }
+    None
+}
+
+fn write_old_section(
+    fetch: &mut FetchWriter<'_>,
+    name: &str,
+    content: Content,
+) -> Option<Range<u64>> {
+    match content {
+        Content::Absent => fetch.string(name, None),
+        Content::Bytes(bytes) => fetch.string(name, Some(&bytes)),
+        Content::Range(range) => {
+            fetch.string_literal(name, range.end - range.start);
+            return Some(range);
+        }
+    }
+    None
+}
+
+const fn old_name(item: &FetchItem) -> &'static str {
+    match item {
+        FetchItem::Rfc822Header => "RFC822.HEADER",
+        FetchItem::Rfc822Text => "RFC822.TEXT",
+        _ => "RFC822",
+    }
+}

@@ -1,0 +1,204 @@
+//! LOGIN and AUTHENTICATE PLAIN (RFC 3501 sections 6.2.2, 6.2.3, RFC 4616, RFC 4959).
+
+use super::unexpected;
+use crate::capability;
+use crate::flow::{Completion, Env, Flow, Reply, Signal, Stepped};
+use crate::state::{State, User};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tracing::{info, warn};
+use waypost_auth::sasl::Plain;
+use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
+use waypost_net::session::WakeHandle;
+use waypost_store::{Mutation, Outcome};
+use waypost_types::{AccountId, Secret};
+
+/// What a login needs to know of its connection.
+pub(crate) struct Logins {
+    pub(crate) auth: Arc<Authenticator>,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) tls_bits: Option<u16>,
+    pub(crate) session: u64,
+    pub(crate) waker: WakeHandle,
+}
+
+/// A login under way.
+pub(crate) struct Login {
+    logins: Logins,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The client is asked for its response.
+    Challenge,
+    /// The client's response is awaited.
+    Response,
+    /// The authenticator is asked.
+    Ask(Box<LoginAttempt>),
+    /// The authenticator's answer is awaited.
+    Asked {
+        login: String,
+    },
+    /// The account is looked up, and made at the first login.
+    Account(Box<Identity>),
+    /// Over.
+    Ended,
+}
+
+impl Login {
+    /// LOGIN.
+    pub(crate) fn with_password(
+        logins: Logins,
+        user: String,
+        password: &Secret<Vec<u8>>,
+    ) -> Result<Self, Completion> {
+        let Ok(password) = std::str::from_utf8(password.expose()) else {
+            return Err(failure_completion(&LoginFailure {
+                kind: waypost_auth::FailureKind::BadCredentials,
+                reason: String::new(),
+            }));
+        };
+        let attempt = LoginAttempt {
+            service: Service::Imap,
+            login: user,
+            authorization_id: None,
+            password: Secret::new(password.to_owned()),
+            peer: logins.peer,
+            tls: logins.tls_bits.map(u32::from),
+        };
+        Ok(Self { logins, stage: Stage::Ask(Box::new(attempt)) })
+    }
+
+    /// AUTHENTICATE PLAIN, with or without an initial response.
+    pub(crate) fn with_sasl(
+        logins: Logins,
+        initial: Option<&Secret<Vec<u8>>>,
+    ) -> Result<Self, Completion> {
+        let mut login = Self { logins, stage: Stage::Challenge };
+        if let Some(initial) = initial {
+            login.stage = login.attempt(initial)?;
+        }
+        Ok(login)
+    }
+
+    pub(super) fn step(
+        &mut self,
+        state: &mut State,
+        env: &mut Env<'_>,
+        signal: Signal,
+    ) -> Stepped {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        match (stage, signal) {
+            (Stage::Challenge, Signal::Go) => {
+                env.writer().challenge(b"");
+                env.decoder.expect_line();
+                self.stage = Stage::Response;
+                Ok(Flow::Read)
+            }
+            (Stage::Response, Signal::Line(line)) => Ok(self.respond(&line)),
+            (Stage::Ask(attempt), Signal::Go) => Ok(self.ask(*attempt)),
+            (Stage::Asked { .. }, Signal::Login(Ok(identity))) => {
+                self.stage = Stage::Account(Box::new(identity));
+                Ok(Flow::Work)
+            }
+            (Stage::Asked { login }, Signal::Login(Err(failure))) => {
+                Ok(self.refuse(state, &login, &failure).into())
+            }
+            (Stage::Account(identity), Signal::Go) => self.find_account(identity, state, env),
+            (Stage::Account(identity), Signal::Outcome(Outcome::Account(id))) => {
+                Ok(self.enter(*identity, id, state, env))
+            }
+            _ => unexpected("the login"),
+        }
+    }
+
+    fn respond(&mut self, line: &[u8]) -> Flow {
+        match decode_sasl(line) {
+            None => Completion::bad("The response is not valid base64").into(),
+            Some(SaslLine::Cancel) => Completion::bad("AUTHENTICATE cancelled").into(),
+            Some(SaslLine::Data(message)) => match self.attempt(&message) {
+                Err(completion) => completion.into(),
+                Ok(Stage::Ask(attempt)) => self.ask(*attempt),
+                Ok(_) => Completion::bad("AUTHENTICATE failed").into(),
+            },
+        }
+    }
+
+    fn attempt(&self, message: &Secret<Vec<u8>>) -> Result<Stage, Completion> {
+        let plain = Plain::parse(message.expose()).map_err(|e| Completion::bad(e.to_string()))?;
+        let tls = self.logins.tls_bits.map(u32::from);
+        let attempt = plain.into_attempt(Service::Imap, self.logins.peer, tls);
+        Ok(Stage::Ask(Box::new(attempt)))
+    }
+
+    fn ask(&mut self, attempt: LoginAttempt) -> Flow {
+        self.stage = Stage::Asked { login: attempt.login.clone() };
+        let answer = self.logins.auth.login(attempt);
+        Flow::Call(Box::pin(async move { Reply::Login(answer.await) }))
+    }
+
+    fn refuse(&self, state: &mut State, login: &str, failure: &LoginFailure) -> Completion {
+        let Logins { session, peer, tls_bits, .. } = &self.logins;
+        info!(
+            session,
+            user = login,
+            peer = ?peer,
+            tls = tls_bits.is_some(),
+            cause = failure.reason,
+            "login failed"
+        );
+        if let State::NotAuthenticated(stranger) = state {
+            stranger.failures = stranger.failures.saturating_add(1);
+        }
+        failure_completion(failure)
+    }
+
+    fn find_account(
+        &mut self,
+        identity: Box<Identity>,
+        state: &mut State,
+        env: &Env<'_>,
+    ) -> Stepped {
+        let known = env.store.snapshot()?.account(&identity.account)?;
+        if let Some(account) = known {
+            return Ok(self.enter(*identity, account.id, state, env));
+        }
+        let name = identity.account.clone();
+        self.stage = Stage::Account(identity);
+        Ok(env.submit(Mutation::EnsureAccount(name)))
+    }
+
+    fn enter(
+        &self,
+        identity: Identity,
+        account: AccountId,
+        state: &mut State,
+        env: &Env<'_>,
+    ) -> Flow {
+        let Logins { session, peer, tls_bits, waker, .. } = &self.logins;
+        let tls = tls_bits.is_some();
+        if !matches!(state, State::NotAuthenticated(_)) {
+            warn!(session, user = %identity.account, "second login refused");
+            return Completion::bad("You are logged in already").into();
+        }
+        info!(session, user = %identity.account, peer = ?peer, tls, "login");
+        let waker = waker.clone();
+        let watch = env.store.watch(account, Arc::new(move || waker.wake()));
+        let enabled = Default::default();
+        *state = State::Authenticated(Box::new(User { identity, account, watch, enabled }));
+        let standing = capability::Standing { logged_in: true, starttls: false, passwords: false };
+        Completion::ok("You are logged in").with_code(capability::code(standing)).into()
+    }
+}
+
+fn failure_completion(failure: &LoginFailure) -> Completion {
+    let code = match failure.imap_code() {
+        "AUTHORIZATIONFAILED" => ResponseCode::AuthorizationFailed,
+        "CONTACTADMIN" => ResponseCode::ContactAdmin,
+        "PRIVACYREQUIRED" => ResponseCode::PrivacyRequired,
+        "UNAVAILABLE" => ResponseCode::Unavailable,
+        _ => ResponseCode::AuthenticationFailed,
+    };
+    Completion::no(code, failure.text())
+}

@@ -1,0 +1,162 @@
+//! SEARCH and UID SEARCH (RFC 3501 section 6.4.4) with MODSEQ (RFC 7162 section 3.1.5), EMAILID and
+//! THREADID (RFC 8474 section 5): page by page where flags decide, else message by message, in
+//! steps of bounded cost.
+
+mod key;
+mod text;
+
+use super::{Job, Started, enable_condstore};
+use crate::announce::position;
+use crate::flow::{Completion, Env, Flow, Stepped};
+use crate::state::Selected;
+use key::{Compiled, Context};
+use waypost_imap_wire::SearchKey;
+use waypost_store::{Bits512, StatePage, StoreError};
+use waypost_types::{ModSeq, Uid, UidSet};
+
+/// Cost of one step. A message costs 1, its row and form a little more, text by its size.
+const STEP_COST: u64 = 4_000;
+/// Cost of a page on which bit operations decide.
+const PAGE_COST: u64 = 20;
+
+/// Searches the open mailbox.
+pub(crate) struct Search {
+    uid: bool,
+    key: Compiled,
+    mentions_mod_seq: bool,
+    /// The first UID not looked at yet.
+    next: Option<Uid>,
+    found: UidSet,
+    highest: ModSeq,
+    /// Where telling has got to, once the search is over.
+    telling: Option<Uid>,
+}
+
+pub(super) fn start(
+    open: &mut Selected,
+    env: &mut Env<'_>,
+    uid: bool,
+    criteria: SearchKey,
+) -> Started {
+    let mentions_mod_seq = criteria.mentions_mod_seq();
+    if mentions_mod_seq {
+        enable_condstore(open, env.out);
+    }
+    Started::Job(Job::Search(Box::new(Search {
+        uid,
+        key: key::compile(criteria, open),
+        mentions_mod_seq,
+        next: open.view.shown().first(),
+        found: UidSet::new(),
+        highest: ModSeq(0),
+        telling: None,
+    })))
+}
+
+impl Search {
+    pub(super) const fn is_mid_response(&self) -> bool {
+        self.telling.is_some()
+    }
+
+    pub(super) fn step(&mut self, open: &Selected, env: &mut Env<'_>) -> Stepped {
+        if self.telling.is_none() {
+            if !self.look(open, env)? {
+                return Ok(Flow::Work);
+            }
+            env.writer().search_start();
+            self.telling = Some(Uid(1));
+        }
+        Ok(if self.tell(open, env) {
+            Completion::ok("SEARCH completed").into()
+        } else {
+            Flow::Work
+        })
+    }
+
+    /// Looks at messages up to the cost of a step; true when all were looked at.
+    fn look(&mut self, open: &Selected, env: &Env<'_>) -> Result<bool, StoreError> {
+        let snapshot = env.store.snapshot()?;
+        let mut context = Context::new(snapshot.as_ref(), open)?;
+        while let Some(next) = self.next {
+            if context.cost > STEP_COST {
+                return Ok(false);
+            }
+            let page = snapshot.page_from(open.mailbox(), StatePage::number_of(next))?;
+            self.next = match page {
+                Some(page) => self.look_at_page(&page, next, open, &mut context)?,
+                None => None,
+            };
+        }
+        Ok(true)
+    }
+
+    /// Looks at a page from a UID on; returns where to go on.
+    fn look_at_page(
+        &mut self,
+        page: &StatePage,
+        from: Uid,
+        open: &Selected,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Uid>, StoreError> {
+        let candidates = candidates(page, from, open.view.shown());
+        context.cost += PAGE_COST;
+        if !self.key.reads_messages() {
+            let found = self.key.matching(page, candidates, context)?;
+            found.iter().for_each(|at| self.take(page, at));
+            return Ok(after_page(page));
+        }
+        for at in candidates.iter() {
+            if context.cost > STEP_COST {
+                return Ok(Some(page.uid(at)));
+            }
+            context.cost += 1;
+            let mut single = Bits512::EMPTY;
+            single.set(at, true);
+            if !self.key.matching(page, single, context)?.is_empty() {
+                self.take(page, at);
+            }
+        }
+        Ok(after_page(page))
+    }
+
+    fn take(&mut self, page: &StatePage, at: u32) {
+        self.found.push(page.uid(at));
+        self.highest = self.highest.max(page.modseq(at));
+    }
+
+    /// Tells numbers as they fit; true when the line is complete.
+    fn tell(&mut self, open: &Selected, env: &mut Env<'_>) -> bool {
+        let from = self.telling.unwrap_or(Uid(1));
+        for uid in self.found.iter_from(from) {
+            if env.is_full() {
+                self.telling = Some(uid);
+                return false;
+            }
+            let number = match self.uid {
+                true => Some(uid.0),
+                false => open.view.shown().sequence_of(uid),
+            };
+            number.into_iter().for_each(|number| env.writer().search_number(number));
+        }
+        let highest = (self.mentions_mod_seq && !self.found.is_empty()).then_some(self.highest);
+        env.writer().search_end(highest);
+        self.telling = None;
+        true
+    }
+}
+
+/// The live messages of a page that the client knows, from a UID on.
+fn candidates(page: &StatePage, from: Uid, shown: &UidSet) -> Bits512 {
+    let mut candidates = Bits512::EMPTY;
+    let last = page.uid(waypost_store::PAGE_UIDS - 1);
+    let first = page.uid(0).max(from);
+    for uid in shown.iter_from(first).take_while(|uid| *uid <= last) {
+        candidates.set(position(uid), true);
+    }
+    candidates.and(&page.live)
+}
+
+/// The first UID behind a page.
+fn after_page(page: &StatePage) -> Option<Uid> {
+    page.uid(waypost_store::PAGE_UIDS - 1).0.checked_add(1).map(Uid)
+}
