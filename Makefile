@@ -20,8 +20,8 @@ gate: ## Format, tidy, clippy, deny and tests: what a change must pass
 	@scripts/install-test-tools
 	@cargo xtask gate
 
-bench: ## Measure a server; arguments in ARGS="..."
-	cargo run --release --locked -p waypost-bench -- $(ARGS)
+bench: ## Measure a Waypost of its own, SECONDS=6 for each row (bench/run.sh)
+	@bench/run.sh "$(SECONDS)"
 
 fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"

@@ -1,0 +1,75 @@
+//! Large mailboxes: filling them quickly on any server, and SELECT.
+
+use crate::client::Client;
+use crate::load::{imap, message};
+use crate::report::{Measured, row};
+use crate::{Server, cpu};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Messages appended one by one; the rest comes from COPY, each of at most this many times ten.
+const SEED: u32 = 1_000;
+/// The most messages of one COPY.
+const COPY: u32 = 50_000;
+
+/// Makes `mailbox` and fills it with `count` messages (twice that before `holes` are made).
+pub(crate) fn fill(server: &Server, mailbox: &str, count: u32, holes: bool) -> io::Result<()> {
+    let mut client = imap(server, &server.user.replace("{}", "1"))?;
+    // It may be there from an earlier run; a failure shows in CREATE.
+    let _ = client.imap(&format!("DELETE \"{mailbox}\""));
+    client.imap(&format!("CREATE \"{mailbox}\""))?;
+    let wanted = if holes { count.saturating_mul(2) } else { count };
+    for number in 0..SEED.min(wanted) {
+        append(&mut client, mailbox, &message(server.size, number))?;
+    }
+    client.imap(&format!("SELECT \"{mailbox}\""))?;
+    let mut have = SEED.min(wanted);
+    while have < wanted {
+        let step = have.min(COPY).min(wanted - have);
+        client.imap(&format!("COPY 1:{step} \"{mailbox}\""))?;
+        have += step;
+    }
+    if holes {
+        expunge_every_second(&mut client, wanted)?;
+    }
+    client.imap("LOGOUT").map(drop)
+}
+
+fn append(client: &mut Client, mailbox: &str, message: &[u8]) -> io::Result<()> {
+    client.send(format!("a APPEND \"{mailbox}\" {{{}}}\r\n", message.len()).as_bytes())?;
+    let line = client.line()?;
+    if !line.starts_with(b"+") {
+        return Err(crate::client::unexpected(line));
+    }
+    client.send(message)?;
+    client.send(b"\r\n")?;
+    client.expect(b"a OK")
+}
+
+fn expunge_every_second(client: &mut Client, count: u32) -> io::Result<()> {
+    let odd: Vec<String> = (1..=count).step_by(2).map(|n| n.to_string()).collect();
+    for piece in odd.chunks(2_000) {
+        client.imap(&format!("STORE {} +FLAGS.SILENT (\\Deleted)", piece.join(",")))?;
+    }
+    client.imap("EXPUNGE").map(drop)
+}
+
+/// SELECT again and again in one connection.
+pub(crate) fn select(server: &Server, mailbox: &str) -> io::Result<String> {
+    let mut client = imap(server, &server.user.replace("{}", "1"))?;
+    let command = format!("SELECT \"{mailbox}\"");
+    client.imap(&command)?;
+    let before = server.pid.map(cpu::used);
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_secs(server.seconds);
+    let mut times = Vec::new();
+    while Instant::now() < deadline {
+        let begun = Instant::now();
+        client.imap(&command)?;
+        times.push(begun.elapsed());
+    }
+    let cpu = server.pid.zip(before).map(|(pid, before)| cpu::used(pid).saturating_sub(before));
+    let (operations, wall) = (times.len() as u64, begun.elapsed());
+    let what = format!("SELECT {mailbox}");
+    Ok(row(&what, 1, Measured { times, operations, wall, cpu }))
+}
