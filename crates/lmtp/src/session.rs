@@ -209,9 +209,9 @@ impl LmtpSession {
 
     /// Asks the directory; runs on a thread that may block.
     fn lookup(&mut self, io: &mut Io<'_>) -> Option<Step> {
-        let Phase::Lookup(address) = std::mem::replace(&mut self.phase, Phase::Commands) else {
-            return None;
-        };
+        let Phase::Lookup(address) = &mut self.phase else { return None };
+        let address = std::mem::take(address);
+        self.phase = Phase::Commands;
         match resolve_recipient(&*self.context.directory, &address) {
             Ok(recipient) => {
                 let text = reply::not_accepted(&recipient);
