@@ -27,9 +27,10 @@ pub(crate) fn completion_of(failure: &StoreError) -> Completion {
         StoreError::Unavailable(_) => {
             (ResponseCode::Unavailable, "The mail store does not answer; try again later".into())
         }
-        StoreError::Corrupt(_) => {
-            (ResponseCode::Corruption, "Stored data is damaged; the administrator can see which".into())
-        }
+        StoreError::Corrupt(_) => (
+            ResponseCode::Corruption,
+            "Stored data is damaged; the administrator can see which".into(),
+        ),
         StoreError::Io(_) => {
             (ResponseCode::ServerBug, "The mail store failed; the administrator can see why".into())
         }

@@ -19,7 +19,7 @@ mod flow;
 mod service;
 mod session;
 mod state;
-mod table;
+pub mod table;
 
 pub use config::{Config, IDLE_TIMEOUT_MIN, LOGIN_FAILURES_MAX, LOGIN_TIME, SharedConfig};
 pub use flow::Reply;

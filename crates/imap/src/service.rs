@@ -17,11 +17,7 @@ pub struct ImapService {
 
 impl ImapService {
     /// A service over these parts. The configuration stays with the caller too, to be replaced.
-    pub fn new(
-        store: Arc<dyn Store>,
-        auth: Arc<Authenticator>,
-        config: Arc<SharedConfig>,
-    ) -> Self {
+    pub fn new(store: Arc<dyn Store>, auth: Arc<Authenticator>, config: Arc<SharedConfig>) -> Self {
         Self { store, auth, config }
     }
 

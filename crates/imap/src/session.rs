@@ -351,7 +351,7 @@ impl ImapSession {
     }
 
     fn announce(&mut self, io: &mut Io<'_>, mut task: Box<Task>) -> Following {
-        let Some(mut ending) = task.ending.take() else { return None };
+        let mut ending = task.ending.take()?;
         let row = task.row;
         let told = self.with_env(io, |state, env| tell(state, env, row, &mut ending.announcer));
         match told {
@@ -422,9 +422,7 @@ impl ImapSession {
                 let completion = Completion::bad("The line could not be understood");
                 self.complete(io, task, completion, false)
             }
-            _ => {
-                self.count_refusal(io, refusal.status == waypost_imap_wire::Status::Bad)
-            }
+            _ => self.count_refusal(io, refusal.status == waypost_imap_wire::Status::Bad),
         }
     }
 

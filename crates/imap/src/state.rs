@@ -1,14 +1,13 @@
 //! Connection states (RFC 3501 section 3). A state owns only what it may touch, so a command of
 //! another state cannot reach it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use waypost_auth::Identity;
 use waypost_imap_wire::{OutOfRange, ResponseCode, SequenceSet, Status, Writer};
 use waypost_store::{KeywordId, Mailbox, Mutation, Snapshot, Store, StoreError, View, Watch};
-use waypost_types::{
-    AccountId, FlagSet, Keyword, MailboxId, MailboxName, SystemFlag, Uid, UidSet,
-};
+use waypost_types::{AccountId, FlagSet, Keyword, MailboxId, MailboxName, SystemFlag, Uid, UidSet};
 
 /// The state of a connection.
 pub(crate) enum State {
@@ -181,15 +180,15 @@ impl Selected {
         }
     }
 
-    /// Tells the keywords of the mailbox when they are not those the client knows; comes before
-    /// every response that may carry flags.
+    /// Tells the keywords of the mailbox when there are some that the client does not know; comes
+    /// before every response that may carry flags.
     pub(crate) fn tell_keywords(
         &mut self,
         snapshot: &dyn Snapshot,
         out: &mut Vec<u8>,
     ) -> Result<Arc<[(KeywordId, Keyword)]>, StoreError> {
         let keywords = snapshot.keywords(self.mailbox())?;
-        if !Arc::ptr_eq(&keywords, &self.keywords) && *keywords != *self.keywords {
+        if has_new(&keywords, &self.keywords) {
             write_flags(out, &keywords, self.read_only);
         }
         self.keywords = Arc::clone(&keywords);
@@ -218,6 +217,15 @@ impl Selected {
         // One poll hands the mutation over; dropping the future does not take it back.
         let _ = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
+}
+
+/// Whether one of `now` is not among `before`.
+fn has_new(now: &Arc<[(KeywordId, Keyword)]>, before: &Arc<[(KeywordId, Keyword)]>) -> bool {
+    if Arc::ptr_eq(now, before) {
+        return false;
+    }
+    let before: HashSet<&Keyword> = before.iter().map(|(_, keyword)| keyword).collect();
+    now.iter().any(|(_, keyword)| !before.contains(keyword))
 }
 
 /// The live messages at or above `from`.

@@ -7,7 +7,7 @@ use waypost_imap_wire::Command;
 
 /// States in which a command is allowed, as a bit mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct States(u8);
+pub struct States(u8);
 
 impl States {
     const NOT_AUTHENTICATED: u8 = 1;
@@ -15,14 +15,14 @@ impl States {
     const SELECTED: u8 = 4;
 
     /// Before and after login.
-    pub(crate) const ANY: Self =
+    pub const ANY: Self =
         Self(Self::NOT_AUTHENTICATED | Self::AUTHENTICATED | Self::SELECTED);
     /// Before login only.
-    pub(crate) const BEFORE_LOGIN: Self = Self(Self::NOT_AUTHENTICATED);
+    pub const BEFORE_LOGIN: Self = Self(Self::NOT_AUTHENTICATED);
     /// After login.
-    pub(crate) const LOGGED_IN: Self = Self(Self::AUTHENTICATED | Self::SELECTED);
+    pub const LOGGED_IN: Self = Self(Self::AUTHENTICATED | Self::SELECTED);
     /// With a mailbox open.
-    pub(crate) const MAILBOX_OPEN: Self = Self(Self::SELECTED);
+    pub const MAILBOX_OPEN: Self = Self(Self::SELECTED);
 
     /// Whether the command is allowed now.
     pub(crate) const fn allow(self, state: &State) -> bool {
@@ -47,7 +47,7 @@ impl States {
 
 /// What is announced about the open mailbox before a command's tagged response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Announce {
+pub enum Announce {
     /// Nothing: the command leaves the mailbox, or answers without the store.
     Nothing,
     /// Arrivals and flags, but no EXPUNGE: sequence numbers must hold while the command and those
@@ -59,17 +59,17 @@ pub(crate) enum Announce {
 
 /// One command.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub struct Row {
     /// The name in logs; a command with `UID` is a row of its own.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Where it is allowed.
-    pub(crate) states: States,
+    pub states: States,
     /// The RFC that defines it, as `number section`.
-    pub(crate) rfc: &'static str,
+    pub rfc: &'static str,
     /// The capability it belongs to.
-    pub(crate) capability: &'static str,
+    pub capability: &'static str,
     /// What it announces.
-    pub(crate) announce: Announce,
+    pub announce: Announce,
 }
 
 const fn row(
@@ -84,12 +84,12 @@ const fn row(
 
 use Announce::{All, KeepNumbers, Nothing};
 
-/// APPEND streams and so is no [`Command`].
-pub(crate) static APPEND: Row = row("APPEND", States::LOGGED_IN, "3501 6.3.11", "IMAP4rev1", All);
+/// APPEND streams and so is none of [`COMMANDS`].
+pub static APPEND: Row = row("APPEND", States::LOGGED_IN, "3501 6.3.11", "IMAP4rev1", All);
 
 /// The commands in the order of RFC 3501, the extensions' after them.
 #[rustfmt::skip]
-pub(crate) static COMMANDS: [Row; 39] = [
+pub static COMMANDS: [Row; 39] = [
     row("CAPABILITY", States::ANY, "3501 6.1.1", "IMAP4rev1", Nothing),
     row("NOOP", States::ANY, "3501 6.1.2", "IMAP4rev1", All),
     row("LOGOUT", States::ANY, "3501 6.1.3", "IMAP4rev1", Nothing),
@@ -167,8 +167,7 @@ mod tests {
 
     #[test]
     fn every_capability_of_the_table_is_offered_somewhere() {
-        let standing =
-            capability::Standing { logged_in: false, starttls: true, passwords: true };
+        let standing = capability::Standing { logged_in: false, starttls: true, passwords: true };
         let mut offered = capability::names(standing);
         offered.extend(capability::names(capability::Standing { logged_in: true, ..standing }));
         for row in COMMANDS.iter().chain([&APPEND]) {

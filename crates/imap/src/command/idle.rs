@@ -22,12 +22,7 @@ enum Stage {
 }
 
 impl Idle {
-    pub(super) fn step(
-        &mut self,
-        state: &mut State,
-        env: &mut Env<'_>,
-        signal: Signal,
-    ) -> Stepped {
+    pub(super) fn step(&mut self, state: &mut State, env: &mut Env<'_>, signal: Signal) -> Stepped {
         match signal {
             Signal::Line(line) => Ok(end(&line).into()),
             Signal::Woken => Ok(self.look(state)),

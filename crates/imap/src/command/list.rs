@@ -98,7 +98,8 @@ fn list(
         mailboxes.iter().flat_map(|mailbox| ancestors(&mailbox.name)).collect();
     let mut lines: BTreeMap<MailboxName, Line> = BTreeMap::new();
     for name in parents.iter().filter(|name| matches(patterns, name)) {
-        let line = Line { name: name.clone(), real: false, children: Some(true), special_use: None };
+        let line =
+            Line { name: name.clone(), real: false, children: Some(true), special_use: None };
         lines.insert(name.clone(), line);
     }
     for mailbox in mailboxes.into_iter().filter(|mailbox| matches(patterns, &mailbox.name)) {

@@ -37,9 +37,7 @@ enum Stage {
     /// The authenticator is asked.
     Ask(Box<LoginAttempt>),
     /// The authenticator's answer is awaited.
-    Asked {
-        login: String,
-    },
+    Asked { login: String },
     /// The account is looked up, and made at the first login.
     Account(Box<Identity>),
     /// Over.
@@ -82,12 +80,7 @@ impl Login {
         Ok(login)
     }
 
-    pub(super) fn step(
-        &mut self,
-        state: &mut State,
-        env: &mut Env<'_>,
-        signal: Signal,
-    ) -> Stepped {
+    pub(super) fn step(&mut self, state: &mut State, env: &mut Env<'_>, signal: Signal) -> Stepped {
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
         match (stage, signal) {
             (Stage::Challenge, Signal::Go) => {

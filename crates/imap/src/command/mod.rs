@@ -107,7 +107,7 @@ impl Job {
             Self::List(job) => with_account(state, |account| job.step(account, env)),
             Self::Rename(job) => with_account(state, |account| job.step(account, env, signal)),
             Self::Subscribe(job) => with_account(state, |account| job.step(account, env, signal)),
-            Self::Noop(job) => Ok(job.step().into()),
+            Self::Noop(job) => Ok(job.step()),
         }
     }
 

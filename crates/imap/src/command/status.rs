@@ -52,11 +52,7 @@ fn enable(state: &mut State, out: &mut Vec<u8>) {
     }
 }
 
-fn value(
-    item: StatusItem,
-    mailbox: &Mailbox,
-    snapshot: &dyn Snapshot,
-) -> Result<u64, StoreError> {
+fn value(item: StatusItem, mailbox: &Mailbox, snapshot: &dyn Snapshot) -> Result<u64, StoreError> {
     Ok(match item {
         StatusItem::Messages => mailbox.counters.messages.into(),
         StatusItem::Recent => recent(mailbox, snapshot)?.into(),

@@ -5,9 +5,7 @@ use crate::announce::{FlagTeller, Tell};
 use crate::flow::{Completion, Env, Flow, Signal, Stepped};
 use crate::state::Selected;
 use waypost_imap_wire::{FlagChange, FlagChangeKind, ResponseCode, SequenceSet};
-use waypost_store::{
-    ChangeKind, Changes, FlagAction, Mutation, Outcome, Snapshot, StoreError,
-};
+use waypost_store::{ChangeKind, Changes, FlagAction, Mutation, Outcome, Snapshot, StoreError};
 use waypost_types::{FlagSet, ModSeq, UidSet};
 
 /// Changes flags.

@@ -183,9 +183,7 @@ const fn is_whole(section: &Section) -> bool {
 fn section_of(item: &FetchItem) -> Option<(Cow<'_, Section>, Option<Partial>)> {
     let whole = |text| Some((Cow::Owned(Section { part: Vec::new(), text }), None));
     match item {
-        FetchItem::BodySection { section, partial, .. } => {
-            Some((Cow::Borrowed(section), *partial))
-        }
+        FetchItem::BodySection { section, partial, .. } => Some((Cow::Borrowed(section), *partial)),
         FetchItem::Rfc822 => whole(SectionText::All),
         FetchItem::Rfc822Header => whole(SectionText::Header),
         FetchItem::Rfc822Text => whole(SectionText::Text),

@@ -138,11 +138,7 @@ fn value_of(raw: &[u8]) -> String {
     decode_header_text(value.unwrap_or(raw))
 }
 
-fn header_of(
-    uid: Uid,
-    row: &MessageRow,
-    context: &mut Context<'_>,
-) -> Result<Vec<u8>, StoreError> {
+fn header_of(uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<Vec<u8>, StoreError> {
     let form = context.form(uid, row)?;
     let body = context.snapshot.body(context.account, row.email)?;
     read(body.as_ref(), 0..form.header_len.min(HEADER_SEARCH_BYTES), context)

@@ -1,0 +1,218 @@
+//! A server in memory for dialogues: the reference model, one user, several sessions.
+//!
+//! A script is a dialogue of `waypost_net::testing` with lines of its own that begin with `@`:
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `@ A` | the lines that follow are of session A, which opens (and greets) when it is new |
+//! | `@ A login` | likewise, logged in as alice, with nothing left to read |
+//! | `@ A select NAME` | likewise, with a mailbox open |
+//! | `@ A tls` | session A opens on a port that begins with TLS |
+//! | `@ A woken` | the store has woken session A; it may look now |
+//! | `@ mail FILE` | a message of `tests/messages` is delivered to alice's INBOX |
+//! | `@ option NAME VALUE` | a setting for sessions that open later |
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use waypost_auth::{AuthConfig, Authenticator};
+use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
+use waypost_imap::{Config, ImapService, ImapSession, SharedConfig};
+use waypost_net::session::Service;
+use waypost_net::testing::Dialogue;
+use waypost_store::model::{ModelStore, payload};
+use waypost_store::{Deliver, Mutation, Recipient};
+use waypost_types::{AccountName, FlagSet, Secret, UnixTime};
+
+/// When delivered messages arrive: Sun, 25 Oct 2020 12:00:00 UTC.
+const ARRIVAL: UnixTime = UnixTime::utc(1_603_627_200);
+
+/// A server in memory.
+pub(crate) struct World {
+    pub(crate) store: Arc<ModelStore>,
+    config: Arc<SharedConfig>,
+    settings: Config,
+    service: ImapService,
+    sessions: BTreeMap<String, Dialogue<ImapSession>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let auth = AuthConfig {
+            default_domain: "example.com".into(),
+            login_separators: "@".into(),
+            hostname: "mail.example.com".into(),
+            imap_plaintext_min_cipher: 0,
+            pop_plaintext_min_cipher: 0,
+            remember_for: Duration::from_secs(600),
+        };
+        let guard = runtime.enter();
+        let auth = Arc::new(Authenticator::new(Arc::new(OneUser), auth).unwrap());
+        drop(guard);
+        let store = Arc::new(ModelStore::new());
+        let settings = Config { version: "1".into(), ..Config::default() };
+        let config = Arc::new(SharedConfig::new(settings.clone()));
+        let service = ImapService::new(store.clone(), auth, Arc::clone(&config));
+        let sessions = BTreeMap::new();
+        Self { store, config, settings, service, sessions, _runtime: runtime }
+    }
+
+    /// Plays a script; panics at the first line that does not fit.
+    pub(crate) fn play(&mut self, file: &Path) {
+        let script = std::fs::read_to_string(file).unwrap();
+        let name = file.display().to_string();
+        let handle = self._runtime.handle().clone();
+        let _inside = handle.enter();
+        let (mut current, mut block) = (String::new(), String::new());
+        for (at, line) in script.lines().enumerate() {
+            let Some(directive) = line.strip_prefix("@ ") else {
+                block.push_str(line);
+                block.push('\n');
+                continue;
+            };
+            self.play_block(&name, &current, &block);
+            block = "\n".repeat(at + 1);
+            if let Some(session) = self.direct(directive) {
+                current = session;
+            }
+        }
+        self.play_block(&name, &current, &block);
+    }
+
+    fn play_block(&mut self, file: &str, session: &str, block: &str) {
+        if block.lines().all(|line| line.is_empty() || line.starts_with('#')) {
+            return;
+        }
+        let dialogue = self.sessions.get_mut(session).expect("a session is named first");
+        if let Err(error) = dialogue.play(file, block) {
+            panic!("session {session}: {error}");
+        }
+    }
+
+    fn direct(&mut self, directive: &str) -> Option<String> {
+        let words: Vec<&str> = directive.split(' ').collect();
+        match words[..] {
+            ["mail", file] => self.deliver(file),
+            ["option", name, value] => self.set(name, value),
+            [session] => return Some(self.open(session, false)),
+            [session, "tls"] => return Some(self.open(session, true)),
+            [session, "login"] => return Some(self.log_in(session)),
+            [session, "select", mailbox] => return Some(self.select(session, mailbox)),
+            [session, "woken"] => return Some(self.wake(session)),
+            _ => panic!("unknown directive: {directive}"),
+        }
+        None
+    }
+
+    fn open(&mut self, session: &str, tls: bool) -> String {
+        if !self.sessions.contains_key(session) {
+            let make = |facts| self.service.session(facts);
+            let dialogue = match tls {
+                true => Dialogue::open_tls(make).unwrap(),
+                false => Dialogue::open(make).unwrap(),
+            };
+            self.sessions.insert(session.to_owned(), dialogue);
+        }
+        session.to_owned()
+    }
+
+    fn log_in(&mut self, session: &str) -> String {
+        self.open(session, false);
+        self.play_block("login", session, "S> * OK {*}\nC: l LOGIN alice secret\nS> l OK {*}\n");
+        session.to_owned()
+    }
+
+    fn select(&mut self, session: &str, mailbox: &str) -> String {
+        if !self.sessions.contains_key(session) {
+            self.log_in(session);
+        }
+        self.play_block("select", session, &format!("C: s SELECT {mailbox}\nS> s OK {{*}}\n"));
+        session.to_owned()
+    }
+
+    fn wake(&mut self, session: &str) -> String {
+        let memory = self.sessions.get_mut(session).unwrap().memory();
+        assert!(memory.was_woken(), "session {session} was not woken");
+        memory.wake().unwrap();
+        session.to_owned()
+    }
+
+    fn deliver(&self, file: &str) {
+        let bytes = std::fs::read(in_tests("messages").join(file)).unwrap();
+        let account = AccountName::new("alice").unwrap();
+        let recipient = Recipient { account, folder: None, flags: FlagSet::default() };
+        let recipients = vec![recipient];
+        let deliver = Deliver { payload: payload(bytes), recipients, internal_date: ARRIVAL };
+        self.store.apply(Mutation::Deliver(deliver), ARRIVAL).unwrap();
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        match name {
+            "max_message_bytes" => self.settings.max_message_bytes = value.parse().unwrap(),
+            "plaintext_min_cipher" => self.settings.plaintext_min_cipher = value.parse().unwrap(),
+            _ => panic!("unknown option {name}"),
+        }
+        self.config.replace(self.settings.clone());
+    }
+}
+
+/// A folder beside the tests.
+pub(crate) fn in_tests(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder)
+}
+
+/// A directory with the user `alice`, password `secret`.
+struct OneUser;
+
+impl Directory for OneUser {
+    fn user_by_login(&self, uid: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
+        let known = uid == "alice" && domain == "example.com";
+        Ok(known.then(|| User {
+            uid: "alice".into(),
+            domain: "example.com".into(),
+            account: AccountName::new("alice").unwrap(),
+            entry: "alice@example.com".into(),
+            cn: Some("Alice".into()),
+            mail: "alice@example.com".into(),
+            mail_alternate_addresses: Vec::new(),
+            mail_equivalent_addresses: Vec::new(),
+            mail_host: None,
+            mail_quota: None,
+            mail_user_status: MailStatus::Active,
+            inet_user_status: InetStatus::Active,
+            mail_allowed_service_access: None,
+        }))
+    }
+
+    fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
+        self.user_by_login(local, domain)
+    }
+
+    fn domain(&self, name: &str) -> Result<Option<Domain>, DirectoryError> {
+        Ok((name == "example.com").then(|| Domain {
+            name: name.to_owned(),
+            inet_domain_status: InetStatus::Active,
+            mail_domain_status: MailStatus::Active,
+            mail_domain_allowed_service_access: None,
+        }))
+    }
+
+    fn verify_password(
+        &self,
+        _user: &User,
+        password: &Secret<String>,
+    ) -> Result<bool, DirectoryError> {
+        Ok(password.matches(b"secret"))
+    }
+
+    fn verify_nobody(&self, _password: &Secret<String>) -> Result<(), DirectoryError> {
+        Ok(())
+    }
+
+    fn generation(&self) -> Result<u64, DirectoryError> {
+        Ok(1)
+    }
+}

@@ -1,0 +1,80 @@
+//! Plays every dialogue of `tests/dialogues`, one file per command or extension, each on a server of
+//! its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests may unwrap and need no docs"
+)]
+
+mod common;
+
+use common::{World, in_tests};
+
+macro_rules! dialogues {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let file = in_tests("dialogues").join(concat!(stringify!($name), ".t"));
+                World::new().play(&file);
+            }
+        )*
+
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+dialogues! {
+    append
+    authenticate
+    bad_input
+    capability
+    close
+    condstore
+    copy
+    create
+    delete
+    enable
+    examine
+    expunge
+    fetch
+    fetch_sections
+    id
+    idle
+    list
+    login
+    logout
+    lsub
+    mailbox_deleted
+    move_messages
+    namespace
+    noop
+    objectid
+    pipelining
+    recent
+    rename
+    search
+    select
+    special_use
+    starttls
+    status
+    store
+    subscribe
+    timeouts
+    two_sessions
+    uid
+    unselect
+}
+
+#[test]
+fn every_dialogue_is_played() {
+    let mut files: Vec<String> = std::fs::read_dir(in_tests("dialogues"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    assert_eq!(files, NAMES);
+}

@@ -1,0 +1,18 @@
+# ENABLE (RFC 5161)
+@ mail simple.eml
+@ A login
+C: a1 ENABLE CONDSTORE X-UNKNOWN
+S: * ENABLED CONDSTORE
+S: a1 OK ENABLE completed
+C: a2 ENABLE CONDSTORE
+S: * ENABLED
+S: a2 OK ENABLE completed
+@ B select INBOX
+C: b1 ENABLE CONDSTORE
+S: * OK [HIGHESTMODSEQ {*}] CONDSTORE is enabled
+S: * ENABLED CONDSTORE
+S: b1 OK ENABLE completed
+@ C
+S> * OK {*}
+C: c1 ENABLE CONDSTORE
+S: c1 BAD Log in first

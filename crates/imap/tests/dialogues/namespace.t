@@ -1,0 +1,5 @@
+# NAMESPACE (RFC 2342)
+@ A login
+C: a1 NAMESPACE
+S: * NAMESPACE (("" "/")) NIL NIL
+S: a1 OK NAMESPACE completed

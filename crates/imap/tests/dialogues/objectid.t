@@ -1,0 +1,21 @@
+# OBJECTID (RFC 8474)
+@ mail simple.eml
+@ A select INBOX
+C: a1 FETCH 1 (EMAILID THREADID)
+S: * 1 FETCH (EMAILID (E1-1) THREADID (T1-1))
+S: a1 OK FETCH completed
+C: a2 COPY 1 Archive
+S: a2 OK {*}
+C: a3 SEARCH EMAILID E1-1
+S: * SEARCH 1
+S: a3 OK SEARCH completed
+C: a4 SEARCH THREADID T1-1 NOT EMAILID E1-1
+S: * SEARCH
+S: a4 OK SEARCH completed
+C: a5 STATUS Archive (MAILBOXID)
+S: * STATUS Archive (MAILBOXID (M{*}))
+S: a5 OK STATUS completed
+@ A select Archive
+C: a6 FETCH 1 (EMAILID THREADID)
+S: * 1 FETCH (EMAILID (E1-1) THREADID (T1-1))
+S: a6 OK FETCH completed
