@@ -13,9 +13,7 @@ pub const IDLE_TIMEOUT_MIN: Duration = Duration::from_secs(30 * 60);
 /// Settings of the IMAP service. A session keeps the settings it began with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The host's name, for log lines and the ID response.
-    pub hostname: String,
-    /// The text of the greeting, placeholders already filled in; control characters are left out.
+    /// The text of the greeting, placeholders (such as the host's name) already filled in.
     pub banner: String,
     /// The product's name in the ID response.
     pub product: String,
@@ -33,7 +31,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            hostname: "localhost".to_owned(),
             banner: "Waypost IMAP4rev1 service ready".to_owned(),
             product: "Waypost".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -148,7 +148,10 @@ impl ImapSession {
     fn turn(&mut self, io: &mut Io<'_>) -> Following {
         match self.decoder.next(io.input) {
             Frame::NeedInput if io.eof => Some(self.close("the client closed the connection")),
-            Frame::NeedInput => Some(Next::Read { deadline: self.deadline(io) }),
+            Frame::NeedInput => {
+                self.park();
+                Some(Next::Read { deadline: self.deadline(io) })
+            }
             Frame::Continue => {
                 Writer::new(io.output).continuation("Go ahead");
                 None
@@ -164,6 +167,17 @@ impl ImapSession {
                 Some(self.close("the input could not be understood"))
             }
         }
+    }
+
+    /// Gives back the decoder's buffer when nothing is in it.
+    fn park(&mut self) {
+        if self.task.is_none() && self.decoder.is_idle() {
+            self.decoder = Decoder::new(self.limits());
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        if self.state.user().is_some() { Limits::USER } else { Limits::STRANGER }
     }
 
     fn command(&mut self, io: &mut Io<'_>, Tagged { tag, command }: Tagged) -> Following {
@@ -380,7 +394,7 @@ impl ImapSession {
     fn entered(&mut self, io: &Io<'_>) {
         if let Some(user) = self.state.user() {
             self.user = Some(user.identity.account.as_str().to_owned());
-            self.decoder.set_limits(Limits::USER);
+            self.decoder.set_limits(self.limits());
             self.since = Some(io.now.instant);
         }
     }

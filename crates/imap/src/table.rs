@@ -15,8 +15,7 @@ impl States {
     const SELECTED: u8 = 4;
 
     /// Before and after login.
-    pub const ANY: Self =
-        Self(Self::NOT_AUTHENTICATED | Self::AUTHENTICATED | Self::SELECTED);
+    pub const ANY: Self = Self(Self::NOT_AUTHENTICATED | Self::AUTHENTICATED | Self::SELECTED);
     /// Before login only.
     pub const BEFORE_LOGIN: Self = Self(Self::NOT_AUTHENTICATED);
     /// After login.

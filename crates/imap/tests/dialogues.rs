@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     missing_docs,
-    reason = "tests may unwrap and need no docs"
+    dead_code,
+    reason = "tests may unwrap and need no docs; helpers are shared by several test programs"
 )]
 
 mod common;
@@ -62,6 +63,7 @@ dialogues! {
     starttls
     status
     store
+    store_trouble
     subscribe
     timeouts
     two_sessions

@@ -9,9 +9,16 @@
 //! | `@ A select NAME` | likewise, with a mailbox open |
 //! | `@ A tls` | session A opens on a port that begins with TLS |
 //! | `@ A woken` | the store has woken session A; it may look now |
+//! | `@ refuse WHAT` | the store refuses changes: `space`, `unavailable`, `limit`, `uploads`, `nothing` |
+//! | `@ damage N` | email N of alice cannot be read |
 //! | `@ mail FILE` | a message of `tests/messages` is delivered to alice's INBOX |
 //! | `@ option NAME VALUE` | a setting for sessions that open later |
 
+mod hand;
+mod probe;
+
+pub(crate) use hand::Hand;
+use probe::Probe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,21 +28,21 @@ use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatu
 use waypost_imap::{Config, ImapService, ImapSession, SharedConfig};
 use waypost_net::session::Service;
 use waypost_net::testing::Dialogue;
-use waypost_store::model::{ModelStore, payload};
-use waypost_store::{Deliver, Mutation, Recipient};
-use waypost_types::{AccountName, FlagSet, Secret, UnixTime};
+use waypost_store::model::payload;
+use waypost_store::{Deliver, LimitName, Mutation, Recipient, StoreError};
+use waypost_types::{AccountName, EmailId, FlagSet, Secret, UnixTime};
 
 /// When delivered messages arrive: Sun, 25 Oct 2020 12:00:00 UTC.
 const ARRIVAL: UnixTime = UnixTime::utc(1_603_627_200);
 
 /// A server in memory.
 pub(crate) struct World {
-    pub(crate) store: Arc<ModelStore>,
+    pub(crate) store: Arc<Probe>,
     config: Arc<SharedConfig>,
     settings: Config,
     service: ImapService,
     sessions: BTreeMap<String, Dialogue<ImapSession>>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl World {
@@ -52,19 +59,19 @@ impl World {
         let guard = runtime.enter();
         let auth = Arc::new(Authenticator::new(Arc::new(OneUser), auth).unwrap());
         drop(guard);
-        let store = Arc::new(ModelStore::new());
+        let store = Arc::new(Probe::default());
         let settings = Config { version: "1".into(), ..Config::default() };
         let config = Arc::new(SharedConfig::new(settings.clone()));
         let service = ImapService::new(store.clone(), auth, Arc::clone(&config));
         let sessions = BTreeMap::new();
-        Self { store, config, settings, service, sessions, _runtime: runtime }
+        Self { store, config, settings, service, sessions, runtime }
     }
 
     /// Plays a script; panics at the first line that does not fit.
     pub(crate) fn play(&mut self, file: &Path) {
         let script = std::fs::read_to_string(file).unwrap();
         let name = file.display().to_string();
-        let handle = self._runtime.handle().clone();
+        let handle = self.runtime.handle().clone();
         let _inside = handle.enter();
         let (mut current, mut block) = (String::new(), String::new());
         for (at, line) in script.lines().enumerate() {
@@ -82,6 +89,12 @@ impl World {
         self.play_block(&name, &current, &block);
     }
 
+    /// A session logged in with INBOX open, stepped by hand.
+    pub(crate) fn hand(&mut self) -> Hand {
+        let handle = self.runtime.handle().clone();
+        Hand::new(self.service.clone(), Arc::clone(&self.store), handle)
+    }
+
     fn play_block(&mut self, file: &str, session: &str, block: &str) {
         if block.lines().all(|line| line.is_empty() || line.starts_with('#')) {
             return;
@@ -97,6 +110,10 @@ impl World {
         match words[..] {
             ["mail", file] => self.deliver(file),
             ["option", name, value] => self.set(name, value),
+            ["refuse", what] => self.refuse(what),
+            ["damage", email] => {
+                self.store.damaged.lock().unwrap().push(EmailId(email.parse().unwrap()));
+            }
             [session] => return Some(self.open(session, false)),
             [session, "tls"] => return Some(self.open(session, true)),
             [session, "login"] => return Some(self.log_in(session)),
@@ -141,12 +158,27 @@ impl World {
     }
 
     fn deliver(&self, file: &str) {
-        let bytes = std::fs::read(in_tests("messages").join(file)).unwrap();
+        self.deliver_bytes(std::fs::read(in_tests("messages").join(file)).unwrap());
+    }
+
+    /// Delivers a message to alice's INBOX.
+    pub(crate) fn deliver_bytes(&self, bytes: Vec<u8>) {
         let account = AccountName::new("alice").unwrap();
         let recipient = Recipient { account, folder: None, flags: FlagSet::default() };
         let recipients = vec![recipient];
         let deliver = Deliver { payload: payload(bytes), recipients, internal_date: ARRIVAL };
-        self.store.apply(Mutation::Deliver(deliver), ARRIVAL).unwrap();
+        self.store.model.apply(Mutation::Deliver(deliver), ARRIVAL).unwrap();
+    }
+
+    fn refuse(&self, what: &str) {
+        *self.store.refuse_uploads.lock().unwrap() = what == "uploads";
+        *self.store.refuse.lock().unwrap() = match what {
+            "space" => Some(StoreError::NoSpace),
+            "unavailable" => Some(StoreError::Unavailable("no answer in time".into())),
+            "limit" => Some(StoreError::Limit(LimitName::Keywords)),
+            "uploads" | "nothing" => None,
+            _ => panic!("unknown refusal {what}"),
+        };
     }
 
     fn set(&mut self, name: &str, value: &str) {

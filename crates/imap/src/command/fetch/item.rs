@@ -4,6 +4,7 @@ use super::Open;
 use super::section::{Content, content_of};
 use crate::announce::keyword_names;
 use crate::flow::Env;
+use crate::state::Selected;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use waypost_mime::Form;
 use waypost_store::{Body, MessageRow, MessageState, StoreError};
 use waypost_types::{AccountId, SystemFlag, Uid};
 
-/// A message and what has been read of it. Each thing is read when the first item needs it.
+/// A message and what its items need of it.
 pub(super) struct Message {
     pub(super) uid: Uid,
     sequence: u32,
@@ -20,6 +21,7 @@ pub(super) struct Message {
     row: Option<MessageRow>,
     form: Option<Form>,
     body: Option<Arc<dyn Body>>,
+    thread: Option<String>,
     /// The next item to write.
     at: usize,
     begun: bool,
@@ -44,13 +46,45 @@ pub(super) const fn needs_row(item: &FetchItem) -> bool {
 }
 
 impl Message {
-    pub(super) fn new(
-        uid: Uid,
-        sequence: u32,
-        state: Option<MessageState>,
-        row: Option<MessageRow>,
-    ) -> Self {
-        Self { uid, sequence, state, row, form: None, body: None, at: 0, begun: false }
+    pub(super) fn new(uid: Uid, sequence: u32, state: Option<MessageState>) -> Self {
+        Self {
+            uid,
+            sequence,
+            state,
+            row: None,
+            form: None,
+            body: None,
+            thread: None,
+            at: 0,
+            begun: false,
+        }
+    }
+
+    /// Reads what the items need, before the response begins: a failure then leaves out one message
+    /// and no response is cut short. False when the message has left.
+    pub(super) fn read(
+        &mut self,
+        items: &[FetchItem],
+        open: &Selected,
+        context: &Open<'_>,
+    ) -> Result<bool, StoreError> {
+        if !items.iter().any(needs_row) {
+            return Ok(true);
+        }
+        let (snapshot, account) = (context.snapshot, open.account());
+        let Some(row) = snapshot.message(open.mailbox(), self.uid)? else { return Ok(false) };
+        if items.iter().any(needs_form) {
+            self.form = Some(snapshot.form(account, row.email)?);
+        }
+        if items.iter().any(|item| section_of(item).is_some()) {
+            self.body = Some(snapshot.body(account, row.email)?);
+        }
+        if items.contains(&FetchItem::ThreadId) {
+            let email = snapshot.email(account, row.email)?;
+            self.thread = email.map(|email| email.thread.object_id(account));
+        }
+        self.row = Some(row);
+        Ok(true)
     }
 
     /// Whether a part of the response is written.
@@ -69,13 +103,11 @@ impl Message {
         items: &[FetchItem],
         account: AccountId,
         recent: bool,
-        open: &Open<'_>,
+        context: &Open<'_>,
         env: &mut Env<'_>,
     ) -> Result<Written, StoreError> {
         while let Some(item) = items.get(self.at) {
-            self.read_for(item, account, open)?;
             let content = self.content(item)?;
-            let thread = self.thread(item, account, open)?;
             self.at += 1;
             let mut writer = Writer::new(env.out);
             let mut fetch = match std::mem::replace(&mut self.begun, true) {
@@ -83,7 +115,7 @@ impl Message {
                 false => writer.fetch(self.sequence),
             };
             let Some(content) = content else {
-                self.write_item(&mut fetch, item, account, recent, thread.as_deref(), open);
+                self.write_item(&mut fetch, item, account, recent, context);
                 continue;
             };
             if let Some(range) = write_section(&mut fetch, item, content)
@@ -96,22 +128,6 @@ impl Message {
         Ok(Written::All)
     }
 
-    fn read_for(
-        &mut self,
-        item: &FetchItem,
-        account: AccountId,
-        open: &Open<'_>,
-    ) -> Result<(), StoreError> {
-        let Some(row) = self.row else { return Ok(()) };
-        if needs_form(item) && self.form.is_none() {
-            self.form = Some(open.snapshot.form(account, row.email)?);
-        }
-        if section_of(item).is_some() && self.body.is_none() {
-            self.body = Some(open.snapshot.body(account, row.email)?);
-        }
-        Ok(())
-    }
-
     fn content(&self, item: &FetchItem) -> Result<Option<Content>, StoreError> {
         match (section_of(item), &self.body) {
             (Some((section, partial)), Some(body)) => {
@@ -119,17 +135,6 @@ impl Message {
             }
             _ => Ok(None),
         }
-    }
-
-    fn thread(
-        &self,
-        item: &FetchItem,
-        account: AccountId,
-        open: &Open<'_>,
-    ) -> Result<Option<String>, StoreError> {
-        let (FetchItem::ThreadId, Some(row)) = (item, self.row) else { return Ok(None) };
-        let email = open.snapshot.email(account, row.email)?;
-        Ok(email.map(|email| email.thread.object_id(account)))
     }
 
     /// An item that is no section. What it needs was read before; rows and states that are missing
@@ -140,14 +145,13 @@ impl Message {
         item: &FetchItem,
         account: AccountId,
         recent: bool,
-        thread: Option<&str>,
-        open: &Open<'_>,
+        context: &Open<'_>,
     ) {
         match (item, &self.state, &self.row, &self.form) {
             (FetchItem::Uid, ..) => fetch.uid(self.uid),
-            (FetchItem::ThreadId, ..) => fetch.thread_id(thread),
+            (FetchItem::ThreadId, ..) => fetch.thread_id(self.thread.as_deref()),
             (FetchItem::Flags, Some(state), ..) => {
-                fetch.flags(state.system, recent, keyword_names(state, &open.keywords));
+                fetch.flags(state.system, recent, keyword_names(state, &context.keywords));
             }
             (FetchItem::ModSeq, Some(state), ..) => fetch.mod_seq(state.modseq),
             (FetchItem::InternalDate, _, Some(row), _) => fetch.internal_date(row.internal_date),

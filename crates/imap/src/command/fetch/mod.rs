@@ -11,6 +11,7 @@ use crate::state::Selected;
 use item::{Message, Written};
 use std::ops::Range;
 use std::sync::Arc;
+use tracing::error;
 use waypost_imap_wire::{FetchItem, ResponseCode, SequenceSet};
 use waypost_net::session::OUTPUT_STEP_BYTES;
 use waypost_store::{
@@ -38,6 +39,8 @@ pub(crate) struct Fetch {
     streaming: Option<Streaming>,
     /// A message asked for has left, and its data with it.
     missed: bool,
+    /// A message asked for is damaged and was left out.
+    damaged: bool,
 }
 
 /// A section under way; the body stays readable without a snapshot.
@@ -77,6 +80,7 @@ pub(super) fn start(
         current: None,
         streaming: None,
         missed: false,
+        damaged: false,
     })))
 }
 
@@ -184,16 +188,23 @@ impl Fetch {
             self.missed = true;
             return Ok(None);
         }
-        let needs_row = self.items.iter().any(item::needs_row);
-        let row = match needs_row {
-            true => context.snapshot.message(open.mailbox(), uid)?,
-            false => None,
-        };
-        if needs_row && row.is_none() {
-            self.missed = true;
-            return Ok(None);
+        let mut message = Message::new(uid, sequence, state);
+        match message.read(&self.items, open, context) {
+            Ok(true) => return Ok(Some(Box::new(message))),
+            Ok(false) => self.missed = true,
+            Err(failure @ (StoreError::Corrupt(_) | StoreError::Io(_))) => {
+                self.leave_out(uid, open, &failure);
+            }
+            Err(failure) => return Err(failure),
         }
-        Ok(Some(Box::new(Message::new(uid, sequence, state, row))))
+        Ok(None)
+    }
+
+    /// One damaged message must not keep a client from all others.
+    fn leave_out(&mut self, uid: Uid, open: &Selected, failure: &StoreError) {
+        let (user, mailbox) = (&open.user.identity.account, &open.name);
+        error!(%user, %mailbox, uid = uid.0, cause = %failure, "message left out of FETCH");
+        self.damaged = true;
     }
 
     /// Writes the items of a message; false when a section has to be streamed in a later step.
@@ -278,6 +289,10 @@ impl Fetch {
         if self.missed {
             let text = "Some of the messages no longer exist";
             return Completion::no(ResponseCode::ExpungeIssued, text);
+        }
+        if self.damaged {
+            let text = "Some of the messages are damaged; the administrator can see which";
+            return Completion::no(ResponseCode::Corruption, text);
         }
         Completion::ok("FETCH completed")
     }

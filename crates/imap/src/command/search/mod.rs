@@ -10,6 +10,7 @@ use crate::announce::position;
 use crate::flow::{Completion, Env, Flow, Stepped};
 use crate::state::Selected;
 use key::{Compiled, Context};
+use tracing::error;
 use waypost_imap_wire::SearchKey;
 use waypost_store::{Bits512, StatePage, StoreError};
 use waypost_types::{ModSeq, Uid, UidSet};
@@ -112,8 +113,13 @@ impl Search {
             context.cost += 1;
             let mut single = Bits512::EMPTY;
             single.set(at, true);
-            if !self.key.matching(page, single, context)?.is_empty() {
-                self.take(page, at);
+            match self.key.matching(page, single, context) {
+                Ok(found) if found.is_empty() => {}
+                Ok(_) => self.take(page, at),
+                Err(failure @ (StoreError::Corrupt(_) | StoreError::Io(_))) => {
+                    leave_out(page.uid(at), open, &failure);
+                }
+                Err(failure) => return Err(failure),
             }
         }
         Ok(after_page(page))
@@ -143,6 +149,12 @@ impl Search {
         self.telling = None;
         true
     }
+}
+
+/// One damaged message must not keep a client from finding others.
+fn leave_out(uid: Uid, open: &Selected, failure: &StoreError) {
+    let (user, mailbox) = (&open.user.identity.account, &open.name);
+    error!(%user, %mailbox, uid = uid.0, cause = %failure, "message left out of SEARCH");
 }
 
 /// The live messages of a page that the client knows, from a UID on.

@@ -1,0 +1,76 @@
+//! A session stepped by hand: every step's output and what it holds can be looked at.
+
+use super::probe::Probe;
+use bytes::BytesMut;
+use std::sync::Arc;
+use waypost_imap::{ImapService, ImapSession};
+use waypost_net::session::{
+    ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Service, Session, WakeHandle,
+};
+use waypost_types::Moment;
+
+/// A session with INBOX open.
+pub(crate) struct Hand {
+    session: ImapSession,
+    store: Arc<Probe>,
+    runtime: tokio::runtime::Handle,
+    now: Moment,
+    /// The most bytes that one step put out.
+    pub(crate) largest_step: usize,
+    /// Steps so far.
+    pub(crate) steps: usize,
+}
+
+impl Hand {
+    pub(super) fn new(
+        service: ImapService,
+        store: Arc<Probe>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let waker = WakeHandle::new(|| {});
+        let facts =
+            ConnectionFacts { id: 1, peer: None, tls: None, starttls_available: false, waker };
+        let session = service.session(facts);
+        let now = Moment::now();
+        let mut hand = Self { session, store, runtime, now, largest_step: 0, steps: 0 };
+        hand.run(Event::Open, b"");
+        hand.say("l LOGIN alice secret");
+        hand.say("s SELECT INBOX");
+        (hand.largest_step, hand.steps) = (0, 0);
+        hand
+    }
+
+    /// Sends a line and returns the whole answer.
+    pub(crate) fn say(&mut self, line: &str) -> Vec<u8> {
+        self.send(format!("{line}\r\n").as_bytes())
+    }
+
+    /// Sends bytes and returns the whole answer.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.run(Event::Input, bytes)
+    }
+
+    fn run(&mut self, mut event: Event<waypost_imap::Reply>, input: &[u8]) -> Vec<u8> {
+        let mut input = BytesMut::from(input);
+        let mut said = Vec::new();
+        loop {
+            let mut output = Vec::new();
+            let mut io = Io { input: &mut input, eof: false, output: &mut output, now: self.now };
+            let next = self.session.step(&mut io, event);
+            assert_eq!(self.store.open_snapshots(), 0, "a snapshot outlives its step");
+            self.largest_step = self.largest_step.max(output.len());
+            self.steps += 1;
+            said.append(&mut output);
+            event = match next {
+                Next::Continue | Next::Work => Event::Go,
+                Next::Call(call) => Event::Reply(self.runtime.block_on(call)),
+                Next::Read { .. } | Next::Close | Next::StartTls => return said,
+            };
+        }
+    }
+
+    /// Whether no step put out much more than its share.
+    pub(crate) fn kept_steps_small(&self, slack: usize) -> bool {
+        self.largest_step <= OUTPUT_STEP_BYTES + slack
+    }
+}
