@@ -1,0 +1,77 @@
+//! The store for tools: through `stored` when it runs, else with the engine in this process.
+
+use super::{ClientConfig, StoreClient};
+use crate::engine::EngineConfig;
+use crate::local::LocalStore;
+use crate::server::usable_target;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep};
+use waypost_store::{Store, StoreError};
+
+/// How long a tool tries when neither the socket answers nor the store can be locked: `stored` is
+/// starting or ending.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A store that can be written: remotely or in this process, under the writer's lock.
+pub enum StoreAccess {
+    /// `stored` runs and writes.
+    Remote(StoreClient),
+    /// `stored` is down; this process is the writer and keeps others out.
+    Local(LocalStore),
+}
+
+impl StoreAccess {
+    /// Opens the store of `config`, through its socket when somebody answers there.
+    pub async fn open(config: ClientConfig) -> Result<Self, StoreError> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if answers(&config.socket_path).await {
+                return StoreClient::connect(config).await.map(Self::Remote);
+            }
+            match open_local(&config.store_path).await {
+                Ok(store) => return Ok(Self::Local(store)),
+                Err(error) if Instant::now() > end => return Err(error),
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &dyn Store {
+        match self {
+            Self::Remote(store) => store,
+            Self::Local(store) => store,
+        }
+    }
+
+    /// Takes a consistent copy of the store into `directory`: an absolute path, absent or an empty
+    /// directory.
+    pub async fn backup(&self, directory: &Path) -> Result<(), StoreError> {
+        match self {
+            Self::Remote(store) => store.backup(directory).await,
+            Self::Local(store) => {
+                usable_target(directory)?;
+                store.backup(directory).map(|_| ())
+            }
+        }
+    }
+}
+
+async fn answers(socket: &Path) -> bool {
+    match UnixStream::connect(socket).await {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused),
+    }
+}
+
+async fn open_local(path: &Path) -> Result<LocalStore, StoreError> {
+    let config = EngineConfig::new(path);
+    tokio::task::spawn_blocking(move || LocalStore::open(config))
+        .await
+        .map_err(|error| StoreError::Io(format!("opening the store: {error}")))?
+}

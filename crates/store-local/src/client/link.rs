@@ -1,0 +1,215 @@
+//! What is under way between this process and `stored`; it outlives every connection.
+//!
+//! A mutation stays here, encoded, until its outcome is known. After a reconnect the outcomes of
+//! those sent before are asked for and only what was not applied is sent again.
+
+use super::upload::Slot;
+use crate::MutationId;
+use crate::engine::OUTCOMES;
+use crate::proto::{QUERY_IDS, StatusReport, ToStored, encode};
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+use waypost_store::{Outcome, StoreError};
+
+/// The answer to a mutation.
+pub(crate) type Answer = Result<Outcome, StoreError>;
+
+/// A mutation whose outcome is not known.
+pub(crate) struct Entry {
+    pub(crate) frame: Bytes,
+    pub(crate) reply: oneshot::Sender<Answer>,
+    pub(crate) deadline: Instant,
+    /// Its share of what may be under way, given back with the entry.
+    pub(crate) _share: [OwnedSemaphorePermit; 2],
+}
+
+struct Tracked {
+    entry: Entry,
+    /// How many outcomes the store had kept, as known here, when this was sent last; `None` while
+    /// it was never sent.
+    sent_at: Option<u64>,
+}
+
+/// Who waits for the answer to a request.
+pub(crate) enum Waiter {
+    Backup(oneshot::Sender<Result<(), StoreError>>),
+    Status(oneshot::Sender<StatusReport>),
+}
+
+/// What is under way.
+#[derive(Default)]
+pub(crate) struct Link {
+    /// The number of the connection, `None` between connections.
+    connection: Option<u64>,
+    connections: u64,
+    outgoing: VecDeque<Bytes>,
+    pending: HashMap<MutationId, Tracked>,
+    uploads: HashMap<u32, Arc<Slot>>,
+    waiters: HashMap<u32, Waiter>,
+    last_number: u32,
+    /// The most outcomes the store is known to have kept.
+    outcomes: u64,
+}
+
+impl Link {
+    /// Takes in a mutation; it is sent now or after the next connect.
+    pub(crate) fn track(&mut self, id: MutationId, entry: Entry) {
+        let sent_at = self.connection.map(|_| self.outcomes);
+        if sent_at.is_some() {
+            self.outgoing.push_back(entry.frame.clone());
+        }
+        self.pending.insert(id, Tracked { entry, sent_at });
+    }
+
+    /// Gives up waiting for a mutation: it is not sent again.
+    pub(crate) fn forget(&mut self, id: MutationId) {
+        self.pending.remove(&id);
+    }
+
+    /// A connection stands: asks for what was sent before, sends what was not. True when it
+    /// replaces an earlier one.
+    pub(crate) fn connected(&mut self, outcomes: u64) -> bool {
+        self.connections += 1;
+        self.connection = Some(self.connections);
+        self.outcomes = self.outcomes.max(outcomes);
+        let (asked, fresh): (Vec<_>, Vec<_>) = self
+            .pending
+            .iter()
+            .map(|(id, one)| (*id, one.sent_at.is_some()))
+            .partition(|(_, sent)| *sent);
+        let asked: Vec<_> = asked.into_iter().map(|(id, _)| id).collect();
+        for ids in asked.chunks(QUERY_IDS) {
+            self.push(&ToStored::OutcomeQuery { ids: ids.to_vec() });
+        }
+        fresh.into_iter().for_each(|(id, _)| self.send(id));
+        self.connections > 1
+    }
+
+    /// The connection is gone; what cannot outlive it fails.
+    pub(crate) fn disconnected(&mut self) {
+        self.connection = None;
+        self.outgoing.clear();
+        self.waiters.clear();
+        for (_, slot) in self.uploads.drain() {
+            slot.fail(StoreError::Unavailable("the writer went away during an upload".to_owned()));
+        }
+        self.drop_late();
+    }
+
+    /// Drops mutations past their deadline.
+    pub(crate) fn drop_late(&mut self) {
+        let now = Instant::now();
+        self.pending.retain(|_, one| one.entry.deadline > now);
+    }
+
+    /// Ends everything.
+    pub(crate) fn close(&mut self) {
+        self.disconnected();
+        self.pending.clear();
+    }
+
+    /// An outcome arrived.
+    pub(crate) fn resolve(&mut self, id: MutationId, outcomes: u64, answer: Answer) {
+        self.outcomes = self.outcomes.max(outcomes);
+        if let Some(one) = self.pending.remove(&id) {
+            // The session may have stopped waiting.
+            drop(one.entry.reply.send(answer));
+        }
+    }
+
+    /// The writer knows the outcome of a mutation sent before, or knows that there is none.
+    pub(crate) fn known(&mut self, id: MutationId, answer: Option<Answer>) {
+        if let Some(answer) = answer {
+            return self.resolve(id, 0, answer);
+        }
+        let sent_at = self.pending.get(&id).and_then(|one| one.sent_at);
+        if sent_at.is_some_and(|at| self.outcomes.saturating_sub(at) >= OUTCOMES as u64) {
+            // Applied or not: too many others were since then for the writer to remember.
+            let lost = "the writer went away and forgot what became of the change";
+            return self.resolve(id, 0, Err(StoreError::Unavailable(lost.to_owned())));
+        }
+        self.send(id);
+    }
+
+    fn send(&mut self, id: MutationId) {
+        if let Some(one) = self.pending.get_mut(&id) {
+            one.sent_at = Some(self.outcomes);
+            self.outgoing.push_back(one.entry.frame.clone());
+        }
+    }
+
+    /// Queues a frame for the connection.
+    pub(crate) fn push(&mut self, frame: &ToStored) {
+        match encode(frame) {
+            Ok(bytes) => self.outgoing.push_back(bytes.into()),
+            Err(error) => tracing::error!(%error, "a request to the writer cannot be encoded"),
+        }
+    }
+
+    /// Takes the next frames to write, about `bytes` of them.
+    pub(crate) fn take_outgoing(&mut self, bytes: usize) -> Vec<Bytes> {
+        let mut taken = Vec::new();
+        let mut size = 0;
+        while size < bytes {
+            let Some(frame) = self.outgoing.pop_front() else { break };
+            size += frame.len();
+            taken.push(frame);
+        }
+        taken
+    }
+
+    /// Begins an upload on the current connection.
+    pub(crate) fn begin_upload(&mut self) -> Option<Arc<Slot>> {
+        let connection = self.connection?;
+        let number = self.number();
+        let slot = Arc::new(Slot::new(connection, number));
+        self.uploads.insert(number, Arc::clone(&slot));
+        self.push(&ToStored::UploadBegin { upload: number });
+        Some(slot)
+    }
+
+    /// Sends a frame of an upload; false when its connection is gone.
+    pub(crate) fn push_upload(&mut self, slot: &Slot, frame: &ToStored) -> bool {
+        let stands = self.connection == Some(slot.connection);
+        if stands {
+            self.push(frame);
+        }
+        stands
+    }
+
+    /// The upload with this number.
+    pub(crate) fn upload(&self, number: u32) -> Option<&Arc<Slot>> {
+        self.uploads.get(&number)
+    }
+
+    /// Forgets an upload that has ended.
+    pub(crate) fn end_upload(&mut self, slot: &Slot) {
+        if self.connection == Some(slot.connection) {
+            self.uploads.remove(&slot.number);
+        }
+    }
+
+    /// Sends a request; false when there is no connection.
+    pub(crate) fn request(&mut self, waiter: Waiter, frame: impl FnOnce(u32) -> ToStored) -> bool {
+        let stands = self.connection.is_some();
+        if stands {
+            let number = self.number();
+            self.waiters.insert(number, waiter);
+            self.push(&frame(number));
+        }
+        stands
+    }
+
+    /// Who waits for the answer to a request.
+    pub(crate) fn waiter(&mut self, request: u32) -> Option<Waiter> {
+        self.waiters.remove(&request)
+    }
+
+    const fn number(&mut self) -> u32 {
+        self.last_number = self.last_number.wrapping_add(1);
+        self.last_number
+    }
+}

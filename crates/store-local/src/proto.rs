@@ -1,0 +1,318 @@
+//! Frames between `stored` and its workers, over a Unix stream socket.
+//!
+//! A frame is a length (`u32`, little endian, of what follows), a kind byte and a postcard body.
+//! The kind is the number of the variant in [`ToStored`] or [`FromStored`], so variants are only
+//! ever added at the end. The first frame in each direction is `Hello`; its layout never changes.
+
+use crate::MutationId;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::io;
+use std::path::PathBuf;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use waypost_store::{Mutation, Outcome, StoreError, UploadId};
+use waypost_types::{AccountId, MailboxId, ModSeq};
+
+/// The version of this protocol; both ends must speak the same one.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
+/// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
+pub const MAX_FRAME_BYTES: usize = 8 << 20;
+/// The most bytes of one upload that are under way and not yet written: the credit of an upload.
+pub const UPLOAD_WINDOW_BYTES: usize = 1 << 20;
+/// The largest piece of an upload in one frame, in bytes.
+pub const UPLOAD_CHUNK_BYTES: usize = 128 << 10;
+/// Uploads of one connection at the same time.
+pub const CONNECTION_UPLOADS: usize = 16;
+/// Outcomes asked for in one frame.
+pub const QUERY_IDS: usize = 4_096;
+/// Mailboxes named in one answer to a hold query; a worker that shows more holds everything.
+pub const HOLD_MAILBOXES: usize = 131_072;
+/// Accounts named in one wake-up; more are told as [`FromStored::Dirty`].
+pub const WAKE_ACCOUNTS: usize = 16_384;
+/// The longest name of a process role in bytes.
+pub const ROLE_BYTES: usize = 32;
+
+/// Bytes of the length before every frame.
+const LENGTH_BYTES: usize = 4;
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`] of the sender.
+    pub version: u16,
+    /// The kind of process, such as `imapd`; at most [`ROLE_BYTES`].
+    pub role: String,
+    /// Its process number.
+    pub pid: u32,
+    /// The random number of this client; a new connection with the same one replaces the old.
+    pub client: u64,
+    /// Whether it wants wake-ups.
+    pub wakes: bool,
+    /// From the server: how many outcomes the store has ever kept. From a client: 0.
+    pub outcomes: u64,
+}
+
+/// What sessions of a worker show of one mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Which mailbox.
+    pub mailbox: MailboxId,
+    /// The oldest state shown: nothing expunged after this may be purged.
+    pub modseq: ModSeq,
+}
+
+/// What a worker's sessions show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holds {
+    /// These mailboxes, at most [`HOLD_MAILBOXES`].
+    Mailboxes(Vec<Hold>),
+    /// Too many to name.
+    Everything,
+}
+
+/// From a client to `stored`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum ToStored {
+    /// The first frame.
+    Hello(Hello),
+    /// Apply this once.
+    Mutate {
+        /// Its id, never used for another mutation.
+        id: MutationId,
+        /// What to do.
+        mutation: Mutation,
+    },
+    /// Which of these were applied? At most [`QUERY_IDS`].
+    OutcomeQuery {
+        /// The ids asked for.
+        ids: Vec<MutationId>,
+    },
+    /// A streamed message begins; `stored` answers with credit.
+    UploadBegin {
+        /// The client's number for it, unique on this connection.
+        upload: u32,
+    },
+    /// A piece, within the credit.
+    UploadChunk {
+        /// Which upload.
+        upload: u32,
+        /// At most [`UPLOAD_CHUNK_BYTES`].
+        bytes: Bytes,
+    },
+    /// The message is complete; answered by `UploadDone` when it is durable.
+    UploadEnd {
+        /// Which upload.
+        upload: u32,
+    },
+    /// Forget it.
+    UploadAbort {
+        /// Which upload.
+        upload: u32,
+    },
+    /// The answer to `HoldQuery`.
+    HoldAnswer {
+        /// The number of the query.
+        round: u64,
+        /// What is shown.
+        holds: Holds,
+    },
+    /// Copy the store, consistently, while it runs.
+    Backup {
+        /// The client's number for this request.
+        request: u32,
+        /// An absolute path; absent or empty.
+        directory: PathBuf,
+    },
+    /// How is it going?
+    Status {
+        /// The client's number for this request.
+        request: u32,
+    },
+}
+
+/// From `stored` to a client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum FromStored {
+    /// The first frame.
+    Hello(Hello),
+    /// The connection is refused and ends.
+    Refused {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// A mutation's result; it is on stable storage.
+    Outcome {
+        /// Which mutation.
+        id: MutationId,
+        /// How many outcomes the store has ever kept, this one included.
+        outcomes: u64,
+        /// Its result.
+        result: Result<Outcome, StoreError>,
+    },
+    /// The answer to `OutcomeQuery`, one frame for each id.
+    OutcomeKnown {
+        /// Which mutation.
+        id: MutationId,
+        /// Its result; `None`: it was not applied, or so long ago that it is forgotten.
+        result: Option<Result<Outcome, StoreError>>,
+    },
+    /// These accounts changed, up to these modification sequences.
+    Wake {
+        /// At most [`WAKE_ACCOUNTS`].
+        accounts: Vec<(AccountId, ModSeq)>,
+    },
+    /// Any account may have changed: the client read too slowly for single wake-ups.
+    Dirty,
+    /// The upload may send so many bytes more.
+    Credit {
+        /// Which upload.
+        upload: u32,
+        /// How many.
+        bytes: u32,
+    },
+    /// The upload ended: durable, or failed.
+    UploadDone {
+        /// Which upload.
+        upload: u32,
+        /// Its number for the mutation that files it, and its size in bytes.
+        result: Result<(UploadId, u64), StoreError>,
+    },
+    /// What do your sessions show?
+    HoldQuery {
+        /// The number of this query.
+        round: u64,
+    },
+    /// The backup ended.
+    BackupDone {
+        /// The client's number of the request.
+        request: u32,
+        /// How.
+        result: Result<(), StoreError>,
+    },
+    /// The answer to `Status`.
+    StatusReport {
+        /// The client's number of the request.
+        request: u32,
+        /// The figures.
+        report: StatusReport,
+    },
+}
+
+/// Figures of a running `stored` since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Its process number.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Connections now.
+    pub connections: u32,
+    /// Group commits.
+    pub batches: u64,
+    /// Mutations answered.
+    pub mutations: u64,
+    /// Mutations of the largest batch.
+    pub largest_batch: u32,
+    /// Mutations that wait now.
+    pub waiting: u32,
+    /// Uploads under way now.
+    pub uploads: u32,
+    /// The most bytes of one upload that ever waited to be written.
+    pub upload_peak_bytes: u64,
+    /// Times a slow client was told that everything may have changed.
+    pub overflows: u64,
+    /// Steps of the purge that removed something.
+    pub purge_steps: u64,
+}
+
+/// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].
+pub fn encode<T: Serialize>(frame: &T) -> io::Result<Vec<u8>> {
+    let mut bytes = postcard::to_extend(frame, vec![0; LENGTH_BYTES]).map_err(invalid)?;
+    let length = bytes.len() - LENGTH_BYTES;
+    if length > MAX_FRAME_BYTES {
+        return Err(invalid("the frame is too large"));
+    }
+    let length = u32::try_from(length).map_err(invalid)?;
+    bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Reads frames one after the other.
+#[derive(Debug)]
+pub struct FrameReader<R> {
+    source: R,
+    body: Vec<u8>,
+}
+
+/// A body buffer above this size in bytes is given back after its frame.
+const KEPT_BODY_BYTES: usize = 64 << 10;
+
+impl<R: AsyncRead + Unpin> FrameReader<R> {
+    /// A reader of the frames in `source`, which should be buffered.
+    pub const fn new(source: R) -> Self {
+        Self { source, body: Vec::new() }
+    }
+
+    /// The next frame and its size in bytes; `None` at a clean end. Not cancel safe.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, usize)>> {
+        let Some(length) = self.length().await? else { return Ok(None) };
+        self.body.clear();
+        self.body.shrink_to(KEPT_BODY_BYTES);
+        self.body.resize(length, 0);
+        self.source.read_exact(&mut self.body).await?;
+        postcard::from_bytes(&self.body).map(|frame| Some((frame, length))).map_err(invalid)
+    }
+
+    async fn length(&mut self) -> io::Result<Option<usize>> {
+        let mut length = [0; LENGTH_BYTES];
+        if self.source.read(&mut length[..1]).await? == 0 {
+            return Ok(None);
+        }
+        self.source.read_exact(&mut length[1..]).await?;
+        let length = usize::try_from(u32::from_le_bytes(length)).map_err(invalid)?;
+        if length > MAX_FRAME_BYTES {
+            return Err(invalid("the frame is too large"));
+        }
+        Ok(Some(length))
+    }
+}
+
+fn invalid(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<Option<(T, usize)>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(FrameReader::new(bytes).next())
+    }
+
+    #[test]
+    fn a_frame_comes_back_as_it_was() {
+        let ids = vec![MutationId(u128::MAX), MutationId(7)];
+        let bytes = encode(&ToStored::OutcomeQuery { ids: ids.clone() }).expect("encodes");
+        let (frame, length) = next::<ToStored>(&bytes).expect("reads").expect("is there");
+        assert_eq!(length + LENGTH_BYTES, bytes.len());
+        assert!(matches!(frame, ToStored::OutcomeQuery { ids: back } if back == ids));
+    }
+
+    #[test]
+    fn an_end_between_frames_is_clean_and_one_inside_is_not() {
+        let bytes = encode(&FromStored::Dirty).expect("encodes");
+        assert!(next::<FromStored>(&[]).expect("clean").is_none());
+        for cut in 1..bytes.len() {
+            assert!(next::<FromStored>(&bytes[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn an_announced_length_is_not_believed() {
+        assert!(next::<FromStored>(&[0xff; 64]).is_err());
+        assert!(next::<FromStored>(&[2, 0, 0, 0, 99, 0]).is_err());
+        assert!(encode(&vec![0u8; MAX_FRAME_BYTES + 1]).is_err());
+    }
+}

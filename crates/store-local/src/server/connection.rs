@@ -1,0 +1,206 @@
+//! One connected client: its rights, its frames, its share of what may wait.
+
+use super::Hub;
+use super::intake::{Queued, Request};
+use super::outbox::Outbox;
+use super::uploads::{Flow, Piece};
+use crate::MutationId;
+use crate::engine::Job;
+use crate::proto::{
+    CONNECTION_UPLOADS, FrameReader, FromStored, HOLD_MAILBOXES, Hello, Holds, PROTOCOL_VERSION,
+    QUERY_IDS, ROLE_BYTES, ToStored, UPLOAD_CHUNK_BYTES,
+};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::BufReader;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::Semaphore;
+use waypost_store::Mutation;
+
+/// Mutations of one connection that wait; then its socket is not read.
+pub(crate) const CONNECTION_JOBS: usize = 4_096;
+/// KiB of mutations of one connection that wait; then its socket is not read.
+pub(crate) const CONNECTION_JOB_KIB: usize = 64 << 10;
+/// A client introduces itself within this time.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes read from a client at once.
+const READ_BUFFER_BYTES: usize = 64 << 10;
+
+/// A connected client.
+pub(crate) struct Connection {
+    /// Its number in this process, never used again.
+    pub(crate) id: u64,
+    /// How it introduced itself.
+    pub(crate) hello: Hello,
+    /// What is sent to it.
+    pub(crate) outbox: Outbox,
+    jobs: Arc<Semaphore>,
+    job_kib: Arc<Semaphore>,
+}
+
+/// The reading side's own state.
+struct Inbox {
+    hub: Arc<Hub>,
+    connection: Arc<Connection>,
+    uploads: HashMap<u32, Arc<Flow>>,
+}
+
+/// Serves one client until it or the server ends.
+pub(crate) async fn serve(hub: Arc<Hub>, stream: UnixStream) {
+    if !may_enter(&stream, hub.uid) {
+        tracing::warn!("a process of another user tried to reach the store's writer");
+        return;
+    }
+    let (read, write) = stream.into_split();
+    let mut frames = FrameReader::new(BufReader::with_capacity(READ_BUFFER_BYTES, read));
+    let outbox = Outbox::new(write, Arc::clone(&hub.figures.overflows));
+    let hello = match tokio::time::timeout(HELLO_PATIENCE, greet(&mut frames)).await {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(error)) => return refuse(&outbox, &error),
+        Err(_) => return,
+    };
+    let connection = Arc::new(Connection {
+        id: hub.next_connection(),
+        hello,
+        outbox,
+        jobs: Arc::new(Semaphore::new(CONNECTION_JOBS)),
+        job_kib: Arc::new(Semaphore::new(CONNECTION_JOB_KIB)),
+    });
+    if !hub.enter(&connection) {
+        return refuse(&connection.outbox, &io::Error::other("too many connections"));
+    }
+    connection.outbox.send(&FromStored::Hello(hub.hello()));
+    let drain = tokio::spawn({
+        let connection = Arc::clone(&connection);
+        async move { connection.outbox.drain().await }
+    });
+    let inbox = Inbox {
+        hub: Arc::clone(&hub),
+        connection: Arc::clone(&connection),
+        uploads: HashMap::new(),
+    };
+    if let Err(error) = inbox.run(&mut frames).await {
+        tracing::warn!(role = connection.hello.role, pid = connection.hello.pid, %error,
+            "a connection to the store's writer failed");
+    }
+    connection.outbox.close();
+    hub.leave(&connection);
+    drop(drain.await);
+}
+
+/// Only processes of the same user and root; the socket's mode says so too.
+fn may_enter(stream: &UnixStream, uid: u32) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == uid || peer.uid() == 0)
+}
+
+type Frames = FrameReader<BufReader<OwnedReadHalf>>;
+
+async fn greet(frames: &mut Frames) -> io::Result<Hello> {
+    match frames.next::<ToStored>().await? {
+        Some((ToStored::Hello(hello), _)) if hello.version != PROTOCOL_VERSION => {
+            Err(violation(&format!("protocol {} is not {PROTOCOL_VERSION}", hello.version)))
+        }
+        Some((ToStored::Hello(hello), _)) if hello.role.len() <= ROLE_BYTES => Ok(hello),
+        _ => Err(violation("no introduction")),
+    }
+}
+
+fn refuse(outbox: &Outbox, why: &io::Error) {
+    tracing::warn!(%why, "a connection to the store's writer is refused");
+    outbox.send(&FromStored::Refused { reason: why.to_string() });
+}
+
+fn violation(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+impl Inbox {
+    async fn run(mut self, frames: &mut Frames) -> io::Result<()> {
+        let connection = Arc::clone(&self.connection);
+        loop {
+            let next = tokio::select! {
+                next = frames.next::<ToStored>() => next?,
+                () = connection.outbox.closed() => return Ok(()),
+            };
+            let Some((frame, size)) = next else { return Ok(()) };
+            self.take(frame, size).await?;
+        }
+    }
+
+    async fn take(&mut self, frame: ToStored, size: usize) -> io::Result<()> {
+        let origin = Arc::clone(&self.connection);
+        match frame {
+            ToStored::Hello(_) => return Err(violation("a second introduction")),
+            ToStored::Mutate { id, mutation } => self.mutate(id, mutation, size).await?,
+            ToStored::OutcomeQuery { ids } if ids.len() <= QUERY_IDS => {
+                self.hub.intake.request(Request::Outcomes { origin, ids });
+            }
+            ToStored::OutcomeQuery { .. } => return Err(violation("too many outcomes at once")),
+            ToStored::UploadBegin { upload } => self.begin(upload)?,
+            ToStored::UploadChunk { upload, bytes } => self.chunk(upload, bytes)?,
+            ToStored::UploadEnd { upload } => {
+                if let Some(flow) = self.uploads.remove(&upload) {
+                    self.hub.uploads.send(Piece::End { flow });
+                }
+            }
+            ToStored::UploadAbort { upload } => {
+                self.uploads.remove(&upload);
+                self.hub.intake.request(Request::UploadAbort { origin, upload });
+            }
+            ToStored::HoldAnswer { round, holds } => self.holds(round, holds)?,
+            ToStored::Backup { request, directory } => {
+                self.hub.intake.request(Request::Backup { origin, request, directory });
+            }
+            ToStored::Status { request } => {
+                let report = self.hub.report();
+                origin.outbox.send(&FromStored::StatusReport { request, report });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits while this connection has its share waiting: its socket is not read meanwhile.
+    async fn mutate(&self, id: MutationId, mutation: Mutation, size: usize) -> io::Result<()> {
+        let origin = Arc::clone(&self.connection);
+        let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
+        let jobs = Arc::clone(&origin.jobs).acquire_owned().await.map_err(io::Error::other)?;
+        let room = Arc::clone(&origin.job_kib).acquire_many_owned(kib);
+        let room = room.await.map_err(io::Error::other)?;
+        let job = Job { id, mutation };
+        self.hub.intake.submit(Queued { origin, job, size, share: [jobs, room] });
+        Ok(())
+    }
+
+    fn begin(&mut self, upload: u32) -> io::Result<()> {
+        if self.uploads.len() >= CONNECTION_UPLOADS || self.uploads.contains_key(&upload) {
+            return Err(violation("too many uploads at once"));
+        }
+        let origin = Arc::clone(&self.connection);
+        self.uploads.insert(upload, Arc::new(Flow::new(Arc::clone(&origin), upload)));
+        self.hub.intake.request(Request::UploadBegin { origin, upload });
+        Ok(())
+    }
+
+    fn chunk(&self, upload: u32, bytes: Bytes) -> io::Result<()> {
+        // A piece of an upload that failed or was aborted may still have been under way.
+        let Some(flow) = self.uploads.get(&upload) else { return Ok(()) };
+        if bytes.len() > UPLOAD_CHUNK_BYTES || !flow.admit(bytes.len(), &self.hub.figures) {
+            return Err(violation("an upload went past its credit"));
+        }
+        self.hub.uploads.send(Piece::Chunk { flow: Arc::clone(flow), bytes });
+        Ok(())
+    }
+
+    fn holds(&self, round: u64, holds: Holds) -> io::Result<()> {
+        if matches!(&holds, Holds::Mailboxes(list) if list.len() > HOLD_MAILBOXES) {
+            return Err(violation("too many mailboxes held"));
+        }
+        let origin = Arc::clone(&self.connection);
+        self.hub.intake.request(Request::Holds { origin, round, holds });
+        Ok(())
+    }
+}

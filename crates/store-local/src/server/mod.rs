@@ -1,0 +1,265 @@
+//! The `stored` server: the only writer of a store, behind a Unix socket.
+//!
+//! Connections are tasks of the caller's runtime; the writer and the uploads have a thread each.
+//! A connection hands its mutations to the writer through [`intake`]; answers and wake-ups leave
+//! through its [`outbox`], which never blocks the writer.
+
+mod connection;
+mod intake;
+mod outbox;
+mod purge;
+mod uploads;
+mod writer;
+
+pub use purge::PurgePace;
+pub(crate) use writer::usable_target;
+
+use crate::engine::{Engine, EngineConfig};
+use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
+use connection::Connection;
+use intake::{Intake, Request};
+use std::collections::HashMap;
+use std::fs::{Permissions, remove_file, set_permissions};
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener as BlockingListener, UnixStream as BlockingStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use uploads::Uploads;
+use waypost_store::StoreError;
+use writer::Writer;
+
+/// Connections at the same time.
+const CONNECTIONS: usize = 1_024;
+/// Only the owner may connect.
+const SOCKET_MODE: u32 = 0o600;
+/// At the end, answers get this long to reach their clients.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often the farewell looks whether all answers are out.
+const FAREWELL_STEP: Duration = Duration::from_millis(5);
+/// After a failed `accept`, such as for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How `stored` runs.
+#[derive(Debug, Clone)]
+pub struct StoredConfig {
+    /// The engine.
+    pub engine: EngineConfig,
+    /// The purge of expunged messages.
+    pub purge: PurgePace,
+}
+
+impl StoredConfig {
+    /// The defaults for a partition.
+    pub fn new(engine: EngineConfig) -> Self {
+        Self { engine, purge: PurgePace::default() }
+    }
+}
+
+/// Makes the socket that workers connect to, mode 0600. A file left by a dead server is replaced;
+/// one that somebody listens on is an error.
+pub fn bind_socket(path: &Path) -> io::Result<BlockingListener> {
+    match BlockingStream::connect(path) {
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "stored is running already")),
+        // A plain file refuses connections too, and is somebody's.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_socket(path) => {
+            remove_file(path)?;
+        }
+        Err(_) => {}
+    }
+    let listener = BlockingListener::bind(path)?;
+    set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    Ok(listener)
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// Opens the store and serves it until `shutdown` answers; then the current batch is finished and
+/// answered and all connections end. Another writer on the same store is an error.
+pub async fn run_stored(
+    listener: BlockingListener,
+    config: StoredConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), StoreError> {
+    let StoredConfig { engine, purge } = config;
+    let engine = tokio::task::spawn_blocking(move || Engine::open(engine))
+        .await
+        .map_err(|error| StoreError::Io(format!("opening the store: {error}")))??;
+    listener.set_nonblocking(true).map_err(|error| failed("the socket", &error))?;
+    let listener =
+        UnixListener::from_std(listener).map_err(|error| failed("the socket", &error))?;
+    let hub = Arc::new(Hub::new().map_err(|error| failed("the server", &error))?);
+    let (ended, writer_ended) = oneshot::channel::<()>();
+    let writer = Writer::new(engine, Arc::clone(&hub), purge);
+    let thread = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || {
+            // Dropped at the end, also when the writer panics.
+            let _ended = ended;
+            writer.run();
+        })
+        .map_err(|error| failed("the writer's thread", &error))?;
+    tokio::select! {
+        () = accept(&hub, &listener) => {}
+        () = shutdown => {}
+        _ = writer_ended => tracing::error!("the writer ended unexpectedly"),
+    }
+    hub.intake.stop();
+    let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
+    hub.farewell().await;
+    if matches!(joined, Ok(true)) {
+        Ok(())
+    } else {
+        Err(StoreError::Io("the writer failed".to_owned()))
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> StoreError {
+    StoreError::Io(format!("{what}: {error}"))
+}
+
+async fn accept(hub: &Arc<Hub>, listener: &UnixListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection::serve(Arc::clone(hub), stream));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// What all threads of the server share.
+pub(crate) struct Hub {
+    /// The user that may connect, beside root.
+    pub(crate) uid: u32,
+    pub(crate) intake: Intake,
+    pub(crate) uploads: Uploads,
+    pub(crate) figures: Arc<Figures>,
+    connections: Mutex<HashMap<u64, Arc<Connection>>>,
+    last_connection: AtomicU64,
+    started: Instant,
+}
+
+/// Counters for the status report.
+#[derive(Default)]
+pub(crate) struct Figures {
+    pub(crate) batches: AtomicU64,
+    pub(crate) mutations: AtomicU64,
+    pub(crate) largest_batch: AtomicUsize,
+    pub(crate) uploads: AtomicUsize,
+    pub(crate) upload_peak: AtomicU64,
+    pub(crate) overflows: Arc<AtomicU64>,
+    pub(crate) purge_steps: AtomicU64,
+}
+
+impl Figures {
+    pub(crate) fn count_batch(&self, jobs: usize) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.largest_batch.fetch_max(jobs, Ordering::Relaxed);
+    }
+}
+
+impl Hub {
+    fn new() -> io::Result<Self> {
+        let figures = Arc::new(Figures::default());
+        Ok(Self {
+            uid: own_uid()?,
+            intake: Intake::default(),
+            uploads: Uploads::start(Arc::clone(&figures))?,
+            figures,
+            connections: Mutex::default(),
+            last_connection: AtomicU64::new(0),
+            started: Instant::now(),
+        })
+    }
+
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.last_connection.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Lists a connection; an older one of the same client ends. False when there are too many.
+    pub(crate) fn enter(&self, connection: &Arc<Connection>) -> bool {
+        let mut connections = self.connections();
+        for old in connections.values() {
+            if old.hello.client == connection.hello.client {
+                old.outbox.close();
+            }
+        }
+        let has_room = connections.len() < CONNECTIONS;
+        if has_room {
+            connections.insert(connection.id, Arc::clone(connection));
+        }
+        has_room
+    }
+
+    pub(crate) fn leave(&self, connection: &Arc<Connection>) {
+        self.connections().remove(&connection.id);
+        self.intake.request(Request::Ended { origin: Arc::clone(connection) });
+    }
+
+    /// The connections of processes that serve sessions.
+    pub(crate) fn workers(&self) -> Vec<Arc<Connection>> {
+        self.connections().values().filter(|one| one.hello.wakes).map(Arc::clone).collect()
+    }
+
+    /// How the server introduces itself.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello {
+            version: PROTOCOL_VERSION,
+            role: "stored".to_owned(),
+            pid: std::process::id(),
+            client: 0,
+            wakes: false,
+            outcomes: self.figures.mutations.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn report(&self) -> StatusReport {
+        let figures = &self.figures;
+        let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        StatusReport {
+            pid: std::process::id(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            connections: narrow(self.connections().len()),
+            batches: figures.batches.load(Ordering::Relaxed),
+            mutations: figures.mutations.load(Ordering::Relaxed),
+            largest_batch: narrow(figures.largest_batch.load(Ordering::Relaxed)),
+            waiting: narrow(self.intake.waiting()),
+            uploads: narrow(figures.uploads.load(Ordering::Relaxed)),
+            upload_peak_bytes: figures.upload_peak.load(Ordering::Relaxed),
+            overflows: figures.overflows.load(Ordering::Relaxed),
+            purge_steps: figures.purge_steps.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Lets answers reach their clients, then ends all connections.
+    async fn farewell(&self) {
+        let end = Instant::now() + FAREWELL;
+        let all: Vec<_> = self.connections().values().map(Arc::clone).collect();
+        while Instant::now() < end && !all.iter().all(|one| one.outbox.is_drained()) {
+            tokio::time::sleep(FAREWELL_STEP).await;
+        }
+        all.iter().for_each(|one| one.outbox.close());
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The user of this process: what the system tells the other end of a socket about us.
+fn own_uid() -> io::Result<u32> {
+    let (ours, _theirs) = UnixStream::pair()?;
+    ours.peer_cred().map(|own| own.uid())
+}

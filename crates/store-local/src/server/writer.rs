@@ -1,0 +1,172 @@
+//! The writer's thread: takes all that wait, commits once, answers all, then wakes the watchers.
+
+use super::Hub;
+use super::connection::Connection;
+use super::intake::{Queued, Request};
+use super::outbox::WakeFrame;
+use super::purge::{PurgePace, Purger};
+use super::uploads::{Piece, done};
+use crate::MutationId;
+use crate::engine::{Done, Engine};
+use crate::proto::{FromStored, encode};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use waypost_store::StoreError;
+use waypost_types::Moment;
+
+/// The writer: the one owner of the engine.
+pub(crate) struct Writer {
+    engine: Engine,
+    hub: Arc<Hub>,
+    purger: Purger,
+    backup_runs: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub(crate) fn new(engine: Engine, hub: Arc<Hub>, pace: PurgePace) -> Self {
+        Self { engine, hub, purger: Purger::new(pace), backup_runs: Arc::default() }
+    }
+
+    /// Works until the intake stops. While a batch is synced, the next one gathers there.
+    pub(crate) fn run(mut self) {
+        loop {
+            let taken = self.hub.intake.take(self.purger.patience());
+            if taken.stopped {
+                return;
+            }
+            if !taken.batch.is_empty() {
+                self.commit(taken.batch);
+            }
+            for request in taken.requests {
+                self.serve(request);
+            }
+            let idle = self.hub.intake.waiting() == 0;
+            if self.purger.step(&mut self.engine, idle, || self.hub.workers()) {
+                self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Queued>) {
+        self.hub.figures.count_batch(batch.len());
+        let mut origins = Vec::with_capacity(batch.len());
+        let mut shares = Vec::with_capacity(batch.len());
+        let mut jobs = Vec::with_capacity(batch.len());
+        for queued in batch {
+            origins.push(queued.origin);
+            shares.push(queued.share);
+            jobs.push(queued.job);
+        }
+        let done = self.engine.commit(jobs, Moment::now().wall);
+        let wakes = WakeFrame::new(done.iter().flat_map(|done| done.touched.iter().copied()));
+        self.answer(origins, done);
+        drop(shares);
+        if let Some(wakes) = wakes {
+            self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
+        }
+    }
+
+    /// Answers in one write for each connection.
+    fn answer(&self, origins: Vec<Arc<Connection>>, done: Vec<Done>) {
+        let mut answers: HashMap<u64, (Arc<Connection>, Vec<u8>)> = HashMap::new();
+        for (origin, done) in origins.into_iter().zip(done) {
+            let outcomes = self.hub.figures.mutations.fetch_add(1, Ordering::Relaxed) + 1;
+            let frame = FromStored::Outcome { id: done.id, outcomes, result: done.outcome };
+            let (_, bytes) = answers.entry(origin.id).or_insert_with(|| (origin, Vec::new()));
+            match encode(&frame) {
+                Ok(frame) => bytes.extend(frame),
+                Err(error) => tracing::error!(%error, "an outcome cannot be encoded"),
+            }
+        }
+        for (origin, bytes) in answers.values() {
+            origin.outbox.send_bytes(bytes);
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Outcomes { origin, ids } => self.tell_outcomes(&origin, ids),
+            Request::UploadBegin { origin, upload } => match self.engine.begin_upload() {
+                Ok(writer) => self.hub.uploads.send(Piece::Begin { origin, upload, writer }),
+                Err(error) => done(&origin, upload, Err(error)),
+            },
+            Request::UploadAbort { origin, upload } => {
+                self.hub.uploads.send(Piece::Abort { connection: origin.id, upload });
+            }
+            Request::Holds { origin, round, holds } => self.purger.answer(origin.id, round, holds),
+            Request::Backup { origin, request, directory } => {
+                self.back_up(origin, request, directory);
+            }
+            Request::Ended { origin } => self.ended(&origin),
+        }
+    }
+
+    fn tell_outcomes(&self, origin: &Connection, ids: Vec<MutationId>) {
+        for id in ids {
+            match self.engine.outcome(id) {
+                Ok(result) => origin.outbox.send(&FromStored::OutcomeKnown { id, result }),
+                Err(error) => {
+                    // Without an answer the client would resend; its deadline decides instead.
+                    tracing::error!(%error, "the outcome of a mutation cannot be read");
+                    origin.outbox.close();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, origin: &Connection) {
+        self.hub.uploads.send(Piece::Ended { connection: origin.id });
+        if origin.hello.wakes {
+            self.purger.lost();
+        }
+        if let Err(error) = self.engine.clear_stale_readers() {
+            tracing::warn!(%error, "stale readers cannot be cleared");
+        }
+    }
+
+    /// Runs one backup at a time, on a thread of its own.
+    fn back_up(&self, origin: Arc<Connection>, request: u32, directory: PathBuf) {
+        let runs = Arc::clone(&self.backup_runs);
+        let result = if let Err(error) = usable_target(&directory) {
+            Err(error)
+        } else if runs.swap(true, Ordering::AcqRel) {
+            Err(StoreError::NotPermitted("another backup is running".to_owned()))
+        } else {
+            let backup = self.engine.begin_backup();
+            let reply = Arc::clone(&origin);
+            let work = move || {
+                let result = backup.run(&directory).map(|_| ());
+                runs.store(false, Ordering::Release);
+                reply.outbox.send(&FromStored::BackupDone { request, result });
+            };
+            let thread = std::thread::Builder::new().name("store-backup".to_owned()).spawn(work);
+            thread.map(drop).map_err(|error| {
+                self.backup_runs.store(false, Ordering::Release);
+                StoreError::Io(format!("no thread for the backup: {error}"))
+            })
+        };
+        if result.is_err() {
+            origin.outbox.send(&FromStored::BackupDone { request, result });
+        }
+    }
+}
+
+/// A backup goes to an absolute path that is absent or an empty directory.
+pub(crate) fn usable_target(directory: &Path) -> Result<(), StoreError> {
+    if !directory.is_absolute() {
+        return Err(StoreError::NotPermitted("a backup needs an absolute path".to_owned()));
+    }
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => {
+                Err(StoreError::NotPermitted("the backup's directory is not empty".to_owned()))
+            }
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StoreError::Io(format!("{}: {error}", directory.display()))),
+    }
+}

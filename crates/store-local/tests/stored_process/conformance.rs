@@ -1,0 +1,91 @@
+//! The store contract, through the socket.
+
+use crate::support::{Place, Server};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use waypost_store::conformance::{compare, follow, run};
+use waypost_store::{
+    BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
+};
+use waypost_store_local::client::StoreClient;
+use waypost_types::AccountId;
+
+/// A server and its client on a runtime of their own, since the suite waits on its own thread.
+struct Remote {
+    client: StoreClient,
+    server: Option<Server>,
+    place: Place,
+    runtime: Arc<Runtime>,
+}
+
+impl Remote {
+    fn new(runtime: &Arc<Runtime>) -> Self {
+        let place = Place::new();
+        let (server, client) = runtime.block_on(async { (place.server(), place.client().await) });
+        Self { client, server: Some(server), place, runtime: Arc::clone(runtime) }
+    }
+
+    fn restart(&mut self) {
+        let server = self.server.take().unwrap();
+        self.runtime.block_on(server.stop()).unwrap();
+        self.server = Some(self.runtime.block_on(async { self.place.server() }));
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.stop()).unwrap();
+        }
+    }
+}
+
+impl Store for Remote {
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.client.snapshot()
+    }
+
+    fn submit(&self, mutation: Mutation) -> BoxFuture<Result<Outcome, StoreError>> {
+        // The deadline's timer needs the runtime.
+        let answer = self.runtime.spawn({
+            let _inside = self.runtime.enter();
+            self.client.submit(mutation)
+        });
+        Box::pin(async move { answer.await.unwrap() })
+    }
+
+    fn upload(&self) -> Box<dyn Upload> {
+        self.client.upload()
+    }
+
+    fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
+        self.client.watch(account, wake)
+    }
+}
+
+fn runtime() -> Arc<Runtime> {
+    Arc::new(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+#[test]
+fn the_suite_passes_through_the_socket() {
+    let runtime = runtime();
+    run(&mut || Remote::new(&runtime));
+}
+
+#[test]
+fn a_client_equals_the_model_through_restarts_of_the_server() {
+    let runtime = runtime();
+    compare(11, 300, 50, Remote::new(&runtime), |mut remote, step| {
+        if step % 25 == 24 {
+            remote.restart();
+        }
+        remote
+    });
+}
+
+#[test]
+fn sessions_follow_through_the_socket() {
+    let runtime = runtime();
+    follow(&Remote::new(&runtime), 5, 200, 4);
+}

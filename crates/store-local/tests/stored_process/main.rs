@@ -1,0 +1,13 @@
+//! `stored` and its clients, in one process and in several.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may unwrap")]
+
+mod confine;
+mod conformance;
+mod limits;
+mod purge;
+mod restart;
+mod support;
+mod tools;
+mod upload;
+mod wake;

@@ -1,0 +1,147 @@
+//! A store, its server in this process or in a child, and mail to put in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use waypost_store::model::payload;
+use waypost_store::{Append, Mailbox, Mutation, Outcome, Payload, Store, StoreError};
+use waypost_store_local::client::{ClientConfig, StoreClient};
+use waypost_store_local::engine::EngineConfig;
+use waypost_store_local::server::{PurgePace, StoredConfig, bind_socket, run_stored};
+use waypost_types::{AccountId, AccountName, FlagSet, MailboxName, UnixTime};
+
+/// The variable that tells this program to be `stored` for the store it names.
+pub(crate) const CHILD_STORE: &str = "WAYPOST_TEST_STORED";
+
+/// A directory with a store and a socket.
+pub(crate) struct Place {
+    pub(crate) directory: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("stored.sock")
+    }
+
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        ClientConfig::new(self.store(), self.socket())
+    }
+
+    pub(crate) async fn client(&self) -> StoreClient {
+        StoreClient::connect(self.client_config()).await.unwrap()
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        self.server_with(PurgePace::default(), EngineConfig::CLEANUP_AGE)
+    }
+
+    pub(crate) fn server_with(&self, purge: PurgePace, cleanup_age: Duration) -> Server {
+        let listener = bind_socket(&self.socket()).unwrap();
+        let engine = EngineConfig { cleanup_age, ..EngineConfig::new(self.store()) };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let config = StoredConfig { engine, purge };
+        let task = tokio::spawn(async move {
+            run_stored(listener, config, async { drop(stopped.await) }).await
+        });
+        Server { stop, task }
+    }
+
+    /// `stored` in a process of its own.
+    pub(crate) fn child(&self) -> Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "support::child_process", "--nocapture"])
+            .env(CHILD_STORE, self.directory.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+}
+
+/// A server in this process.
+pub(crate) struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Server {
+    pub(crate) async fn stop(self) -> Result<(), StoreError> {
+        drop(self.stop);
+        self.task.await.unwrap()
+    }
+}
+
+/// The child's side of [`Place::child`]; nothing when the tests run.
+#[test]
+fn child_process() {
+    let Some(directory) = std::env::var_os(CHILD_STORE) else { return };
+    let directory = Path::new(&directory);
+    let listener = bind_socket(&directory.join("stored.sock")).unwrap();
+    let config = StoredConfig::new(EngineConfig::new(directory.join("store")));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(run_stored(listener, config, std::future::pending())).unwrap();
+}
+
+/// Polls until it holds, for at most ten seconds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..2_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {what}");
+}
+
+pub(crate) async fn account(store: &dyn Store, name: &str) -> AccountId {
+    let name = AccountName::new(name).unwrap();
+    match store.submit(Mutation::EnsureAccount(name)).await {
+        Ok(Outcome::Account(id)) => id,
+        other => panic!("EnsureAccount answered {other:?}"),
+    }
+}
+
+pub(crate) fn inbox(store: &dyn Store, account: AccountId) -> Mailbox {
+    let snapshot = store.snapshot().unwrap();
+    snapshot.mailbox_named(account, &MailboxName::inbox()).unwrap().unwrap()
+}
+
+pub(crate) fn message(text: &str) -> Payload {
+    payload(format!("Subject: {text}\r\n\r\n{text}\r\n").into_bytes())
+}
+
+pub(crate) fn append(mailbox: &Mailbox, payload: Payload) -> Mutation {
+    Mutation::Append(Append {
+        account: mailbox.account,
+        mailbox: mailbox.id,
+        payload,
+        flags: FlagSet::default(),
+        internal_date: UnixTime::utc(1_700_000_000),
+    })
+}
+
+/// The bytes of every live message of a mailbox.
+pub(crate) fn bodies(store: &dyn Store, mailbox: &Mailbox) -> Vec<Vec<u8>> {
+    let snapshot = store.snapshot().unwrap();
+    let mailbox = snapshot.mailbox(mailbox.account, mailbox.id).unwrap().unwrap();
+    let live = snapshot.live(&mailbox).unwrap();
+    let body = |uid| {
+        let row = snapshot.message(mailbox.id, uid).unwrap().unwrap();
+        let body = snapshot.body(mailbox.account, row.email).unwrap();
+        let mut bytes = Vec::new();
+        body.append_to(0..body.size(), &mut bytes).unwrap();
+        bytes
+    };
+    live.iter().map(body).collect()
+}
