@@ -1,1 +1,22 @@
 //! The embedded message store engine and its single writer.
+//!
+//! - [`engine`]: the one writer: applies mutations in batches, purges, backs up.
+//! - [`reader`]: snapshots, in any number of processes.
+//! - [`codec`], [`keys`], [`segment`], [`env`]: the format on disk.
+//! - [`local`]: writer and reader in one process, for tools and tests.
+//! - [`server`]: the `stored` process around the engine; [`client`]: a worker's way to it, over
+//!   [`proto`]; [`confine`]: what a worker gives up at its start.
+
+pub mod client;
+mod codec;
+pub mod confine;
+pub mod engine;
+mod env;
+mod keys;
+pub mod local;
+pub mod proto;
+pub mod reader;
+mod segment;
+pub mod server;
+
+pub use engine::MutationId;

@@ -1,0 +1,273 @@
+//! Messages that come in: deliveries and appends.
+
+use super::work::{MailboxRef, Work};
+use crate::codec::rows::{self, BlobRow, EmailRecord};
+use crate::codec::{SEALED_BYTES_MAX, corrupt, seal};
+use crate::env;
+use crate::keys;
+use crate::segment::{self, HEADER_BYTES, Header, Kind, Note};
+use std::collections::BTreeMap;
+use waypost_mime::Parsed;
+use waypost_store::{
+    Append, ChangeKind, Content, Deliver, Delivered, EmailRow, LimitName, MessageRow, Outcome,
+    Payload, Recipient, StoreError, limits,
+};
+use waypost_types::{
+    AccountId, BlobId, EmailId, FlagSet, MailboxName, ThreadId, Uid, UidSet, UnixTime,
+};
+
+/// A blob of this batch, not yet counted.
+struct NewBlob {
+    id: BlobId,
+    row: BlobRow,
+}
+
+impl Work<'_, '_> {
+    pub(super) fn deliver(&mut self, deliver: &Deliver) -> Result<Outcome, StoreError> {
+        if deliver.recipients.len() > limits::RECIPIENTS {
+            return Err(StoreError::Limit(LimitName::Recipients));
+        }
+        let found = self.find_content(&deliver.payload)?;
+        let mut targets = Vec::with_capacity(deliver.recipients.len());
+        for recipient in &deliver.recipients {
+            targets.push(self.target(recipient)?);
+        }
+        let mut note = Note { internal_date: deliver.internal_date, filed: Vec::new() };
+        for (recipient, target) in deliver.recipients.iter().zip(&targets) {
+            if let Ok((_, name)) = target {
+                let (account, flags) = (recipient.account.clone(), recipient.flags.clone());
+                note.filed.push(segment::Filed { account, mailbox: name.clone(), flags });
+            }
+        }
+        let mut results = Vec::with_capacity(targets.len());
+        if note.filed.is_empty() {
+            let failed = targets.into_iter().filter_map(Result::err).map(Err);
+            return Ok(Outcome::Delivered(failed.collect()));
+        }
+        let blob = self.put_content(&deliver.payload, found, &note)?;
+        let mut made = BTreeMap::new();
+        for (recipient, target) in deliver.recipients.iter().zip(targets) {
+            let result = match target {
+                Ok(target) => self.file_for(deliver, recipient, target, &blob, &mut made)?,
+                Err(error) => Err(error),
+            };
+            results.push(result);
+        }
+        self.count_blob(blob, made.len())?;
+        Ok(Outcome::Delivered(results))
+    }
+
+    /// Where a recipient's copy goes; the inner error is the recipient's own.
+    #[allow(clippy::type_complexity, reason = "two layers of failure, named in the comment")]
+    fn target(
+        &mut self,
+        recipient: &Recipient,
+    ) -> Result<Result<(MailboxRef, MailboxName), StoreError>, StoreError> {
+        let account = self.ensure_account(&recipient.account)?;
+        let folder = recipient.folder.clone().unwrap_or_else(MailboxName::inbox);
+        let (id, name) = match self.mailbox_named(account, &folder)? {
+            Some(id) => (Some(id), folder),
+            None => (self.mailbox_named(account, &MailboxName::inbox())?, MailboxName::inbox()),
+        };
+        let Some(id) = id else { return Ok(Err(StoreError::NoSuchMailbox)) };
+        let target = MailboxRef { account, id };
+        Ok(self.check_arrival(&target, &recipient.flags).map(|()| (target, name)))
+    }
+
+    fn check_arrival(&mut self, target: &MailboxRef, flags: &FlagSet) -> Result<(), StoreError> {
+        self.check_uids(target.account, target.id, 1)?;
+        self.check_keywords(target.id, flags)
+    }
+
+    fn file_for(
+        &mut self,
+        deliver: &Deliver,
+        recipient: &Recipient,
+        (target, name): (MailboxRef, MailboxName),
+        blob: &NewBlob,
+        made: &mut BTreeMap<AccountId, EmailId>,
+    ) -> Result<Result<Delivered, StoreError>, StoreError> {
+        // Again: recipients before this one may have filled the mailbox.
+        if let Err(error) = self.check_arrival(&target, &recipient.flags) {
+            return Ok(Err(error));
+        }
+        let email = match made.get(&target.account) {
+            Some(email) => *email,
+            None => {
+                let date = deliver.internal_date;
+                self.put_email(target.account, &deliver.payload, blob.id, date)?
+            }
+        };
+        made.insert(target.account, email);
+        let size = deliver.payload.size();
+        let uid = self.arrive(&target, email, &recipient.flags, deliver.internal_date, size)?;
+        let MailboxRef { account, id } = target;
+        Ok(Ok(Delivered { account, mailbox: id, name, uid, email }))
+    }
+
+    pub(super) fn append(&mut self, append: &Append) -> Result<Outcome, StoreError> {
+        let target = MailboxRef { account: append.account, id: append.mailbox };
+        let name = self.mailbox(target.account, target.id)?.value.name.clone();
+        self.check_arrival(&target, &append.flags)?;
+        let found = self.find_content(&append.payload)?;
+        let account = self.account(target.account)?.value.name.clone();
+        let filed = segment::Filed { account, mailbox: name, flags: append.flags.clone() };
+        let note = Note { internal_date: append.internal_date, filed: vec![filed] };
+        let blob = self.put_content(&append.payload, found, &note)?;
+        let email = self.put_email(target.account, &append.payload, blob.id, self.now)?;
+        let size = append.payload.size();
+        let uid = self.arrive(&target, email, &append.flags, append.internal_date, size)?;
+        self.count_blob(blob, 1)?;
+        let uid_validity = self.mailbox(target.account, target.id)?.value.uid_validity;
+        let modseq = self.account(target.account)?.value.modseq;
+        Ok(Outcome::Appended { uid_validity, uid, modseq })
+    }
+
+    fn arrive(
+        &mut self,
+        target: &MailboxRef,
+        email: EmailId,
+        flags: &FlagSet,
+        internal_date: UnixTime,
+        size: u64,
+    ) -> Result<Uid, StoreError> {
+        let modseq = self.advance(target.account)?;
+        let row = MessageRow { email, internal_date, saved: self.now.seconds, size };
+        let uid = self.file(target, &row, flags, modseq)?;
+        let uids = UidSet::from_iter([uid]);
+        let emails = UidSet::from_iter([Uid(email.0)]);
+        self.record(target.account, target.id, &ChangeKind::Arrived(uids), &emails)?;
+        Ok(uid)
+    }
+
+    /// Checks the bytes of a message; for a streamed one, finds where they are.
+    fn find_content(&self, payload: &Payload) -> Result<Option<NewBlob>, StoreError> {
+        if payload.size() > limits::MESSAGE_BYTES {
+            return Err(StoreError::Limit(LimitName::MessageBytes));
+        }
+        let Content::Uploaded { upload, size } = payload.content else { return Ok(None) };
+        let header = super::upload::read_header(self.partition, upload)?;
+        if header.length != size {
+            return Err(StoreError::NotPermitted(format!("upload {} has another size", upload.0)));
+        }
+        let known = env::get(&self.tables.blobs, &self.txn, &keys::number(header.blob.0))?;
+        let row = match known {
+            Some(value) => {
+                BlobRow::decode(value).ok_or_else(|| corrupt(format!("blob {}", header.blob)))?
+            }
+            None => BlobRow {
+                segment: upload.0,
+                offset: 0,
+                front: HEADER_BYTES as u32,
+                length: size,
+                crc: header.crc,
+                references: 0,
+            },
+        };
+        Ok(Some(NewBlob { id: header.blob, row }))
+    }
+
+    /// Appends the bytes, or the filing note of bytes that were streamed before.
+    fn put_content(
+        &mut self,
+        payload: &Payload,
+        found: Option<NewBlob>,
+        note: &Note,
+    ) -> Result<NewBlob, StoreError> {
+        self.writes += 1;
+        let note = note.encode();
+        let body: &[u8] = match &payload.content {
+            Content::Inline(bytes) => bytes,
+            Content::Uploaded { .. } => &[],
+        };
+        let (kind, id) = match &found {
+            Some(found) => (Kind::Note, found.id),
+            None => (Kind::Message, BlobId(self.numbers.blob)),
+        };
+        let header = Header {
+            kind,
+            blob: id,
+            note: u32::try_from(note.len()).unwrap_or(u32::MAX),
+            note_crc: crc32fast::hash(&note),
+            length: body.len() as u64,
+            crc: crc32fast::hash(body),
+        };
+        let place = self.files.append(self.numbers, &header, &note, body)?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        self.numbers.blob += 1;
+        let front = u32::try_from(HEADER_BYTES + note.len()).unwrap_or(u32::MAX);
+        let (length, crc) = (header.length, header.crc);
+        let (segment, offset) = (place.segment, place.offset);
+        Ok(NewBlob { id, row: BlobRow { segment, offset, front, length, crc, references: 0 } })
+    }
+
+    fn count_blob(&mut self, blob: NewBlob, references: usize) -> Result<(), StoreError> {
+        let NewBlob { id, mut row } = blob;
+        let streamed = row.offset == 0 && row.front as usize == HEADER_BYTES && row.references == 0;
+        if streamed {
+            let bytes = u64::from(row.front) + row.length;
+            self.files.note_growth(row.segment, segment::aligned(bytes), bytes);
+        }
+        row.references =
+            row.references.saturating_add(u32::try_from(references).unwrap_or(u32::MAX));
+        let tables = self.tables;
+        self.put(&tables.blobs, &keys::number(id.0), &row.encode())
+    }
+
+    fn put_email(
+        &mut self,
+        account: AccountId,
+        payload: &Payload,
+        blob: BlobId,
+        received: UnixTime,
+    ) -> Result<EmailId, StoreError> {
+        let parsed = &*payload.parsed;
+        let record = self.account_mut(account)?;
+        let id = EmailId(record.next_email);
+        record.next_email += 1;
+        let row = EmailRow {
+            blob,
+            thread: self.thread_for(account, parsed)?.unwrap_or(ThreadId(id.0)),
+            size: payload.size(),
+            received: received.seconds,
+            sent: parsed.sent_date.map(|date| date.seconds),
+        };
+        let message_id = parsed.message_id.as_deref().map(keys::hash);
+        let tables = self.tables;
+        let key = keys::email(account, id);
+        self.put(&tables.emails, &key, &EmailRecord { row, message_id }.encode())?;
+        self.put(&tables.threads, &keys::thread(account, row.thread, id), rows::PRESENT)?;
+        if let Some(hash) = message_id {
+            let value = rows::encode_thread(row.thread, keys::hash(&parsed.base_subject));
+            self.put(&tables.message_ids, &keys::message_id(account, hash, id), &value)?;
+        }
+        let form = parsed.form.encode();
+        if form.len() <= SEALED_BYTES_MAX {
+            self.put(&tables.forms, &key, &seal(&form))?;
+        }
+        Ok(id)
+    }
+
+    /// The thread of the first known reference with the same base subject.
+    fn thread_for(
+        &self,
+        account: AccountId,
+        parsed: &Parsed,
+    ) -> Result<Option<ThreadId>, StoreError> {
+        let subject = keys::hash(&parsed.base_subject);
+        for reference in &parsed.references {
+            let prefix = keys::message_id_prefix(account, keys::hash(reference));
+            for entry in env::under(&self.tables.message_ids, &self.txn, &prefix)? {
+                let found = rows::decode_thread(entry?.1);
+                let damaged = || corrupt(format!("message ids of account {account}"));
+                let (thread, other) = found.ok_or_else(damaged)?;
+                if other == subject {
+                    return Ok(Some(thread));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

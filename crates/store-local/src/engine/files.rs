@@ -1,0 +1,172 @@
+//! Appending to segments: records gather in memory and go out in one write and one sync a batch.
+
+use crate::codec::rows::{Numbers, SegmentRow};
+use crate::env::{io_fault, sync_dir};
+use crate::segment::{self, HEADER_BYTES, Header, Kind};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use waypost_store::StoreError;
+
+/// Bytes gathered in memory before they are written, synced or not.
+const GATHER_BYTES: usize = 4 << 20;
+
+/// Where a record was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+}
+
+/// The segment that is appended to.
+struct Current {
+    number: u64,
+    file: File,
+    /// Where the next gathered byte will lie.
+    end: u64,
+    /// Up to here the last commit knows the file.
+    committed: u64,
+}
+
+/// The writer's end of the segments.
+pub(super) struct Appender {
+    partition: PathBuf,
+    limit: u64,
+    current: Option<Current>,
+    gathered: Vec<u8>,
+    full: Vec<File>,
+    grown: BTreeMap<u64, SegmentRow>,
+}
+
+impl Appender {
+    pub(super) fn new(partition: &Path, limit: u64) -> Self {
+        let partition = partition.to_path_buf();
+        let (current, full) = (None, Vec::new());
+        Self { partition, limit, current, gathered: Vec::new(), full, grown: BTreeMap::new() }
+    }
+
+    /// Goes on with the segment of the last commit; true when it holds bytes that no row knows.
+    pub(super) fn resume(&mut self, number: u64, known_end: u64) -> Result<bool, StoreError> {
+        let opened =
+            OpenOptions::new().read(true).write(true).open(segment::path(&self.partition, number));
+        let file = match opened {
+            Ok(file) => file,
+            // A restored or damaged store: a new segment is begun, rows that miss this one tell.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(io_fault(error)),
+        };
+        let length = file.metadata().map_err(io_fault)?.len();
+        let end = segment::aligned(length.max(known_end));
+        self.current = Some(Current { number, file, end, committed: end });
+        Ok(length > known_end)
+    }
+
+    /// Appends a record.
+    pub(super) fn append(
+        &mut self,
+        numbers: &mut Numbers,
+        header: &Header,
+        note: &[u8],
+        body: &[u8],
+    ) -> Result<Place, StoreError> {
+        let length = (HEADER_BYTES + note.len() + body.len()) as u64;
+        self.make_room(numbers, length)?;
+        let Some(current) = &mut self.current else {
+            return Err(StoreError::Io("no segment to append to".to_owned()));
+        };
+        let place = Place { segment: current.number, offset: current.end };
+        self.gathered.extend_from_slice(&header.encode());
+        self.gathered.extend_from_slice(note);
+        self.gathered.extend_from_slice(body);
+        let end = segment::aligned(place.offset + length);
+        let padding = usize::try_from(end - place.offset - length).unwrap_or(0);
+        self.gathered.resize(self.gathered.len() + padding, 0);
+        current.end = end;
+        // A filing note is not a blob: nothing would ever take its bytes off again.
+        let live = if header.kind == Kind::Note { 0 } else { length };
+        self.note_growth(place.segment, end, live);
+        if self.gathered.len() >= GATHER_BYTES {
+            self.write_gathered()?;
+        }
+        Ok(place)
+    }
+
+    /// Says that a segment now counts `live` more bytes and is known up to `end`.
+    pub(super) fn note_growth(&mut self, segment: u64, end: u64, live: u64) {
+        let row = self.grown.entry(segment).or_default();
+        row.end = row.end.max(end);
+        row.live += live;
+    }
+
+    /// What grew since the last commit.
+    pub(super) fn take_growth(&mut self) -> BTreeMap<u64, SegmentRow> {
+        std::mem::take(&mut self.grown)
+    }
+
+    /// Writes and syncs everything appended.
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        self.write_gathered()?;
+        for file in self.full.drain(..) {
+            file.sync_data().map_err(io_fault)?;
+        }
+        match &self.current {
+            Some(current) if current.end > current.committed => {
+                current.file.sync_data().map_err(io_fault)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The batch was committed.
+    pub(super) fn committed(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.committed = current.end;
+        }
+    }
+
+    /// The batch failed: what it appended is garbage and is written over.
+    pub(super) fn roll_back(&mut self) {
+        self.gathered.clear();
+        self.full.clear();
+        self.grown.clear();
+        if let Some(current) = &mut self.current {
+            current.end = current.committed;
+        }
+    }
+
+    fn make_room(&mut self, numbers: &mut Numbers, length: u64) -> Result<(), StoreError> {
+        let fits = |c: &Current| c.end == 0 || c.end + length <= self.limit;
+        if self.current.as_ref().is_some_and(fits) {
+            return Ok(());
+        }
+        self.write_gathered()?;
+        let number = numbers.segment;
+        let path = segment::path(&self.partition, number);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(io_fault)?;
+        numbers.segment += 1;
+        sync_dir(path.parent().unwrap_or(&self.partition))?;
+        if let Some(old) = self.current.replace(Current { number, file, end: 0, committed: 0 }) {
+            self.full.push(old.file);
+        }
+        numbers.current = number;
+        Ok(())
+    }
+
+    fn write_gathered(&mut self) -> Result<(), StoreError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        if let Some(current) = &self.current {
+            let start = current.end - self.gathered.len() as u64;
+            current.file.write_all_at(&self.gathered, start).map_err(io_fault)?;
+        }
+        self.gathered.clear();
+        Ok(())
+    }
+}

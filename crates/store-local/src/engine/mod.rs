@@ -1,0 +1,449 @@
+//! The single writer: applies batches of mutations, one sync and one commit for all of them.
+
+mod backup;
+mod cache;
+mod deliver;
+mod files;
+mod flags;
+mod mailbox;
+mod outcomes;
+mod pages;
+mod purge;
+mod tidy;
+mod transfer;
+mod upload;
+mod work;
+
+pub use backup::Backup;
+pub(crate) use cache::{page_number, read_page};
+pub use outcomes::OUTCOMES;
+pub use upload::UploadWriter;
+
+use crate::codec::corrupt;
+use crate::codec::rows::{Numbers, SegmentRow};
+use crate::env::{self, Meta, fault, io_fault};
+use crate::keys;
+use crate::reader::Reader;
+use cache::Cache;
+use files::Appender;
+use heed::RwTxn;
+use outcomes::Ring;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use waypost_store::{Mutation, Outcome, StoreError};
+use waypost_types::{AccountId, BlobId, MailboxId, ModSeq, UnixTime};
+use work::Work;
+
+/// The file in a partition whose lock makes a process the writer.
+const LOCK_FILE: &str = "writer.lock";
+/// The key of [`Numbers`] in `state`.
+const NUMBERS_KEY: &[u8] = b"numbers";
+/// Blob numbers skipped when bytes are found that no row knows: more than a batch and all uploads
+/// under way can have taken, so no number ever names two messages.
+const BLOB_GAP: u64 = 1 << 20;
+/// How often a purge looks for files without a row.
+const TIDY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// How an engine is opened.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The partition's directory; made when it is missing.
+    pub path: PathBuf,
+    /// Size of the metadata map in bytes; sparse, so it costs nothing until used.
+    pub map_size: usize,
+    /// A segment is closed when it would grow past this many bytes.
+    pub segment_bytes: u64,
+    /// How long rows and bytes of expunged messages are kept (`store.cleanupage`).
+    pub cleanup_age: Duration,
+}
+
+impl EngineConfig {
+    /// The default size of the metadata map: 1 TiB.
+    pub const MAP_SIZE: usize = 1 << 40;
+    /// The default size of a segment: 256 MiB.
+    pub const SEGMENT_BYTES: u64 = 256 << 20;
+    /// The default age at which expunged messages are purged: one hour.
+    pub const CLEANUP_AGE: Duration = Duration::from_secs(3600);
+
+    /// The defaults for a partition.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            map_size: Self::MAP_SIZE,
+            segment_bytes: Self::SEGMENT_BYTES,
+            cleanup_age: Self::CLEANUP_AGE,
+        }
+    }
+}
+
+/// Names a mutation for ever; chosen by the client, unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MutationId(pub u128);
+
+/// A mutation that waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name.
+    pub id: MutationId,
+    /// What to do.
+    pub mutation: Mutation,
+}
+
+/// A mutation that was applied or refused.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its name.
+    pub id: MutationId,
+    /// What came of it.
+    pub outcome: Result<Outcome, StoreError>,
+    /// Accounts whose watchers must be woken, with their new modification sequence.
+    pub touched: Vec<(AccountId, ModSeq)>,
+}
+
+/// What a purge step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PurgeProgress {
+    /// Rows removed.
+    pub rows: usize,
+    /// Whether another step would find more to do now.
+    pub more: bool,
+}
+
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BackupReport {
+    /// Bytes of metadata copied.
+    pub metadata_bytes: u64,
+    /// Segments copied.
+    pub segments: u64,
+    /// Bytes of segments copied.
+    pub segment_bytes: u64,
+}
+
+/// The single writer of a partition; holds an exclusive lock on `writer.lock` in it.
+pub struct Engine {
+    meta: Arc<Meta>,
+    cache: Cache,
+    files: Appender,
+    numbers: Numbers,
+    ring: Ring,
+    cleanup_age: Duration,
+    purge_from: Vec<u8>,
+    tidied: Option<Instant>,
+    uploads: Arc<AtomicU64>,
+    backups: Arc<AtomicU64>,
+    _lock: File,
+}
+
+/// Outcomes of a batch that become part of the ring when it is committed.
+type Kept = Vec<(u64, MutationId)>;
+
+impl Engine {
+    /// Opens the partition for writing, making it when it is new.
+    pub fn open(config: EngineConfig) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(&config.path).map_err(io_fault)?;
+        let lock = lock(&config.path)?;
+        let meta = Meta::open_writer(&config.path, config.map_size)?;
+        meta.env.clear_stale_readers().map_err(fault)?;
+        let txn = meta.env.read_txn().map_err(fault)?;
+        let numbers = env::get(&meta.tables.state, &txn, NUMBERS_KEY)?
+            .map(|value| Numbers::decode(value).ok_or_else(|| corrupt("counters")))
+            .transpose()?
+            .unwrap_or_default();
+        let ring = Ring::load(&meta.tables, &txn)?;
+        drop(txn);
+        let files = Appender::new(&meta.path, config.segment_bytes);
+        let mut engine = Self {
+            meta,
+            cache: Cache::default(),
+            files,
+            numbers,
+            ring,
+            cleanup_age: config.cleanup_age,
+            purge_from: Vec::new(),
+            tidied: None,
+            uploads: Arc::default(),
+            backups: Arc::default(),
+            _lock: lock,
+        };
+        engine.resume_segments()?;
+        Ok(engine)
+    }
+
+    /// Applies all jobs, syncs, commits once, and only then answers, in the order of the jobs. A
+    /// job whose id is in the ring of outcomes is answered from there and not applied again.
+    pub fn commit(&mut self, jobs: Vec<Job>, now: UnixTime) -> Vec<Done> {
+        match self.try_batch(&jobs, now) {
+            Ok(done) => done,
+            Err(error) if jobs.len() == 1 => {
+                jobs.iter().map(|job| refused(job.id, error.clone())).collect()
+            }
+            // What failed may be one job's own trouble (damage, or too large for the space left).
+            Err(_) => jobs.iter().map(|job| self.commit_alone(job, now)).collect(),
+        }
+    }
+
+    /// The outcome of a mutation among the last [`OUTCOMES`] applied; `None` when it was not
+    /// applied (refused mutations changed nothing and are not kept).
+    pub fn outcome(
+        &self,
+        id: MutationId,
+    ) -> Result<Option<Result<Outcome, StoreError>>, StoreError> {
+        let txn = self.meta.env.read_txn().map_err(fault)?;
+        Ok(self.ring.find(&self.meta.tables, &txn, id)?.map(Ok))
+    }
+
+    /// Begins to take in a large message.
+    pub fn begin_upload(&mut self) -> Result<UploadWriter, StoreError> {
+        let (segment, blob) = (self.numbers.segment, BlobId(self.numbers.blob));
+        let upload = UploadWriter::begin(&self.meta.path, segment, blob, &self.uploads)?;
+        self.numbers.segment += 1;
+        self.numbers.blob += 1;
+        Ok(upload)
+    }
+
+    /// Purges at most about [`waypost_store::limits::STEP_ROWS`] rows of what left longer ago than
+    /// the clean-up age and is shown by no session: `floor` is the least modification sequence at
+    /// which a session shows a mailbox, `None` when none does.
+    pub fn purge_step(
+        &mut self,
+        floor: &dyn Fn(AccountId, MailboxId) -> Option<ModSeq>,
+        now: UnixTime,
+    ) -> Result<PurgeProgress, StoreError> {
+        self.remove_orphans()?;
+        let age = i64::try_from(self.cleanup_age.as_secs()).unwrap_or(i64::MAX);
+        let Ok(before) = u64::try_from(now.seconds.saturating_sub(age)) else {
+            return Ok(PurgeProgress::default());
+        };
+        let from = std::mem::take(&mut self.purge_from);
+        let meta = Arc::clone(&self.meta);
+        let mut work = self.begin(&meta, now)?;
+        let result = work.purge(&from, floor, before);
+        let (txn, writes) = (work.txn, work.writes);
+        let step = match result {
+            Ok(step) if writes > 0 => self.finish(&meta, txn, Kept::new()).map(|()| step),
+            other => other,
+        };
+        let step = step.inspect_err(|_| self.cache = Cache::default())?;
+        for segment in step.empty {
+            self.remove_segment(segment);
+        }
+        let more = step.next.is_some();
+        self.purge_from = step.next.unwrap_or_default();
+        Ok(PurgeProgress { rows: step.rows, more })
+    }
+
+    /// Begins a backup that runs beside the writer, on any thread.
+    pub fn begin_backup(&self) -> Backup {
+        Backup::begin(Arc::clone(&self.meta), Arc::clone(&self.backups))
+    }
+
+    /// Copies the store to a missing or empty directory while readers go on.
+    pub fn backup(&self, dir: &Path) -> Result<BackupReport, StoreError> {
+        self.begin_backup().run(dir)
+    }
+
+    /// A reader in this process that shares the writer's map.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.meta))
+    }
+
+    /// Frees the reader slots of processes that ended; returns how many.
+    pub fn clear_stale_readers(&self) -> Result<usize, StoreError> {
+        self.meta.env.clear_stale_readers().map_err(fault)
+    }
+
+    fn resume_segments(&mut self) -> Result<(), StoreError> {
+        let orphans = tidy::orphans(&self.meta)?;
+        self.numbers.segment = self.numbers.segment.max(orphans.greatest + 1);
+        let mut unknown = !orphans.all.is_empty();
+        if self.numbers.current != 0 {
+            let txn = self.meta.env.read_txn().map_err(fault)?;
+            let key = keys::number(self.numbers.current);
+            let row = env::get(&self.meta.tables.segments, &txn, &key)?.map(SegmentRow::decode);
+            let row = row.flatten().unwrap_or_default();
+            unknown |= self.files.resume(self.numbers.current, row.end)?;
+        }
+        if unknown {
+            self.numbers.blob += BLOB_GAP;
+        }
+        Ok(())
+    }
+
+    fn begin<'a, 't>(
+        &'a mut self,
+        meta: &'t Meta,
+        now: UnixTime,
+    ) -> Result<Work<'a, 't>, StoreError>
+    where
+        't: 'a,
+    {
+        Ok(Work {
+            txn: meta.env.write_txn().map_err(fault)?,
+            tables: &meta.tables,
+            partition: &meta.path,
+            cache: &mut self.cache,
+            files: &mut self.files,
+            numbers: &mut self.numbers,
+            now,
+            writes: 0,
+            touched: Vec::new(),
+            recorded: (AccountId(0), ModSeq(0), 0),
+        })
+    }
+
+    fn commit_alone(&mut self, job: &Job, now: UnixTime) -> Done {
+        match self.try_batch(std::slice::from_ref(job), now) {
+            Ok(mut done) => done.pop().unwrap_or_else(|| refused(job.id, StoreError::NoSpace)),
+            Err(error) => refused(job.id, error),
+        }
+    }
+
+    /// One batch; an error means that none of it happened.
+    fn try_batch(&mut self, jobs: &[Job], now: UnixTime) -> Result<Vec<Done>, StoreError> {
+        let result = self.run_batch(jobs, now);
+        if result.is_err() {
+            self.cache = Cache::default();
+            self.files.roll_back();
+        }
+        result
+    }
+
+    fn run_batch(&mut self, jobs: &[Job], now: UnixTime) -> Result<Vec<Done>, StoreError> {
+        let meta = Arc::clone(&self.meta);
+        let ring = std::mem::take(&mut self.ring);
+        let result = self.begin(&meta, now).and_then(|work| apply_all(work, &ring, jobs));
+        self.ring = ring;
+        let Applied { txn, done, kept, writes } = result?;
+        if writes > 0 {
+            self.finish(&meta, txn, kept)?;
+        }
+        Ok(done)
+    }
+
+    /// Writes the cached records, syncs the segments, commits: in this order, so that no row ever
+    /// names bytes that are not on stable storage.
+    fn finish(&mut self, meta: &Meta, mut txn: RwTxn<'_>, kept: Kept) -> Result<(), StoreError> {
+        self.cache.flush(&meta.tables, &mut txn)?;
+        for (number, grown) in self.files.take_growth() {
+            let key = keys::number(number);
+            let old = env::get(&meta.tables.segments, &txn, &key)?.map(SegmentRow::decode);
+            let mut row = old.flatten().unwrap_or_default();
+            row.end = row.end.max(grown.end);
+            row.live += grown.live;
+            env::put(&meta.tables.segments, &mut txn, &key, &row.encode())?;
+        }
+        env::put(&meta.tables.state, &mut txn, NUMBERS_KEY, &self.numbers.encode())?;
+        self.files.sync()?;
+        txn.commit().map_err(fault)?;
+        self.files.committed();
+        self.cache.trim();
+        for (sequence, id) in kept {
+            self.ring.remember(sequence, id);
+        }
+        Ok(())
+    }
+
+    fn remove_orphans(&mut self) -> Result<(), StoreError> {
+        let due = self.tidied.is_none_or(|at| at.elapsed() >= TIDY_INTERVAL);
+        if !due || self.uploads.load(Ordering::Acquire) > 0 {
+            return Ok(());
+        }
+        self.tidied = Some(Instant::now());
+        let old = tidy::orphans(&self.meta)?.old;
+        let current = self.numbers.current;
+        let old: Vec<u64> = old.into_iter().filter(|number| *number != current).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        // The numbers of these files must be known as used before the files are gone.
+        let meta = Arc::clone(&self.meta);
+        let txn = meta.env.write_txn().map_err(fault)?;
+        self.finish(&meta, txn, Kept::new())?;
+        old.into_iter().for_each(|number| self.remove_segment(number));
+        Ok(())
+    }
+
+    fn remove_segment(&self, number: u64) {
+        if self.backups.load(Ordering::Acquire) > 0 {
+            // Without a row it is an orphan, which a later step finds.
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(self.meta.segment_path(number)) {
+            tracing::warn!(segment = number, %error, "cannot remove an empty segment");
+        }
+    }
+}
+
+/// A batch that was applied and waits for its commit.
+struct Applied<'t> {
+    txn: RwTxn<'t>,
+    done: Vec<Done>,
+    kept: Kept,
+    writes: u64,
+}
+
+fn apply_all<'t>(
+    mut work: Work<'_, 't>,
+    ring: &Ring,
+    jobs: &[Job],
+) -> Result<Applied<'t>, StoreError> {
+    let mut done: Vec<Done> = Vec::with_capacity(jobs.len());
+    let mut kept = Kept::new();
+    let mut first: HashMap<MutationId, usize> = HashMap::with_capacity(jobs.len());
+    for job in jobs {
+        let known = match first.get(&job.id).and_then(|at| done.get(*at)) {
+            Some(earlier) => Some(earlier.outcome.clone()),
+            None => ring.find(work.tables, &work.txn, job.id)?.map(Ok),
+        };
+        if let Some(outcome) = known {
+            done.push(Done { id: job.id, outcome, touched: Vec::new() });
+            continue;
+        }
+        let before = work.writes;
+        let outcome = work.apply(&job.mutation);
+        match &outcome {
+            Ok(outcome) if work.writes > before => {
+                let (txn, numbers) = (&mut work.txn, &mut *work.numbers);
+                kept.push((ring.write(work.tables, txn, numbers, job.id, outcome)?, job.id));
+            }
+            // It failed half-way: nothing of this batch can be kept.
+            Err(error) if work.writes > before => return Err(error.clone()),
+            Ok(_) | Err(_) => {}
+        }
+        first.insert(job.id, done.len());
+        let touched = std::mem::take(&mut work.touched);
+        done.push(Done { id: job.id, outcome, touched });
+    }
+    Ok(Applied { txn: work.txn, done, kept, writes: work.writes })
+}
+
+fn refused(id: MutationId, error: StoreError) -> Done {
+    Done { id, outcome: Err(error), touched: Vec::new() }
+}
+
+/// Makes this process the writer, or says who cannot be.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(LOCK_FILE))
+        .map_err(io_fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
+            "another process writes the store in {}",
+            path.display()
+        ))),
+        Err(std::fs::TryLockError::Error(error)) => Err(io_fault(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

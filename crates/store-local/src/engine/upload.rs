@@ -1,0 +1,105 @@
+//! Large messages stream into a segment of their own, on another thread than the writer's.
+
+use crate::env::{io_fault, sync_dir};
+use crate::segment::{self, HEADER_BYTES, Header, Kind};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use waypost_store::{LimitName, StoreError, UploadId, limits};
+use waypost_types::BlobId;
+
+/// Bytes after which an upload is synced, so that its end is quick whatever its size.
+const SYNC_BYTES: u64 = 4 << 20;
+
+/// A message that streams in, in a segment of its own. Dropping it aborts it: the file has no row
+/// and is removed later.
+#[derive(Debug)]
+pub struct UploadWriter {
+    segment: u64,
+    blob: BlobId,
+    file: File,
+    size: u64,
+    synced: u64,
+    crc: crc32fast::Hasher,
+    _active: Active,
+}
+
+/// Counts uploads under way; files are not cleaned up by age while one is.
+#[derive(Debug)]
+struct Active(Arc<AtomicU64>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl UploadWriter {
+    pub(super) fn begin(
+        partition: &Path,
+        segment: u64,
+        blob: BlobId,
+        active: &Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
+        let path = segment::path(partition, segment);
+        let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = opened.map_err(io_fault)?;
+        sync_dir(path.parent().unwrap_or(partition))?;
+        active.fetch_add(1, Ordering::Acquire);
+        let active = Active(Arc::clone(active));
+        let crc = crc32fast::Hasher::new();
+        Ok(Self { segment, blob, file, size: 0, synced: 0, crc, _active: active })
+    }
+
+    /// Bytes written so far.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Writes the next bytes of the message; a failed write leaves the upload good for nothing.
+    pub fn write(&mut self, chunk: &[u8]) -> Result<(), StoreError> {
+        let size = self.size + chunk.len() as u64;
+        if size > limits::MESSAGE_BYTES {
+            return Err(StoreError::Limit(LimitName::MessageBytes));
+        }
+        let at = HEADER_BYTES as u64 + self.size;
+        self.file.write_all_at(chunk, at).map_err(io_fault)?;
+        self.crc.update(chunk);
+        self.size = size;
+        if self.size - self.synced >= SYNC_BYTES {
+            self.file.sync_data().map_err(io_fault)?;
+            self.synced = self.size;
+        }
+        Ok(())
+    }
+
+    /// Ends the message and makes it durable; the answer goes into the mutation that files it.
+    pub fn finish(self) -> Result<UploadId, StoreError> {
+        let header = Header {
+            kind: Kind::Upload,
+            blob: self.blob,
+            note: 0,
+            note_crc: crc32fast::hash(&[]),
+            length: self.size,
+            crc: self.crc.clone().finalize(),
+        };
+        self.file.write_all_at(&header.encode(), 0).map_err(io_fault)?;
+        self.file.sync_data().map_err(io_fault)?;
+        Ok(UploadId(self.segment))
+    }
+}
+
+/// The header of a finished upload.
+pub(super) fn read_header(partition: &Path, upload: UploadId) -> Result<Header, StoreError> {
+    let missing = || StoreError::NotPermitted(format!("there is no upload {}", upload.0));
+    let file = match File::open(segment::path(partition, upload.0)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
+        Err(error) => return Err(io_fault(error)),
+    };
+    let mut bytes = [0; HEADER_BYTES];
+    segment::read_at(&file, &mut bytes, 0).map_err(|_| missing())?;
+    Header::decode(&bytes).filter(|header| header.kind == Kind::Upload).ok_or_else(missing)
+}

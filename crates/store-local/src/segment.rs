@@ -1,0 +1,248 @@
+//! Segments: append-only files of records, a header and a body each.
+//!
+//! A record begins at a multiple of [`ALIGN`]: magic, version, kind, number, lengths and checksums,
+//! then what is needed to rebuild the metadata (who got the message, where, with which flags), then
+//! the message. After a crash a file may hold bytes that no row knows; new records are appended
+//! after them, and a scan finds the next record by its magic and header checksum.
+
+use crate::codec::{Take, corrupt};
+use crate::env::io_fault;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use waypost_store::StoreError;
+use waypost_types::{AccountName, BlobId, FlagSet, MailboxName, UnixTime};
+
+/// Records begin at multiples of this many bytes.
+pub(crate) const ALIGN: u64 = 8;
+/// Bytes of a record's header.
+pub(crate) const HEADER_BYTES: usize = 40;
+/// The largest filing note in bytes; of a delivery to very many, only the first are noted.
+pub(crate) const NOTE_BYTES_MAX: usize = 64 << 10;
+/// Segments that one process keeps open for reading.
+pub(crate) const OPEN_FILES: usize = 256;
+
+const MAGIC: [u8; 4] = *b"WPsg";
+const RECORD_VERSION: u8 = 1;
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A message, its filing note in front.
+    Message,
+    /// A streamed message; its filing note is a record of its own.
+    Upload,
+    /// The filing note of a streamed message; no body.
+    Note,
+}
+
+/// The header of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// Its blob.
+    pub(crate) blob: BlobId,
+    /// Bytes of the filing note behind the header.
+    pub(crate) note: u32,
+    /// CRC-32 of the filing note.
+    pub(crate) note_crc: u32,
+    /// Bytes of the message.
+    pub(crate) length: u64,
+    /// CRC-32 of the message.
+    pub(crate) crc: u32,
+}
+
+impl Header {
+    /// Its bytes.
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let kind = match self.kind {
+            Kind::Message => 1,
+            Kind::Upload => 2,
+            Kind::Note => 3,
+        };
+        let mut out = Vec::with_capacity(HEADER_BYTES);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&[RECORD_VERSION, kind, 0, 0]);
+        out.extend_from_slice(&self.blob.0.to_be_bytes());
+        out.extend_from_slice(&self.length.to_be_bytes());
+        for number in [self.note, self.note_crc, self.crc] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
+        out.try_into().unwrap_or([0; HEADER_BYTES])
+    }
+
+    /// Reads a header; `None` when it is none.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut take = Take(bytes.get(..HEADER_BYTES)?);
+        let sealed = bytes.get(..HEADER_BYTES - 4)?;
+        if take.bytes(4)? != MAGIC || take.u8()? != RECORD_VERSION {
+            return None;
+        }
+        let kind = match take.u8()? {
+            1 => Kind::Message,
+            2 => Kind::Upload,
+            3 => Kind::Note,
+            _ => return None,
+        };
+        take.u16()?;
+        let (blob, length) = (BlobId(take.u64()?), take.u64()?);
+        let (note, note_crc, crc) = (take.u32()?, take.u32()?, take.u32()?);
+        (take.u32()? == crc32fast::hash(sealed)).then_some(Self {
+            kind,
+            blob,
+            note,
+            note_crc,
+            length,
+            crc,
+        })
+    }
+}
+
+/// Where a message was filed at arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Filed {
+    /// Whose.
+    pub(crate) account: AccountName,
+    /// Which mailbox, by name.
+    pub(crate) mailbox: MailboxName,
+    /// With which flags.
+    pub(crate) flags: FlagSet,
+}
+
+/// What is needed to file a message anew when the metadata is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    /// INTERNALDATE.
+    pub(crate) internal_date: UnixTime,
+    /// Who got it.
+    pub(crate) filed: Vec<Filed>,
+}
+
+impl Note {
+    /// Its bytes, at most [`NOTE_BYTES_MAX`]: recipients that do not fit are left out.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut note = self.clone();
+        loop {
+            match postcard::to_allocvec(&note) {
+                Ok(bytes) if bytes.len() <= NOTE_BYTES_MAX || note.filed.is_empty() => {
+                    return bytes;
+                }
+                Ok(_) => note.filed.truncate(note.filed.len() / 2),
+                Err(_) => return Vec::new(),
+            }
+        }
+    }
+}
+
+/// The path of a segment.
+pub(crate) fn path(partition: &Path, segment: u64) -> PathBuf {
+    partition.join(crate::env::SEGMENTS_DIR).join(format!("{segment:010}.seg"))
+}
+
+/// The number in a segment's file name.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".seg")?.parse().ok()
+}
+
+/// `offset` rounded up to where a record may begin.
+pub(crate) const fn aligned(offset: u64) -> u64 {
+    offset.next_multiple_of(ALIGN)
+}
+
+/// Reads exactly the bytes at `offset`; fewer is damage.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), StoreError> {
+    file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => corrupt("a segment is shorter than its rows say"),
+        _ => io_fault(error),
+    })
+}
+
+/// Segments open for reading, the least recently used closed first.
+#[derive(Debug, Default)]
+pub(crate) struct OpenSegments {
+    files: Mutex<(u64, HashMap<u64, (u64, Arc<File>)>)>,
+}
+
+impl OpenSegments {
+    /// A segment open for reading; `None` when there is no such file.
+    pub(crate) fn open(
+        &self,
+        partition: &Path,
+        segment: u64,
+    ) -> Result<Option<Arc<File>>, StoreError> {
+        let mut guard = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let (clock, files) = &mut *guard;
+        *clock += 1;
+        if let Some((used, file)) = files.get_mut(&segment) {
+            *used = *clock;
+            return Ok(Some(Arc::clone(file)));
+        }
+        let file = match File::open(path(partition, segment)) {
+            Ok(file) => Arc::new(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_fault(error)),
+        };
+        if files.len() >= OPEN_FILES {
+            let oldest = files.iter().min_by_key(|(_, (used, _))| *used).map(|(number, _)| *number);
+            oldest.and_then(|number| files.remove(&number));
+        }
+        files.insert(segment, (*clock, Arc::clone(&file)));
+        Ok(Some(file))
+    }
+
+    /// Closes a segment whose file is gone.
+    pub(crate) fn forget(&self, segment: u64) {
+        let mut guard = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.1.remove(&segment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn headers_come_back_and_damage_is_seen(
+            blob: u64, note: u32, note_crc: u32, length: u64, crc: u32, at in 0..HEADER_BYTES, bit in 0..8,
+        ) {
+            for kind in [Kind::Message, Kind::Upload, Kind::Note] {
+                let header = Header { kind, blob: BlobId(blob), note, note_crc, length, crc };
+                let mut bytes = header.encode();
+                prop_assert_eq!(Header::decode(&bytes), Some(header));
+                bytes[at] ^= 1_u8 << bit;
+                prop_assert_eq!(Header::decode(&bytes), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_note_of_very_many_is_cut() {
+        let filed = |n: usize| Filed {
+            account: AccountName::new(&format!("{n}{}", "x".repeat(200))).unwrap(),
+            mailbox: MailboxName::inbox(),
+            flags: FlagSet::default(),
+        };
+        let note = Note { internal_date: UnixTime::utc(1), filed: (0..1000).map(filed).collect() };
+        let bytes = note.encode();
+        assert!(bytes.len() <= NOTE_BYTES_MAX);
+        let back: Note = postcard::from_bytes(&bytes).unwrap();
+        assert!(back.filed.len() >= 100 && note.filed.starts_with(&back.filed));
+    }
+
+    #[test]
+    fn names_of_files_are_read_back() {
+        let path = path(Path::new("p"), 7);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(name, "0000000007.seg");
+        assert_eq!(number_of(name), Some(7));
+        assert_eq!(number_of("x.seg"), None);
+    }
+}
