@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::{info, warn};
 use waypost_auth::sasl::Plain;
-use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, MAX_LOGIN_BYTES, Service};
 use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
 use waypost_net::session::WakeHandle;
 use waypost_store::{Mutation, Outcome};
@@ -89,7 +89,7 @@ impl Login {
                 self.stage = Stage::Response;
                 Ok(Flow::Read)
             }
-            (Stage::Response, Signal::Line(line)) => Ok(self.respond(&line)),
+            (Stage::Response, Signal::Line(line)) => Ok(self.respond(&Secret::new(line))),
             (Stage::Ask(attempt), Signal::Go) => Ok(self.ask(*attempt)),
             (Stage::Asked { .. }, Signal::Login(Ok(identity))) => {
                 self.stage = Stage::Account(Box::new(identity));
@@ -106,8 +106,8 @@ impl Login {
         }
     }
 
-    fn respond(&mut self, line: &[u8]) -> Flow {
-        match decode_sasl(line) {
+    fn respond(&mut self, line: &Secret<Vec<u8>>) -> Flow {
+        match decode_sasl(line.expose()) {
             None => Completion::bad("The response is not valid base64").into(),
             Some(SaslLine::Cancel) => Completion::bad("AUTHENTICATE cancelled").into(),
             Some(SaslLine::Data(message)) => match self.attempt(&message) {
@@ -135,7 +135,7 @@ impl Login {
         let Logins { session, peer, tls_bits, .. } = &self.logins;
         info!(
             session,
-            user = login,
+            user = &login[..login.floor_char_boundary(MAX_LOGIN_BYTES)],
             peer = ?peer,
             tls = tls_bits.is_some(),
             cause = failure.reason,
