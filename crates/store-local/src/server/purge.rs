@@ -53,7 +53,7 @@ pub(crate) struct Purger {
 enum Stage {
     Resting,
     Asking { waits_for: HashSet<u64>, floors: Floors, asked: UnixTime },
-    Purging { floors: Floors, asked: UnixTime },
+    Purging { floors: Floors, asked: UnixTime, until: Instant },
 }
 
 type Floors = HashMap<MailboxId, ModSeq>;
@@ -123,18 +123,22 @@ impl Purger {
         if let Stage::Asking { waits_for, floors, asked } = &mut self.stage
             && waits_for.is_empty()
         {
-            self.stage = Stage::Purging { floors: std::mem::take(floors), asked: *asked };
+            // Sessions move on: what they showed then must not hold messages for ever.
+            let until = Instant::now() + self.pace.interval;
+            self.stage = Stage::Purging { floors: std::mem::take(floors), asked: *asked, until };
             self.due = Instant::now();
         }
     }
 
     fn purge(&mut self, engine: &mut Engine) -> bool {
-        let Stage::Purging { floors, asked } = &self.stage else { return false };
+        let Stage::Purging { floors, asked, until } = &self.stage else { return false };
         let margin = i64::try_from(self.pace.margin.as_secs()).unwrap_or(i64::MAX);
         let before = UnixTime::utc(asked.seconds.saturating_sub(margin));
         let progress = engine.purge_step(&|_, mailbox| floors.get(&mailbox).copied(), before);
         match progress {
-            Ok(progress) if progress.more => self.due = Instant::now() + STEP_PAUSE,
+            Ok(progress) if progress.more && Instant::now() < *until => {
+                self.due = Instant::now() + STEP_PAUSE;
+            }
             Ok(_) => self.rest(self.pace.interval),
             Err(ref error) => {
                 tracing::error!(%error, "expunged messages cannot be purged");

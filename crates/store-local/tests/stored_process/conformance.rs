@@ -1,6 +1,6 @@
 //! The store contract, through the socket.
 
-use crate::support::{Place, Server};
+use crate::support::{Place, Process};
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use waypost_store::conformance::{compare, follow, run};
@@ -13,7 +13,7 @@ use waypost_types::AccountId;
 /// A server and its client on a runtime of their own, since the suite waits on its own thread.
 struct Remote {
     client: StoreClient,
-    server: Option<Server>,
+    server: Option<Process>,
     place: Place,
     runtime: Arc<Runtime>,
 }
@@ -21,22 +21,13 @@ struct Remote {
 impl Remote {
     fn new(runtime: &Arc<Runtime>) -> Self {
         let place = Place::new();
-        let (server, client) = runtime.block_on(async { (place.server(), place.client().await) });
+        let (server, client) = runtime.block_on(async { (place.child(), place.client().await) });
         Self { client, server: Some(server), place, runtime: Arc::clone(runtime) }
     }
 
     fn restart(&mut self) {
-        let server = self.server.take().unwrap();
-        self.runtime.block_on(server.stop()).unwrap();
-        self.server = Some(self.runtime.block_on(async { self.place.server() }));
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            self.runtime.block_on(server.stop()).unwrap();
-        }
+        self.server.take().unwrap().stop();
+        self.server = Some(self.place.child());
     }
 }
 
@@ -76,8 +67,8 @@ fn the_suite_passes_through_the_socket() {
 #[test]
 fn a_client_equals_the_model_through_restarts_of_the_server() {
     let runtime = runtime();
-    compare(11, 300, 50, Remote::new(&runtime), |mut remote, step| {
-        if step % 25 == 24 {
+    compare(11, 200, 50, Remote::new(&runtime), |mut remote, step| {
+        if step % 20 == 19 {
             remote.restart();
         }
         remote

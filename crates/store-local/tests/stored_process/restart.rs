@@ -51,8 +51,7 @@ async fn acknowledged_is_present_exactly_once_through_kills() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(317 * kill as u64)).await;
-        server.kill().unwrap();
-        server.wait().unwrap();
+        drop(server);
         server = place.child();
     }
     stop.store(true, Ordering::Relaxed);
@@ -66,8 +65,7 @@ async fn acknowledged_is_present_exactly_once_through_kills() {
     for body in bodies(&*store, &mailbox) {
         *found.entry(body).or_default() += 1;
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
+    server.stop();
     assert!(expected.len() >= KILLS * BETWEEN);
     assert_eq!(found, expected);
 }
@@ -75,23 +73,23 @@ async fn acknowledged_is_present_exactly_once_through_kills() {
 #[tokio::test]
 async fn a_change_waits_for_a_server_that_starts_later() {
     let place = Place::new();
-    let server = place.server();
+    let server = place.child();
     let store = place.client().await;
     let owner = account(&store, "ada").await;
-    server.stop().await.unwrap();
+    server.stop();
     let mailbox = inbox(&store, owner);
     let late = store.submit(append(&mailbox, message("late")));
     tokio::time::sleep(Duration::from_millis(30)).await;
-    let server = place.server();
+    let server = place.child();
     late.await.unwrap();
     assert_eq!(bodies(&store, &mailbox).len(), 1);
-    server.stop().await.unwrap();
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orderly_end_loses_nothing_either() {
     let place = Place::new();
-    let mut server = place.server();
+    let mut server = place.child();
     let store = Arc::new(place.client().await);
     let owner = account(&*store, "ada").await;
     let mailbox = inbox(&*store, owner);
@@ -102,12 +100,12 @@ async fn an_orderly_end_loses_nothing_either() {
             answers.push(tokio::spawn(store.submit(change)));
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
-        server.stop().await.unwrap();
-        server = place.server();
+        server.stop();
+        server = place.child();
     }
     for answer in answers {
         answer.await.unwrap().unwrap();
     }
     assert_eq!(bodies(&*store, &mailbox).len(), 200);
-    server.stop().await.unwrap();
+    server.stop();
 }

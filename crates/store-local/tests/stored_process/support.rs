@@ -57,15 +57,18 @@ impl Place {
         Server { stop, task }
     }
 
-    /// `stored` in a process of its own.
-    pub(crate) fn child(&self) -> Child {
-        Command::new(std::env::current_exe().unwrap())
+    /// `stored` in a process of its own, as it is in real life: a process opens a store once, so
+    /// a server that restarts beside its clients cannot live with them.
+    pub(crate) fn child(&self) -> Process {
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "support::child_process", "--nocapture"])
             .env(CHILD_STORE, self.directory.path())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap()
+            .unwrap();
+        Process(child)
     }
 }
 
@@ -82,6 +85,24 @@ impl Server {
     }
 }
 
+/// A server in a process of its own; killed when it is dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// An orderly end.
+    pub(crate) fn stop(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// The child's side of [`Place::child`]; nothing when the tests run.
 #[test]
 fn child_process() {
@@ -90,7 +111,12 @@ fn child_process() {
     let listener = bind_socket(&directory.join("stored.sock")).unwrap();
     let config = StoredConfig::new(EngineConfig::new(directory.join("store")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run_stored(listener, config, std::future::pending())).unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+        drop(stop);
+    });
+    runtime.block_on(run_stored(listener, config, async { drop(stopped.await) })).unwrap();
 }
 
 /// Polls until it holds, for at most ten seconds.

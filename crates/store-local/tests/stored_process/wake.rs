@@ -26,7 +26,7 @@ fn counter() -> (Arc<AtomicUsize>, Wake) {
 #[tokio::test]
 async fn a_change_by_one_worker_wakes_the_sessions_of_another() {
     let place = Place::new();
-    let server = place.server();
+    let server = place.child();
     let (writer, watcher) = (place.client().await, place.client().await);
     let owner = account(&writer, "ada").await;
     let mailbox = inbox(&writer, owner);
@@ -43,10 +43,10 @@ async fn a_change_by_one_worker_wakes_the_sessions_of_another() {
     writer.submit(append(&mailbox, message("more news"))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(woken.load(Ordering::Relaxed), before);
-    server.stop().await.unwrap();
-    let server = place.server();
+    server.stop();
+    let server = place.child();
     until("a restart wakes all", || others.load(Ordering::Relaxed) >= crowd.len()).await;
-    server.stop().await.unwrap();
+    server.stop();
 }
 
 async fn introduced(place: &Place, hello: Hello) -> UnixStream {
