@@ -1,0 +1,95 @@
+//! Starting a process: this very program again, with its role as the subcommand.
+
+use crate::control::send_listeners;
+use crate::ports::Bound;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+
+/// The running program, also after its file was replaced by a newer version: all processes of one
+/// watcher speak the same protocols.
+const PROGRAM: &str = "/proc/self/exe";
+/// The name that process lists show first.
+const PROGRAM_NAME: &str = "waypost";
+
+/// What a process is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    /// The subcommand and what follows it.
+    arguments: Vec<std::ffi::OsString>,
+    program: PathBuf,
+}
+
+impl Launch {
+    /// The subcommand `role` with the configuration file.
+    pub(crate) fn role(role: &str, config: &Path) -> Self {
+        let arguments = [role.as_ref(), OsStr::new("--config"), config.as_os_str()];
+        Self { arguments: arguments.map(OsStr::to_owned).to_vec(), program: PathBuf::from(PROGRAM) }
+    }
+
+    /// Any program, to test with.
+    #[cfg(test)]
+    pub(crate) fn program(program: &str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(Into::into).collect();
+        Self { arguments, program: PathBuf::from(program) }
+    }
+
+    /// Starts it and hands it the sockets.
+    pub(crate) fn start(&self, listeners: &[Bound]) -> io::Result<Running> {
+        let (ours, theirs) = BlockingStream::pair()?;
+        let handles: Vec<_> = listeners.iter().map(Bound::handle).collect();
+        // Waits in the socket's buffer until the process reads it.
+        send_listeners(&ours, &handles)?;
+        ours.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(ours)?;
+        let child = Command::new(&self.program)
+            .arg0(PROGRAM_NAME)
+            .args(&self.arguments)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            // Ctrl-C at a terminal is for the watcher, which ends the others in order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Running { child, stream })
+    }
+}
+
+/// A running process and the socket to it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stream: UnixStream,
+}
+
+impl Running {
+    /// The process number; `None` once it has ended.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let number = self.process().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        // It was not waited for yet, so the number is still its own; it may have ended by itself.
+        let _ = number.map(|number| kill_process(number, Signal::TERM));
+    }
+}
+
+/// How a process ended, in words.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGBUS: i32 = 7;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(SIGBUS)) => "signal 7 (SIGBUS): the disk of the store failed a read".to_owned(),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown end".to_owned(),
+    }
+}

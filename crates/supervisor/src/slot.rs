@@ -1,0 +1,290 @@
+//! One place for one process: keeps it running until told to stop.
+
+use crate::control::{READY, RELOAD};
+use crate::launch::{Launch, Running, describe};
+use crate::limits::{EXIT_SETTINGS, STOP_GRACE};
+use crate::ports::Bound;
+use crate::restart::{Restarts, Verdict};
+use crate::state::{Board, ProcessState};
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use waypost_types::Moment;
+
+/// How urgently processes shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// Not at all.
+    Run,
+    /// Their clients are told first.
+    Gently,
+    /// At once.
+    Now,
+}
+
+/// Why a slot is empty for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vacated {
+    /// It was told to stop.
+    Stopped,
+    /// Its process ended too often.
+    GivenUp,
+}
+
+/// A place for one process.
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    pub(crate) launch: Launch,
+    pub(crate) listeners: Arc<[Bound]>,
+    pub(crate) restarts: Restarts,
+    /// The row of the board.
+    pub(crate) row: usize,
+    pub(crate) board: Arc<Board>,
+    pub(crate) stop: watch::Receiver<Stop>,
+    /// Changes with every reload that is asked for.
+    pub(crate) reload: watch::Receiver<u64>,
+    /// See [`HUNG_AFTER`].
+    pub(crate) hung_after: Duration,
+}
+
+/// How one process ended.
+enum End {
+    /// As it was told.
+    Stopped,
+    /// By itself.
+    Ended(ExitStatus),
+    /// It was hung and was killed.
+    Hung,
+}
+
+impl Slot {
+    /// Runs the process, again and again.
+    pub(crate) async fn keep(mut self) -> Vacated {
+        loop {
+            let started = Moment::now().instant;
+            let permanent = match self.run_once().await {
+                Ok(End::Stopped) => return self.vacate(Vacated::Stopped),
+                Ok(End::Ended(status)) => {
+                    tracing::error!(process = self.name, how = describe(status), "process ended");
+                    status.code() == Some(EXIT_SETTINGS)
+                }
+                Ok(End::Hung) => {
+                    tracing::error!(process = self.name, "process hung and was killed");
+                    false
+                }
+                Err(error) => {
+                    tracing::error!(process = self.name, %error, "process cannot be started");
+                    false
+                }
+            };
+            let verdict = self.restarts.ended(started, Moment::now().instant);
+            let Verdict::Again(delay) = verdict else { return self.vacate(Vacated::GivenUp) };
+            if permanent {
+                return self.vacate(Vacated::GivenUp);
+            }
+            self.show(ProcessState::Down, None);
+            if self.stopped_within(delay).await {
+                return self.vacate(Vacated::Stopped);
+            }
+            tracing::info!(process = self.name, "process is started again");
+            self.board.update(self.row, |row| row.restarts = row.restarts.saturating_add(1));
+        }
+    }
+
+    fn vacate(&self, how: Vacated) -> Vacated {
+        match how {
+            Vacated::Stopped => self.show(ProcessState::Stopped, None),
+            Vacated::GivenUp => {
+                tracing::error!(
+                    process = self.name,
+                    "process is given up; see its last messages, then restart the server"
+                );
+                self.show(ProcessState::GivenUp, None);
+            }
+        }
+        how
+    }
+
+    fn show(&self, state: ProcessState, process: Option<u32>) {
+        self.board.update(self.row, |row| {
+            row.state = state;
+            row.process = process;
+        });
+    }
+
+    /// Waits for the delay; true when the slot shall stop instead.
+    async fn stopped_within(&mut self, delay: Duration) -> bool {
+        timeout(delay, told(&mut self.stop, Stop::Gently)).await.is_ok()
+    }
+
+    async fn run_once(&mut self) -> io::Result<End> {
+        if *self.stop.borrow() > Stop::Run {
+            return Ok(End::Stopped);
+        }
+        let mut running = self.launch.start(&self.listeners)?;
+        self.show(ProcessState::Starting, running.process());
+        tracing::info!(process = self.name, pid = running.process(), "process started");
+        match self.attend(&mut running).await? {
+            Some(end) => Ok(end),
+            None => self.end(running).await,
+        }
+    }
+
+    /// Looks after a process until it ends; `None` when it shall be told to end.
+    async fn attend(&mut self, running: &mut Running) -> io::Result<Option<End>> {
+        let mut open = true;
+        let silence = sleep(self.hung_after);
+        tokio::pin!(silence);
+        loop {
+            tokio::select! {
+                status = running.child.wait() => return Ok(Some(End::Ended(status?))),
+                byte = running.stream.read_u8(), if open => match byte {
+                    Ok(byte) => {
+                        silence.set(sleep(self.hung_after));
+                        if byte == READY {
+                            self.show(ProcessState::Ready, running.process());
+                        }
+                    }
+                    // It is ending; should it hang there, the silence tells.
+                    Err(_) => open = false,
+                },
+                () = &mut silence => {
+                    running.child.kill().await?;
+                    return Ok(Some(End::Hung));
+                }
+                Ok(()) = self.reload.changed() => {
+                    // A process that ends meanwhile reads everything anew anyhow.
+                    let _ = running.stream.write_all(&[RELOAD]).await;
+                }
+                () = told(&mut self.stop, Stop::Gently) => return Ok(None),
+            }
+        }
+    }
+
+    /// Tells a process to end, and makes it.
+    async fn end(&mut self, mut running: Running) -> io::Result<End> {
+        running.terminate();
+        let status = tokio::select! {
+            ended = timeout(STOP_GRACE, running.child.wait()) => ended.ok().transpose()?,
+            () = told(&mut self.stop, Stop::Now) => None,
+        };
+        match status {
+            Some(status) if status.success() => {}
+            Some(status) => {
+                tracing::warn!(process = self.name, how = describe(status), "did not end cleanly");
+            }
+            None => {
+                tracing::warn!(process = self.name, "did not end in time and is killed");
+                running.child.kill().await?;
+            }
+        }
+        Ok(End::Stopped)
+    }
+}
+
+/// Waits until processes shall end at least so urgently; a watcher that is gone means at once.
+async fn told(stop: &mut watch::Receiver<Stop>, least: Stop) {
+    let _ = stop.wait_for(|stop| *stop >= least).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::HUNG_AFTER;
+    use crate::restart::RestartRules;
+    use crate::state::Row;
+
+    struct World {
+        board: Arc<Board>,
+        stop: watch::Sender<Stop>,
+    }
+
+    impl World {
+        fn slot(script: &str, count: u32) -> (Self, Slot) {
+            let row = Row {
+                name: "test".to_owned(),
+                state: ProcessState::Down,
+                process: None,
+                restarts: 0,
+                places: Vec::new(),
+            };
+            let board = Arc::new(Board::new(vec![row]));
+            let stop = watch::Sender::new(Stop::Run);
+            let (_, reload) = watch::channel(0);
+            let window = Duration::from_secs(600);
+            let slot = Slot {
+                name: "test".to_owned(),
+                launch: Launch::program("/bin/sh", &["-c", script]),
+                listeners: Arc::new([]),
+                restarts: Restarts::new(RestartRules { enabled: true, window, count }),
+                row: 0,
+                board: Arc::clone(&board),
+                stop: stop.subscribe(),
+                reload,
+                hung_after: HUNG_AFTER,
+            };
+            (Self { board, stop }, slot)
+        }
+
+        async fn wait_for(&self, wanted: impl Fn(&Row) -> bool) -> Row {
+            let mut changes = self.board.changes();
+            loop {
+                let row = self.board.rows().remove(0);
+                if wanted(&row) {
+                    return row;
+                }
+                changes.changed().await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ends_is_started_again_until_it_is_given_up() {
+        let (world, slot) = World::slot("exit 1", 2);
+        assert_eq!(slot.keep().await, Vacated::GivenUp);
+        let row = world.board.rows().remove(0);
+        assert_eq!((row.state, row.restarts, row.process), (ProcessState::GivenUp, 2, None));
+    }
+
+    #[tokio::test]
+    async fn wrong_settings_are_not_tried_again() {
+        let (world, slot) = World::slot("exit 2", 10);
+        assert_eq!(slot.keep().await, Vacated::GivenUp);
+        assert_eq!(world.board.rows().remove(0).restarts, 0);
+    }
+
+    #[tokio::test]
+    async fn readiness_is_shown_and_a_stop_ends_the_process() {
+        let (world, slot) = World::slot("read line; printf r >&0; exec sleep 60", 10);
+        let kept = tokio::spawn(slot.keep());
+        let row = world.wait_for(|row| row.state == ProcessState::Ready).await;
+        assert!(row.process.is_some());
+        world.stop.send_replace(Stop::Gently);
+        assert_eq!(kept.await.unwrap(), Vacated::Stopped);
+        assert_eq!(world.board.rows().remove(0).state, ProcessState::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_stubborn_process_is_killed_when_told_now() {
+        let script = "trap '' TERM; printf r >&0; exec sleep 60";
+        let (world, slot) = World::slot(script, 10);
+        let kept = tokio::spawn(slot.keep());
+        world.wait_for(|row| row.state == ProcessState::Ready).await;
+        world.stop.send_replace(Stop::Now);
+        assert_eq!(kept.await.unwrap(), Vacated::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_silent_process_is_hung_and_replaced() {
+        let (world, mut slot) = World::slot("exec sleep 60", 10);
+        slot.hung_after = Duration::from_millis(50);
+        let kept = tokio::spawn(slot.keep());
+        world.wait_for(|row| row.restarts == 2).await;
+        world.stop.send_replace(Stop::Now);
+        assert_eq!(kept.await.unwrap(), Vacated::Stopped);
+    }
+}

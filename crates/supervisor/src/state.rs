@@ -1,0 +1,240 @@
+//! What is known of the running processes, one watcher's claim on its folder, and the state file.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// Locked while a watcher runs.
+const LOCK_FILE: &str = "watcher.lock";
+/// Rewritten whenever a process starts, becomes ready or ends.
+const STATE_FILE: &str = "state";
+/// The largest state file in bytes.
+const STATE_BYTES: u64 = 1 << 20;
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// Not started yet, or waiting to be started again.
+    Down,
+    /// Started, not serving yet.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Ended too often.
+    GivenUp,
+    /// Told to end, and ended.
+    Stopped,
+}
+
+impl ProcessState {
+    const ALL: [Self; 5] = [Self::Down, Self::Starting, Self::Ready, Self::GivenUp, Self::Stopped];
+
+    /// The state in one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::GivenUp => "given-up",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// One process in the state file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Role, with a number when several run.
+    pub name: String,
+    /// What it does.
+    pub state: ProcessState,
+    /// Its process number while it runs.
+    pub process: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Where it listens, for people.
+    pub places: Vec<String>,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let process = self.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let (name, state, restarts) = (&self.name, self.state.name(), self.restarts);
+        let places = if self.places.is_empty() { "-".to_owned() } else { self.places.join(",") };
+        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{places}")
+    }
+}
+
+impl Row {
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.splitn(5, '\t').collect();
+        let [name, state, process, restarts, places] = fields.as_slice() else { return None };
+        let places = places.split(',').filter(|place| *place != "-");
+        Some(Self {
+            name: (*name).to_owned(),
+            state: ProcessState::ALL.into_iter().find(|known| known.name() == *state)?,
+            process: process.parse().ok(),
+            restarts: restarts.parse().ok()?,
+            places: places.map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// The processes of one watcher; shared by the tasks that look after them.
+#[derive(Debug)]
+pub(crate) struct Board {
+    rows: Mutex<Vec<Row>>,
+    changed: watch::Sender<()>,
+}
+
+impl Board {
+    pub(crate) fn new(rows: Vec<Row>) -> Self {
+        Self { rows: Mutex::new(rows), changed: watch::Sender::new(()) }
+    }
+
+    pub(crate) fn update(&self, row: usize, change: impl FnOnce(&mut Row)) {
+        if let Some(row) = self.lock().get_mut(row) {
+            change(row);
+        }
+        self.changed.send_replace(());
+    }
+
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A watcher's claim on its run folder; others are kept out until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    folder: PathBuf,
+    _file: File,
+}
+
+/// Why a run folder cannot be claimed.
+#[derive(Debug)]
+pub enum LockError {
+    /// A watcher runs there.
+    Running(PathBuf),
+    /// The lock file cannot be used.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running(folder) => write!(
+                f,
+                "Waypost is running already with {}; `waypost status` shows it",
+                folder.display()
+            ),
+            Self::Io(path, error) => write!(f, "cannot lock {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for LockError {}
+
+impl Lock {
+    /// Claims an existing folder.
+    ///
+    /// # Errors
+    /// When a watcher has it, or the lock file cannot be made.
+    pub fn acquire(folder: &Path) -> Result<Self, LockError> {
+        let path = folder.join(LOCK_FILE);
+        let options = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = options.map_err(|error| LockError::Io(path.clone(), error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { folder: folder.to_owned(), _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Running(folder.to_owned())),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(path, error)),
+        }
+    }
+
+    /// Replaces the state file.
+    pub(crate) fn write_state(&self, rows: &[Row]) -> io::Result<()> {
+        let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let path = self.folder.join(STATE_FILE);
+        let next = self.folder.join(format!("{STATE_FILE}.new"));
+        fs::write(&next, text)?;
+        fs::rename(next, path)
+    }
+
+    pub(crate) fn remove_state(&self) {
+        // Without a lock holder nobody believes the file anyhow.
+        let _ = fs::remove_file(self.folder.join(STATE_FILE));
+    }
+}
+
+/// The processes of the watcher that has `folder`; `None` when none runs.
+///
+/// # Errors
+/// When the lock or the state file cannot be read.
+pub fn read_state(folder: &Path) -> io::Result<Option<Vec<Row>>> {
+    let lock = match File::open(folder.join(LOCK_FILE)) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut text = String::new();
+    match File::open(folder.join(STATE_FILE)) {
+        Ok(file) => file.take(STATE_BYTES).read_to_string(&mut text)?,
+        // Between the lock and the first state.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(Some(text.lines().filter_map(Row::parse).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_file_gives_back_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read_state(folder.path()).unwrap(), None);
+        let lock = Lock::acquire(folder.path()).unwrap();
+        assert_eq!(read_state(folder.path()).unwrap(), Some(Vec::new()));
+        let row = |name: &str, state, process, places: &[&str]| Row {
+            name: name.to_owned(),
+            state,
+            process,
+            restarts: 3,
+            places: places.iter().map(|p| (*p).to_owned()).collect(),
+        };
+        let rows = vec![
+            row("stored", ProcessState::Ready, Some(7), &["/run/s"]),
+            row("imapd.1", ProcessState::GivenUp, None, &[]),
+        ];
+        lock.write_state(&rows).unwrap();
+        assert_eq!(read_state(folder.path()).unwrap(), Some(rows));
+        drop(lock);
+        assert_eq!(read_state(folder.path()).unwrap(), None, "nobody holds the lock");
+    }
+
+    #[test]
+    fn a_second_watcher_is_kept_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::acquire(folder.path()).unwrap();
+        assert!(matches!(Lock::acquire(folder.path()), Err(LockError::Running(_))));
+        drop(first);
+        assert!(Lock::acquire(folder.path()).is_ok());
+    }
+}
