@@ -15,6 +15,9 @@ pub(crate) struct Hand {
     store: Arc<Probe>,
     runtime: tokio::runtime::Handle,
     now: Moment,
+    input: BytesMut,
+    /// Whether the session has closed, or waits for TLS.
+    pub(crate) ended: bool,
     /// The most bytes that one step put out.
     pub(crate) largest_step: usize,
     /// Steps so far.
@@ -27,16 +30,27 @@ impl Hand {
         store: Arc<Probe>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
+        let mut hand = Self::stranger(service, store, runtime);
+        hand.say("l LOGIN alice secret");
+        hand.say("s SELECT INBOX");
+        (hand.largest_step, hand.steps) = (0, 0);
+        hand
+    }
+
+    /// A session that has only been greeted.
+    pub(super) fn stranger(
+        service: ImapService,
+        store: Arc<Probe>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
         let waker = WakeHandle::new(|| {});
         let facts =
             ConnectionFacts { id: 1, peer: None, tls: None, starttls_available: false, waker };
         let session = service.session(facts);
-        let now = Moment::now();
-        let mut hand = Self { session, store, runtime, now, largest_step: 0, steps: 0 };
-        hand.run(Event::Open, b"");
-        hand.say("l LOGIN alice secret");
-        hand.say("s SELECT INBOX");
-        (hand.largest_step, hand.steps) = (0, 0);
+        let (now, input) = (Moment::now(), BytesMut::new());
+        let (largest_step, steps, ended) = (0, 0, false);
+        let mut hand = Self { session, store, runtime, now, input, largest_step, steps, ended };
+        hand.run(Event::Open);
         hand
     }
 
@@ -45,17 +59,21 @@ impl Hand {
         self.send(format!("{line}\r\n").as_bytes())
     }
 
-    /// Sends bytes and returns the whole answer.
+    /// Sends bytes and returns the whole answer; nothing when the session has ended.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.run(Event::Input, bytes)
+        if self.ended {
+            return Vec::new();
+        }
+        self.input.extend_from_slice(bytes);
+        self.run(Event::Input)
     }
 
-    fn run(&mut self, mut event: Event<waypost_imap::Reply>, input: &[u8]) -> Vec<u8> {
-        let mut input = BytesMut::from(input);
+    fn run(&mut self, mut event: Event<waypost_imap::Reply>) -> Vec<u8> {
         let mut said = Vec::new();
         loop {
             let mut output = Vec::new();
-            let mut io = Io { input: &mut input, eof: false, output: &mut output, now: self.now };
+            let input = &mut self.input;
+            let mut io = Io { input, eof: false, output: &mut output, now: self.now };
             let next = self.session.step(&mut io, event);
             assert_eq!(self.store.open_snapshots(), 0, "a snapshot outlives its step");
             self.largest_step = self.largest_step.max(output.len());
@@ -64,7 +82,11 @@ impl Hand {
             event = match next {
                 Next::Continue | Next::Work => Event::Go,
                 Next::Call(call) => Event::Reply(self.runtime.block_on(call)),
-                Next::Read { .. } | Next::Close | Next::StartTls => return said,
+                Next::Read { .. } => return said,
+                Next::Close | Next::StartTls => {
+                    self.ended = true;
+                    return said;
+                }
             };
         }
     }

@@ -14,6 +14,7 @@
 //! | `@ mail FILE` | a message of `tests/messages` is delivered to alice's INBOX |
 //! | `@ option NAME VALUE` | a setting for sessions that open later |
 
+pub(crate) mod check;
 mod hand;
 mod probe;
 
@@ -93,6 +94,12 @@ impl World {
     pub(crate) fn hand(&mut self) -> Hand {
         let handle = self.runtime.handle().clone();
         Hand::new(self.service.clone(), Arc::clone(&self.store), handle)
+    }
+
+    /// A session that has only been greeted, stepped by hand.
+    pub(crate) fn stranger(&mut self) -> Hand {
+        let handle = self.runtime.handle().clone();
+        Hand::stranger(self.service.clone(), Arc::clone(&self.store), handle)
     }
 
     fn play_block(&mut self, file: &str, session: &str, block: &str) {
