@@ -1,0 +1,44 @@
+//! CAPA (RFC 2449 section 5).
+
+use crate::Config;
+use crate::reply;
+
+/// What the answer depends on.
+pub(crate) struct Offer {
+    /// Passwords may be sent now: USER and SASL PLAIN are offered.
+    pub(crate) password: bool,
+    /// TLS can be started: STLS is offered.
+    pub(crate) stls: bool,
+}
+
+/// What is always offered. EXPIRE NEVER: the service itself removes no mail (RFC 2449 section 6.7).
+const ALWAYS: [&str; 8] = [
+    "TOP",
+    "UIDL",
+    "RESP-CODES",
+    "AUTH-RESP-CODE",
+    "PIPELINING",
+    "LOGIN-DELAY 0",
+    "EXPIRE NEVER",
+    "UTF8 USER",
+];
+
+/// The SASL mechanisms on offer.
+pub(crate) const MECHANISMS: [&str; 1] = ["PLAIN"];
+
+/// Appends the answer to CAPA.
+pub(crate) fn list(output: &mut Vec<u8>, config: &Config, offer: &Offer) {
+    reply::ok(output, "capabilities follow");
+    for capability in ALWAYS {
+        reply::line(output, capability);
+    }
+    if offer.password {
+        reply::line(output, "USER");
+        reply::line(output, format_args!("SASL {}", MECHANISMS.join(" ")));
+    }
+    if offer.stls {
+        reply::line(output, "STLS");
+    }
+    reply::line(output, format_args!("IMPLEMENTATION Waypost-{}", config.version));
+    reply::end(output);
+}

@@ -1,0 +1,204 @@
+//! From the greeting to the open maildrop: USER, PASS, AUTH, STLS.
+
+use crate::capability::MECHANISMS;
+use crate::command::Auth;
+use crate::limits;
+use crate::maildrop::{self, Maildrop};
+use crate::reply;
+use crate::session::{Phase, Pop3Session, Reply, State, Step};
+use std::sync::Arc;
+use waypost_auth::sasl::Plain;
+use waypost_auth::{FailureKind, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_net::session::{Io, Next};
+use waypost_store::{Mutation, Outcome, StoreError};
+use waypost_types::{AccountId, AccountName, Secret};
+
+/// Whose maildrop is to be opened.
+#[derive(Debug, Clone)]
+pub(crate) enum Opening {
+    /// A user's, whose account may not be made yet.
+    Named(AccountName),
+    /// That of an account.
+    Numbered(AccountId),
+}
+
+impl Pop3Session {
+    pub(crate) fn user(&mut self, io: &mut Io<'_>, name: Vec<u8>) -> Option<Step> {
+        if name.is_empty() {
+            return self.refuse(io, "USER needs a name");
+        }
+        if !self.password_allowed() {
+            return self.refuse_in_clear(io);
+        }
+        self.state = State::Authorization { user: Some(name) };
+        reply::ok(io.output, "now the password");
+        None
+    }
+
+    pub(crate) fn pass(&mut self, io: &mut Io<'_>, password: &Secret<Vec<u8>>) -> Option<Step> {
+        let user = match &mut self.state {
+            State::Authorization { user } => user.take(),
+            _ => None,
+        };
+        let Some(user) = user else { return self.refuse(io, "say USER first") };
+        let message = [b"\0", user.as_slice(), b"\0", password.expose()].concat();
+        match Plain::parse(Secret::new(message).expose()) {
+            Ok(plain) => Some(self.log_in(plain)),
+            // A name or password that no directory can hold.
+            Err(_) => {
+                let wrong = FailureKind::BadCredentials;
+                self.login_failed(io, wrong.pop3_code(), wrong.text())
+            }
+        }
+    }
+
+    pub(crate) fn auth(&mut self, io: &mut Io<'_>, auth: Option<Auth>) -> Option<Step> {
+        let Some(auth) = auth else { return self.mechanisms(io) };
+        if !MECHANISMS.contains(&auth.mechanism.as_str()) {
+            return self.refuse(io, "this mechanism is not known here");
+        }
+        if !self.password_allowed() {
+            return self.refuse_in_clear(io);
+        }
+        if let Some(initial) = auth.initial {
+            return self.plain(io, initial.expose());
+        }
+        self.phase = Phase::Sasl;
+        io.output.extend_from_slice(b"+ \r\n");
+        None
+    }
+
+    /// AUTH without an argument lists the mechanisms; no RFC says so, but clients ask.
+    fn mechanisms(&self, io: &mut Io<'_>) -> Option<Step> {
+        reply::ok(io.output, "mechanisms follow");
+        for mechanism in MECHANISMS.iter().filter(|_| self.password_allowed()) {
+            reply::line(io.output, mechanism);
+        }
+        reply::end(io.output);
+        None
+    }
+
+    /// The client's answer to `+`; `*` cancels (RFC 5034 section 4).
+    pub(crate) fn sasl_response(&mut self, io: &mut Io<'_>, line: &[u8]) -> Option<Step> {
+        self.phase = Phase::Commands;
+        if line == b"*" {
+            return self.refuse(io, "cancelled");
+        }
+        self.plain(io, line)
+    }
+
+    fn plain(&mut self, io: &mut Io<'_>, base64: &[u8]) -> Option<Step> {
+        match Plain::from_base64(base64) {
+            Ok(plain) => Some(self.log_in(plain)),
+            Err(error) => self.refuse(io, &error.to_string()),
+        }
+    }
+
+    pub(crate) fn stls(&mut self, io: &mut Io<'_>) -> Option<Step> {
+        if self.facts.tls.is_some() {
+            return self.refuse(io, "TLS is active already");
+        }
+        if !self.facts.starttls_available {
+            return self.refuse(io, "TLS is not available here");
+        }
+        reply::ok(io.output, "begin TLS now");
+        Some(Next::StartTls)
+    }
+
+    fn refuse_in_clear(&mut self, io: &mut Io<'_>) -> Option<Step> {
+        let clear = FailureKind::PrivacyRequired;
+        self.refuse(io, &format!("[{}] {}", clear.pop3_code(), clear.text()))
+    }
+
+    fn log_in(&self, plain: Plain) -> Step {
+        let attempt: LoginAttempt =
+            plain.into_attempt(Service::Pop3, self.facts.peer, self.tls_bits());
+        let login = self.context.auth.login(attempt);
+        Next::Call(Box::pin(async { Reply::Login(login.await) }))
+    }
+
+    /// The authenticator has answered; `None` to go on.
+    pub(crate) fn logged_in(
+        &mut self,
+        io: &mut Io<'_>,
+        result: Result<Identity, LoginFailure>,
+    ) -> Option<Step> {
+        match result {
+            Ok(identity) => {
+                self.user = Some(identity.account.as_str().to_owned());
+                self.phase = Phase::Open(Opening::Named(identity.account));
+                None
+            }
+            Err(failure) => self.login_failed(io, failure.pop3_code(), failure.text()),
+        }
+    }
+
+    fn login_failed(&mut self, io: &mut Io<'_>, code: &str, text: &str) -> Option<Step> {
+        reply::err(io.output, format_args!("[{code}] {text}"));
+        self.failed_logins += 1;
+        (self.failed_logins >= limits::FAILED_LOGINS).then(|| self.end("too many failed logins"))
+    }
+
+    /// Opens the maildrop, on a thread that may block; `None` to go on.
+    pub(crate) fn open_maildrop(&mut self, io: &mut Io<'_>) -> Option<Step> {
+        if !self.on_worker() {
+            return Some(self.worker());
+        }
+        let phase = std::mem::replace(&mut self.phase, Phase::Commands);
+        let Phase::Open(opening) = phase else { return None };
+        let store = &*self.context.store;
+        let account = match &opening {
+            Opening::Named(name) => maildrop::account(store, name),
+            Opening::Numbered(account) => Ok(Some(*account)),
+        };
+        let opened = account
+            .and_then(|account| account.map(|account| Maildrop::open(store, account)).transpose());
+        match (opened, opening) {
+            (Ok(Some(maildrop)), _) => self.enter(io, maildrop),
+            (Ok(None), Opening::Named(name)) => return Some(self.make_account(name)),
+            (Ok(None), Opening::Numbered(_)) => self.not_opened(io, &StoreError::NoSuchAccount),
+            (Err(error), _) => self.not_opened(io, &error),
+        }
+        None
+    }
+
+    fn enter(&mut self, io: &mut Io<'_>, maildrop: Maildrop) {
+        let (messages, bytes) = (maildrop.messages(), maildrop.bytes());
+        reply::ok(io.output, format_args!("{messages} messages ({bytes} octets)"));
+        self.state = State::Transaction(Box::new(maildrop));
+    }
+
+    /// A first login: the account is made.
+    fn make_account(&self, name: AccountName) -> Step {
+        let store = Arc::clone(&self.context.store);
+        Next::Call(Box::pin(async move {
+            Reply::Account(match store.submit(Mutation::EnsureAccount(name)).await {
+                Ok(Outcome::Account(account)) => Ok(account),
+                Ok(other) => {
+                    let what = format!("the store answered {other:?} to a new account");
+                    Err(StoreError::Io(what))
+                }
+                Err(error) => Err(error),
+            })
+        }))
+    }
+
+    pub(crate) fn account_made(
+        &mut self,
+        io: &mut Io<'_>,
+        result: Result<AccountId, StoreError>,
+    ) -> Step {
+        match result {
+            Ok(account) => self.phase = Phase::Open(Opening::Numbered(account)),
+            Err(error) => self.not_opened(io, &error),
+        }
+        self.go(io)
+    }
+
+    /// The maildrop of a right login cannot be opened; the client may try again.
+    fn not_opened(&mut self, io: &mut Io<'_>, error: &StoreError) {
+        self.log_error(error, "the maildrop could not be opened");
+        self.user = None;
+        reply::err(io.output, reply::refused(error));
+    }
+}
