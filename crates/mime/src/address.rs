@@ -1,6 +1,6 @@
 //! Address lists (RFC 5322 section 3.4 and its obsolete forms), read leniently.
 
-use crate::limits::{ADDRESSES_MAX, ANGLE_BYTES_MAX, COMMENT_DEPTH_MAX};
+use crate::limits::{ADDRESSES_MAX, ANGLE_BYTES_MAX, ANGLE_VAIN_BYTES_MAX, COMMENT_DEPTH_MAX};
 
 /// One element of an IMAP address list (RFC 3501 section 7.4.2).
 #[derive(Debug, PartialEq, Eq)]
@@ -116,10 +116,12 @@ struct Reader<'a> {
     words: Words,
     angle: Option<Spec>,
     in_group: bool,
+    /// Bytes looked at in vain for the end of an angle address.
+    vain: usize,
     entries: Vec<Entry>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Reads one element; false at the end.
     fn step(&mut self) -> bool {
         let Some((&byte, rest)) = self.rest.split_first() else { return false };
@@ -152,9 +154,25 @@ impl Reader<'_> {
         if self.angle.is_some() {
             self.flush();
         }
-        let (inner, rest) = split_angle(self.rest);
+        let (inner, rest) = self.split_angle();
         self.rest = rest;
         self.angle = Some(angle_spec(inner));
+    }
+
+    /// What stands before the closing `>`, and what follows it. Without one, the address ends at
+    /// the next comma, so that one slip does not swallow the whole list.
+    fn split_angle(&mut self) -> (&'a [u8], &'a [u8]) {
+        let bytes = self.rest;
+        let window = bytes.get(..ANGLE_BYTES_MAX).unwrap_or(bytes);
+        if self.vain < ANGLE_VAIN_BYTES_MAX && memchr::memchr(b'>', window).is_some() {
+            match closing_angle(window) {
+                Some(at) => return halves(bytes, at, at + 1),
+                None => self.vain += window.len(),
+            }
+        }
+        let end = bytes.iter().position(|b| matches!(b, b'>' | b',')).unwrap_or(bytes.len());
+        let skip = usize::from(bytes.get(end) == Some(&b'>'));
+        halves(bytes, end, end + skip)
     }
 
     fn flush(&mut self) {
@@ -176,20 +194,6 @@ impl Reader<'_> {
             self.entries.push(Entry::GroupEnd);
         }
     }
-}
-
-/// What stands before the closing `>`, and what follows it. Without one, the address ends at the
-/// next comma, so that one slip does not swallow the whole list.
-fn split_angle(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let window = bytes.get(..ANGLE_BYTES_MAX).unwrap_or(bytes);
-    if memchr::memchr(b'>', window).is_some()
-        && let Some(at) = closing_angle(window)
-    {
-        return halves(bytes, at, at + 1);
-    }
-    let end = bytes.iter().position(|b| matches!(b, b'>' | b',')).unwrap_or(bytes.len());
-    let skip = usize::from(bytes.get(end) == Some(&b'>'));
-    halves(bytes, end, end + skip)
 }
 
 fn closing_angle(bytes: &[u8]) -> Option<usize> {
@@ -275,6 +279,20 @@ mod tests {
         assert_eq!(show("g: a@b, c@d;, h:;"), "g: -|a|b -|c|d ; h: ;");
         assert_eq!(show("<@r,@s:a@b>"), "-|[@r,@s]a|b");
         assert_eq!(show("open: a@b"), "open: -|a|b ;");
+    }
+
+    #[test]
+    fn a_field_of_openings_costs_no_more_than_its_length() {
+        let spent = |piece: &str| {
+            let text = piece.repeat(crate::limits::FIELD_BYTES_MAX / piece.len());
+            let start = std::time::Instant::now();
+            parse_addresses(text.as_bytes());
+            start.elapsed()
+        };
+        // Every opening finds a `>` near the end of its window, which escaping keeps from closing.
+        let openings = "<,".repeat(2_000) + "\\>";
+        let (plain, hostile) = (spent("<a@b>,"), spent(&openings));
+        assert!(hostile < plain * 100, "{hostile:?} against {plain:?}");
     }
 
     #[test]

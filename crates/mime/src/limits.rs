@@ -18,6 +18,9 @@ pub const RETAINED_BYTES_MAX: usize = 1024 * 1024;
 pub const ADDRESSES_MAX: usize = 4_000;
 /// Bytes looked at for the `>` that ends an address; without one it ends at the next comma.
 pub const ANGLE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes looked at in vain for such a `>` in one header field; then only the plain reading is tried,
+/// so that a field of many `<` costs no more than its length.
+pub const ANGLE_VAIN_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one encoded word; RFC 2047 allows 75, senders do not always split.
 pub const ENCODED_WORD_BYTES_MAX: usize = 4 * 1024;
 /// Comments nested in an address or date.
