@@ -8,7 +8,7 @@ use crate::{Context, limits, reply};
 use std::sync::Arc;
 use std::time::Instant;
 use waypost_directory::{Recipient, resolve_recipient};
-use waypost_net::session::{ConnectionFacts, Event, Io, Next, Session, Summary};
+use waypost_net::session::{ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary};
 use waypost_store::{StoreError, Upload};
 use waypost_types::Moment;
 
@@ -87,6 +87,7 @@ impl LmtpSession {
                 Phase::Data(_) => self.data(io),
                 Phase::SkipLine => self.skip_line(io),
                 Phase::Lookup(_) => return Next::Work,
+                Phase::Commands if io.output.len() >= OUTPUT_STEP_BYTES => return Next::Continue,
                 Phase::Commands => self.line(io),
             };
             if let Some(next) = next {
