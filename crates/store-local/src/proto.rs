@@ -145,7 +145,7 @@ pub enum FromStored {
     Outcome {
         /// Which mutation.
         id: MutationId,
-        /// How many outcomes the store has ever kept, this one included.
+        /// How many outcomes the store has ever kept, those of this batch included.
         outcomes: u64,
         /// Its result.
         result: Result<Outcome, StoreError>,
@@ -154,16 +154,23 @@ pub enum FromStored {
     OutcomeKnown {
         /// Which mutation.
         id: MutationId,
+        /// How many outcomes the store has ever kept.
+        outcomes: u64,
         /// Its result; `None`: it was not applied, or so long ago that it is forgotten.
         result: Option<Result<Outcome, StoreError>>,
     },
     /// These accounts changed, up to these modification sequences.
     Wake {
+        /// How many outcomes the store has ever kept.
+        outcomes: u64,
         /// At most [`WAKE_ACCOUNTS`].
         accounts: Vec<(AccountId, ModSeq)>,
     },
     /// Any account may have changed: the client read too slowly for single wake-ups.
-    Dirty,
+    Dirty {
+        /// How many outcomes the store has ever kept.
+        outcomes: u64,
+    },
     /// The upload may send so many bytes more.
     Credit {
         /// Which upload.
@@ -302,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_end_between_frames_is_clean_and_one_inside_is_not() {
-        let bytes = encode(&FromStored::Dirty).expect("encodes");
+        let bytes = encode(&FromStored::Dirty { outcomes: 300 }).expect("encodes");
         assert!(next::<FromStored>(&[]).expect("clean").is_none());
         for cut in 1..bytes.len() {
             assert!(next::<FromStored>(&bytes[..cut]).is_err());

@@ -138,14 +138,18 @@ fn take(shared: &Shared, frame: FromStored) {
             tracing::warn!(reason, "the store's writer refuses this process");
         }
         FromStored::Outcome { id, outcomes, result } => shared.link().resolve(id, outcomes, result),
-        FromStored::OutcomeKnown { id, result } => {
-            shared.link().known(id, result);
+        FromStored::OutcomeKnown { id, outcomes, result } => {
+            shared.link().known(id, outcomes, result);
             shared.ready.notify_one();
         }
-        FromStored::Wake { accounts } => {
+        FromStored::Wake { outcomes, accounts } => {
+            shared.link().heard(outcomes);
             accounts.into_iter().for_each(|(account, _)| shared.watchers.wake(account));
         }
-        FromStored::Dirty => shared.watchers.wake_all(),
+        FromStored::Dirty { outcomes } => {
+            shared.link().heard(outcomes);
+            shared.watchers.wake_all();
+        }
         FromStored::Credit { upload, bytes } => {
             if let Some(slot) = shared.link().upload(upload) {
                 slot.grant(bytes);

@@ -74,7 +74,7 @@ impl Link {
     pub(crate) fn connected(&mut self, outcomes: u64) -> bool {
         self.connections += 1;
         self.connection = Some(self.connections);
-        self.outcomes = self.outcomes.max(outcomes);
+        self.heard(outcomes);
         let (asked, fresh): (Vec<_>, Vec<_>) = self
             .pending
             .iter()
@@ -111,9 +111,14 @@ impl Link {
         self.pending.clear();
     }
 
+    /// The store has kept so many outcomes.
+    pub(crate) fn heard(&mut self, outcomes: u64) {
+        self.outcomes = self.outcomes.max(outcomes);
+    }
+
     /// An outcome arrived.
     pub(crate) fn resolve(&mut self, id: MutationId, outcomes: u64, answer: Answer) {
-        self.outcomes = self.outcomes.max(outcomes);
+        self.heard(outcomes);
         if let Some(one) = self.pending.remove(&id) {
             // The session may have stopped waiting.
             drop(one.entry.reply.send(answer));
@@ -121,15 +126,16 @@ impl Link {
     }
 
     /// The writer knows the outcome of a mutation sent before, or knows that there is none.
-    pub(crate) fn known(&mut self, id: MutationId, answer: Option<Answer>) {
+    pub(crate) fn known(&mut self, id: MutationId, outcomes: u64, answer: Option<Answer>) {
+        self.heard(outcomes);
         if let Some(answer) = answer {
-            return self.resolve(id, 0, answer);
+            return self.resolve(id, outcomes, answer);
         }
         let sent_at = self.pending.get(&id).and_then(|one| one.sent_at);
         if sent_at.is_some_and(|at| self.outcomes.saturating_sub(at) >= OUTCOMES as u64) {
             // Applied or not: too many others were since then for the writer to remember.
             let lost = "the writer went away and forgot what became of the change";
-            return self.resolve(id, 0, Err(StoreError::Unavailable(lost.to_owned())));
+            return self.resolve(id, outcomes, Err(StoreError::Unavailable(lost.to_owned())));
         }
         self.send(id);
     }
@@ -211,5 +217,59 @@ impl Link {
     const fn number(&mut self) -> u32 {
         self.last_number = self.last_number.wrapping_add(1);
         self.last_number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::sync::Semaphore;
+
+    fn track(link: &mut Link, id: u128) -> oneshot::Receiver<Answer> {
+        let room = Arc::new(Semaphore::new(2));
+        let share = || Arc::clone(&room).try_acquire_owned().expect("room");
+        let (reply, answer) = oneshot::channel();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let frame = Bytes::from(format!("mutation {id}"));
+        link.track(MutationId(id), Entry { frame, reply, deadline, _share: [share(), share()] });
+        answer
+    }
+
+    #[test]
+    fn after_a_reconnect_only_what_was_not_applied_is_sent_again() {
+        let mut link = Link::default();
+        link.connected(0);
+        let mut answers: Vec<_> = (1..=2).map(|id| track(&mut link, id)).collect();
+        assert_eq!(link.take_outgoing(1_000).len(), 2);
+        link.disconnected();
+        let mut late = track(&mut link, 3);
+        assert!(link.connected(1), "a second connection");
+        let frames = link.take_outgoing(1_000);
+        assert_eq!(frames.len(), 2, "one query, and what was never sent");
+        assert_eq!(frames[1], "mutation 3");
+        link.known(MutationId(1), 1, Some(Ok(Outcome::Done)));
+        link.known(MutationId(2), 1, None);
+        assert_eq!(link.take_outgoing(1_000), ["mutation 2"]);
+        assert_eq!(answers[0].try_recv(), Ok(Ok(Outcome::Done)));
+        assert!(answers[1].try_recv().is_err() && late.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_the_writer_may_have_forgotten_is_not_sent_twice() {
+        let mut link = Link::default();
+        link.connected(5);
+        let mut old = track(&mut link, 1);
+        link.heard(6 + OUTCOMES as u64);
+        let mut fresh = track(&mut link, 2);
+        link.take_outgoing(1_000);
+        link.disconnected();
+        link.connected(6 + OUTCOMES as u64);
+        link.take_outgoing(1_000);
+        link.known(MutationId(1), 6 + OUTCOMES as u64, None);
+        link.known(MutationId(2), 6 + OUTCOMES as u64, None);
+        assert!(matches!(old.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
+        assert_eq!(link.take_outgoing(1_000), ["mutation 2"]);
+        assert!(fresh.try_recv().is_err());
     }
 }

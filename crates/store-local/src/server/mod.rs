@@ -6,6 +6,7 @@
 
 mod connection;
 mod intake;
+mod kept;
 mod outbox;
 mod purge;
 mod uploads;
@@ -18,6 +19,7 @@ use crate::engine::{Engine, EngineConfig};
 use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
 use connection::Connection;
 use intake::{Intake, Request};
+use kept::KeptOutcomes;
 use std::collections::HashMap;
 use std::fs::{Permissions, remove_file, set_permissions};
 use std::future::Future;
@@ -89,7 +91,7 @@ pub async fn run_stored(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), StoreError> {
     let StoredConfig { engine, purge } = config;
-    let engine = tokio::task::spawn_blocking(move || Engine::open(engine))
+    let (engine, kept) = tokio::task::spawn_blocking(move || open(engine))
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))??;
     listener.set_nonblocking(true).map_err(|error| failed("the socket", &error))?;
@@ -97,7 +99,8 @@ pub async fn run_stored(
         UnixListener::from_std(listener).map_err(|error| failed("the socket", &error))?;
     let hub = Arc::new(Hub::new().map_err(|error| failed("the server", &error))?);
     let (ended, writer_ended) = oneshot::channel::<()>();
-    let writer = Writer::new(engine, Arc::clone(&hub), purge);
+    hub.figures.outcomes.store(kept.count()?, Ordering::Release);
+    let writer = Writer::new(engine, kept, Arc::clone(&hub), purge);
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || {
@@ -119,6 +122,12 @@ pub async fn run_stored(
     } else {
         Err(StoreError::Io("the writer failed".to_owned()))
     }
+}
+
+fn open(config: EngineConfig) -> Result<(Engine, KeptOutcomes), StoreError> {
+    let path = config.path.clone();
+    let engine = Engine::open(config)?;
+    Ok((engine, KeptOutcomes::open(&path)?))
 }
 
 fn failed(what: &str, error: &io::Error) -> StoreError {
@@ -156,6 +165,8 @@ pub(crate) struct Hub {
 pub(crate) struct Figures {
     pub(crate) batches: AtomicU64,
     pub(crate) mutations: AtomicU64,
+    /// How many outcomes the store has ever kept.
+    pub(crate) outcomes: AtomicU64,
     pub(crate) largest_batch: AtomicUsize,
     pub(crate) uploads: AtomicUsize,
     pub(crate) upload_peak: AtomicU64,
@@ -221,7 +232,7 @@ impl Hub {
             pid: std::process::id(),
             client: 0,
             wakes: false,
-            outcomes: self.figures.mutations.load(Ordering::Relaxed),
+            outcomes: self.figures.outcomes.load(Ordering::Acquire),
         }
     }
 

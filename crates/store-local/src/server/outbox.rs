@@ -20,18 +20,23 @@ const KEPT_BYTES: usize = 64 << 10;
 
 /// Wake-ups of one batch, encoded once for all clients.
 pub(crate) struct WakeFrame {
+    outcomes: u64,
     accounts: Vec<(AccountId, ModSeq)>,
     bytes: Vec<u8>,
 }
 
 impl WakeFrame {
-    /// Merges the changes of a batch; `None` when there are none.
-    pub(crate) fn new(changes: impl Iterator<Item = (AccountId, ModSeq)>) -> Option<Self> {
+    /// Merges the changes of a batch; `None` when there are none. `outcomes`: how many the store
+    /// has kept.
+    pub(crate) fn new(
+        outcomes: u64,
+        changes: impl Iterator<Item = (AccountId, ModSeq)>,
+    ) -> Option<Self> {
         let mut merged = HashMap::new();
         changes.for_each(|change| merge(&mut merged, change));
         let accounts: Vec<_> = merged.into_iter().collect();
-        let bytes = wake_bytes(&accounts);
-        (!accounts.is_empty()).then_some(Self { accounts, bytes })
+        let bytes = wake_bytes(outcomes, &accounts);
+        (!accounts.is_empty()).then_some(Self { outcomes, accounts, bytes })
     }
 }
 
@@ -52,6 +57,8 @@ struct State {
     sent: usize,
     wakes: HashMap<AccountId, ModSeq>,
     dirty: bool,
+    /// How many outcomes the store had kept at the last wake-up.
+    outcomes: u64,
 }
 
 impl Outbox {
@@ -63,6 +70,7 @@ impl Outbox {
             sent: 0,
             wakes: HashMap::new(),
             dirty: false,
+            outcomes: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -94,6 +102,7 @@ impl Outbox {
     /// Sends wake-ups, or merges them with those that wait already.
     pub(crate) fn wake(&self, frame: &WakeFrame) {
         let mut state = self.lock();
+        state.outcomes = frame.outcomes;
         if frame.bytes.is_empty() {
             state.wakes.clear();
             self.mark_dirty(&mut state);
@@ -216,10 +225,10 @@ impl State {
             return;
         }
         if std::mem::take(&mut self.dirty) {
-            self.unsent.extend(dirty_bytes());
+            self.unsent.extend(dirty_bytes(self.outcomes));
         } else if !self.wakes.is_empty() {
             let accounts: Vec<_> = self.wakes.drain().collect();
-            self.unsent.extend(wake_bytes(&accounts));
+            self.unsent.extend(wake_bytes(self.outcomes, &accounts));
         }
     }
 }
@@ -230,15 +239,15 @@ fn merge(wakes: &mut HashMap<AccountId, ModSeq>, (account, modseq): (AccountId, 
 }
 
 /// The frame for these accounts; empty when there are too many to name.
-fn wake_bytes(accounts: &[(AccountId, ModSeq)]) -> Vec<u8> {
+fn wake_bytes(outcomes: u64, accounts: &[(AccountId, ModSeq)]) -> Vec<u8> {
     if accounts.len() > WAKE_ACCOUNTS {
         return Vec::new();
     }
-    encode(&FromStored::Wake { accounts: accounts.to_vec() }).unwrap_or_default()
+    encode(&FromStored::Wake { outcomes, accounts: accounts.to_vec() }).unwrap_or_default()
 }
 
-fn dirty_bytes() -> Vec<u8> {
-    encode(&FromStored::Dirty).unwrap_or_default()
+fn dirty_bytes(outcomes: u64) -> Vec<u8> {
+    encode(&FromStored::Dirty { outcomes }).unwrap_or_default()
 }
 
 /// How many of the bytes the socket takes now.
@@ -271,7 +280,8 @@ mod tests {
     }
 
     fn change(account: u32, modseq: u64) -> WakeFrame {
-        WakeFrame::new([(AccountId(account), ModSeq(modseq))].into_iter()).expect("a change")
+        WakeFrame::new(modseq, [(AccountId(account), ModSeq(modseq))].into_iter())
+            .expect("a change")
     }
 
     fn blocked(outbox: &Outbox) {
@@ -299,8 +309,10 @@ mod tests {
         }
         let drain = Arc::clone(&outbox);
         tokio::spawn(async move { drain.drain().await });
-        let FromStored::Wake { accounts } = wakes(reader).await else { panic!("no wake-up") };
-        assert_eq!(accounts, [(AccountId(1), ModSeq(9))]);
+        let FromStored::Wake { outcomes, accounts } = wakes(reader).await else {
+            panic!("no wake-up")
+        };
+        assert_eq!((outcomes, &accounts[..]), (7, &[(AccountId(1), ModSeq(9))][..]));
     }
 
     #[tokio::test]
@@ -313,7 +325,7 @@ mod tests {
         assert_eq!(outbox.overflows.load(Ordering::Relaxed), 1);
         let drain = Arc::clone(&outbox);
         tokio::spawn(async move { drain.drain().await });
-        assert!(matches!(wakes(reader).await, FromStored::Dirty));
+        assert!(matches!(wakes(reader).await, FromStored::Dirty { .. }));
     }
 
     #[tokio::test]

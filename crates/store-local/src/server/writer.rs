@@ -3,6 +3,7 @@
 use super::Hub;
 use super::connection::Connection;
 use super::intake::{Queued, Request};
+use super::kept::KeptOutcomes;
 use super::outbox::WakeFrame;
 use super::purge::{PurgePace, Purger};
 use super::uploads::{Piece, done};
@@ -19,14 +20,15 @@ use waypost_types::Moment;
 /// The writer: the one owner of the engine.
 pub(crate) struct Writer {
     engine: Engine,
+    kept: KeptOutcomes,
     hub: Arc<Hub>,
     purger: Purger,
     backup_runs: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(crate) fn new(engine: Engine, hub: Arc<Hub>, pace: PurgePace) -> Self {
-        Self { engine, hub, purger: Purger::new(pace), backup_runs: Arc::default() }
+    pub(crate) fn new(engine: Engine, kept: KeptOutcomes, hub: Arc<Hub>, pace: PurgePace) -> Self {
+        Self { engine, kept, hub, purger: Purger::new(pace), backup_runs: Arc::default() }
     }
 
     /// Works until the intake stops. While a batch is synced, the next one gathers there.
@@ -60,19 +62,30 @@ impl Writer {
             jobs.push(queued.job);
         }
         let done = self.engine.commit(jobs, Moment::now().wall);
-        let wakes = WakeFrame::new(done.iter().flat_map(|done| done.touched.iter().copied()));
-        self.answer(origins, done);
+        let outcomes = self.count_outcomes();
+        let wakes =
+            WakeFrame::new(outcomes, done.iter().flat_map(|done| done.touched.iter().copied()));
+        self.answer(origins, done, outcomes);
         drop(shares);
         if let Some(wakes) = wakes {
             self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
         }
     }
 
+    /// How many outcomes the store has kept; told to the clients, who only need it not too small.
+    fn count_outcomes(&self) -> u64 {
+        match self.kept.count() {
+            Ok(count) => self.hub.figures.outcomes.store(count, Ordering::Release),
+            Err(error) => tracing::error!(%error, "the outcomes cannot be counted"),
+        }
+        self.hub.figures.outcomes.load(Ordering::Acquire)
+    }
+
     /// Answers in one write for each connection.
-    fn answer(&self, origins: Vec<Arc<Connection>>, done: Vec<Done>) {
+    fn answer(&self, origins: Vec<Arc<Connection>>, done: Vec<Done>, outcomes: u64) {
         let mut answers: HashMap<u64, (Arc<Connection>, Vec<u8>)> = HashMap::new();
         for (origin, done) in origins.into_iter().zip(done) {
-            let outcomes = self.hub.figures.mutations.fetch_add(1, Ordering::Relaxed) + 1;
+            self.hub.figures.mutations.fetch_add(1, Ordering::Relaxed);
             let frame = FromStored::Outcome { id: done.id, outcomes, result: done.outcome };
             let (_, bytes) = answers.entry(origin.id).or_insert_with(|| (origin, Vec::new()));
             match encode(&frame) {
@@ -104,9 +117,12 @@ impl Writer {
     }
 
     fn tell_outcomes(&self, origin: &Connection, ids: Vec<MutationId>) {
+        let outcomes = self.count_outcomes();
         for id in ids {
             match self.engine.outcome(id) {
-                Ok(result) => origin.outbox.send(&FromStored::OutcomeKnown { id, result }),
+                Ok(result) => {
+                    origin.outbox.send(&FromStored::OutcomeKnown { id, outcomes, result })
+                }
                 Err(error) => {
                     // Without an answer the client would resend; its deadline decides instead.
                     tracing::error!(%error, "the outcome of a mutation cannot be read");

@@ -88,7 +88,7 @@ async fn a_worker_that_does_not_read_delays_nobody_and_misses_nothing() {
     let mut wakes = 0;
     while seen < last {
         let next = tokio::time::timeout(Duration::from_secs(5), frames.next::<FromStored>()).await;
-        if let FromStored::Wake { accounts } = next.unwrap().unwrap().unwrap().0 {
+        if let FromStored::Wake { accounts, .. } = next.unwrap().unwrap().unwrap().0 {
             wakes += 1;
             seen = accounts.iter().find(|(account, _)| *account == owner).unwrap().1;
         }
