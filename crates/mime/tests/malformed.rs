@@ -199,3 +199,44 @@ fn long_lines_in_chunks() {
         check(message.as_bytes());
     }
 }
+
+/// Charsets with states, with pairs, and of one byte; and one that does not exist.
+const CHARSETS: [&str; 14] = [
+    "utf-7",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "iso-2022-jp",
+    "iso-2022-kr",
+    "hz-gb-2312",
+    "gb18030",
+    "big5",
+    "euc-jp",
+    "shift_jis",
+    "koi8-r",
+    "iso-8859-8-i",
+    "x-none",
+];
+
+#[test]
+fn no_charset_fails_on_any_bytes() {
+    // Marks of shifts and pairs among bytes of all kinds, from a generator of fixed seed.
+    let marks = b"+-&$B(J~{}\x1b\x0e\x0f\xff";
+    let mut state = 1_u32;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(state >> 16).unwrap() % below
+    };
+    for round in 0..2_000 {
+        let length = random(24);
+        let bytes: Vec<u8> = (0..length)
+            .map(|_| match random(2) {
+                0 => marks[random(marks.len())],
+                _ => u8::try_from(random(256)).unwrap(),
+            })
+            .collect();
+        let text: String = bytes.iter().map(|byte| format!("={byte:02X}")).collect();
+        let charset = CHARSETS[round % CHARSETS.len()];
+        check(format!("Subject: =?{charset}?q?{text}?=\r\n\r\n").as_bytes());
+    }
+}
