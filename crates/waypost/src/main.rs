@@ -1,2 +1,62 @@
 //! The one binary: every process and every tool by the name it is called with.
-fn main() {}
+
+mod cli;
+mod config_file;
+mod demo;
+mod failure;
+mod log;
+mod prompt;
+mod roles;
+mod settings;
+mod tools;
+mod watch;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("waypost: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    if let Some(done) = without_configuration(cli) {
+        return done;
+    }
+    let file = config_file::find(cli.config.as_deref())?;
+    match &cli.command {
+        Command::CheckConfig => tools::check::run(&file),
+        Command::Run => watch::run(&file),
+        Command::Stored => roles::stored::run(&file),
+        Command::Imapd => roles::imapd::run(&file),
+        Command::Popd => roles::popd::run(&file),
+        Command::Lmtpd => roles::lmtpd::run(&file),
+        Command::User(command) => tools::user::run(&file, command),
+        Command::Domain(command) => tools::domain::run(&file, command),
+        Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
+        Command::Import(arguments) => tools::import::run(&file, arguments),
+        Command::Backup { folder } => tools::backup::run(&file, folder),
+        Command::Status => tools::status::run(&file),
+        Command::Demo { .. } | Command::Version => Ok(()),
+    }
+}
+
+/// The commands that need no configuration file.
+fn without_configuration(cli: &Cli) -> Option<Result<(), Failure>> {
+    match &cli.command {
+        Command::Demo { folder } => Some(demo::run(folder)),
+        Command::Version => {
+            println!("waypost {}", env!("CARGO_PKG_VERSION"));
+            Some(Ok(()))
+        }
+        _ => None,
+    }
+}

@@ -15,7 +15,7 @@ use crate::address::fold;
 use crate::contract::{Directory, DirectoryError};
 use crate::model::{Domain, User};
 use crate::password::{PasswordError, StoredPassword};
-use heed::{Env, EnvFlags, EnvOpenOptions, WithoutTls};
+use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tables::{Tables, storage_error};
@@ -28,6 +28,9 @@ const MAP_BYTES: usize = 1 << 30;
 const MAX_READERS: u32 = 8_192;
 /// Permissions of a new directory: it holds password hashes.
 const DIRECTORY_MODE: u32 = 0o700;
+
+/// The name that LMDB gives its data.
+const DATA_FILE: &str = "data.mdb";
 
 /// The embedded directory. One process opens a path once and shares the value.
 pub struct EmbeddedDirectory {
@@ -54,6 +57,18 @@ impl EmbeddedDirectory {
         env.clear_stale_readers().map_err(|error| storage_error("clear stale readers", &error))?;
         let tables = Tables::create(&env, path)?;
         Ok(Self { env, tables, default_domain: fold(default_domain) })
+    }
+
+    /// Writes a consistent copy to `target`, a folder that is made (mode 0700); writers may go on.
+    pub fn copy_to(&self, target: &Path) -> Result<(), DirectoryError> {
+        let created =
+            std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(target);
+        created.map_err(|error| unavailable(target, &error))?;
+        let copied = self.env.copy_to_path(target.join(DATA_FILE), CompactionOption::Enabled);
+        let synced = copied
+            .map_err(|error| storage_error(&format!("copy to {}", target.display()), &error))?
+            .sync_all();
+        synced.map_err(|error| unavailable(target, &error))
     }
 
     fn user(&self, record: tables::UserRecord) -> Result<User, DirectoryError> {

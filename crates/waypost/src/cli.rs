@@ -1,0 +1,157 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A mail access server: POP3 and IMAP over one store, mail in by LMTP.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]
+    #[arg(long, global = true, env = "WAYPOST_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server until SIGTERM or Ctrl-C
+    Run,
+    /// Set up and run a demo server with the users alice and bob in a folder
+    Demo {
+        /// Where its configuration, mail and users are kept
+        #[arg(value_name = "DIR", default_value = "./var")]
+        folder: PathBuf,
+    },
+    /// Show which processes run
+    Status,
+    /// Manage users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage domains
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// Deliver the message on standard input to a user
+    Deliver(DeliverArguments),
+    /// Import an mbox file or a Maildir into a user's mailboxes
+    Import(ImportArguments),
+    /// Copy store, users and configuration consistently, also while the server runs
+    Backup {
+        /// An absent or empty folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Check the configuration file
+    CheckConfig,
+    /// Show the version
+    Version,
+    /// The writer of the store (started by `run`)
+    #[command(hide = true)]
+    Stored,
+    /// The IMAP service (started by `run`)
+    #[command(hide = true)]
+    Imapd,
+    /// The POP3 service (started by `run`)
+    #[command(hide = true)]
+    Popd,
+    /// The LMTP service (started by `run`)
+    #[command(hide = true)]
+    Lmtpd,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; the password is asked for
+    Add {
+        /// The user: `name` in the default domain, or `name@domain`
+        user: String,
+        /// The person's name
+        #[arg(long, value_name = "NAME")]
+        cn: Option<String>,
+        /// Another address that delivers to this user; may be repeated
+        #[arg(long = "alias", value_name = "ADDRESS")]
+        aliases: Vec<String>,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Change a user's password; it is asked for
+    Passwd {
+        /// The user
+        user: String,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List the users
+    List {
+        /// Only those of this domain
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<String>,
+    },
+    /// Shut a user out and refuse new mail
+    Disable {
+        /// The user
+        user: String,
+    },
+    /// Let a disabled user in again
+    Enable {
+        /// The user
+        user: String,
+    },
+    /// Remove a user from the directory; stored mail stays
+    Delete {
+        /// The user
+        user: String,
+    },
+}
+
+/// Where a new password comes from; never the command line, which others can see.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordSource {
+    /// Take the password from the first line of standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DomainCommand {
+    /// Add a domain
+    Add {
+        /// Its name
+        domain: String,
+    },
+    /// List the domains
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeliverArguments {
+    /// Login name or address of the user
+    pub(crate) user: String,
+    /// The mailbox, INBOX when it does not exist
+    #[arg(long, value_name = "F")]
+    pub(crate) folder: Option<String>,
+    /// The envelope sender, for the Return-Path line
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub(crate) from: String,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "source", required = true, multiple = false, args = ["mbox", "maildir"])]
+pub(crate) struct ImportArguments {
+    /// Login name or address of the user
+    pub(crate) user: String,
+    /// An mbox file, quoted as `mboxrd` or `mboxo`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mbox: Option<PathBuf>,
+    /// A Maildir with its subfolders
+    #[arg(long, value_name = "DIR")]
+    pub(crate) maildir: Option<PathBuf>,
+    /// The mailbox, made when missing; subfolders go below it [default: INBOX]
+    #[arg(long, value_name = "F")]
+    pub(crate) folder: Option<String>,
+    /// Leave out the first N messages, which an earlier run has imported
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) skip: u64,
+}

@@ -1,0 +1,31 @@
+//! The IMAP process.
+
+use super::worker::{Built, Parts, Role, run as run_worker};
+use crate::failure::{Context, Failure};
+use crate::settings;
+use std::path::Path;
+use std::sync::Arc;
+use waypost_auth::Authenticator;
+use waypost_imap::{ImapService, SharedConfig};
+use waypost_options::IMAP_SSLUSESSL;
+
+const ROLE: Role = Role {
+    name: "imapd",
+    limits: settings::imap_limits,
+    tls: |config| config.read(&IMAP_SSLUSESSL),
+    watches: true,
+};
+
+/// Runs until the watcher ends it.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    run_worker(&ROLE, file, build)
+}
+
+fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
+    let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
+    let auth = Arc::new(auth.context("cannot check logins")?);
+    let shared = Arc::new(SharedConfig::new(settings::imap(&parts.config)));
+    let service = ImapService::new(Arc::clone(&parts.store), auth, Arc::clone(&shared));
+    let reconfigure = Box::new(move |config: &_| shared.replace(settings::imap(config)));
+    Ok(Built { service, reconfigure })
+}

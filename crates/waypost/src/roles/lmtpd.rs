@@ -1,0 +1,27 @@
+//! The LMTP process.
+
+use super::worker::{Built, Parts, Role, run as run_worker};
+use crate::failure::Failure;
+use crate::settings;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use waypost_lmtp::{LmtpService, SharedConfig};
+
+/// LMTP is spoken inside one host or one trusted network, where STARTTLS is not offered.
+const ROLE: Role =
+    Role { name: "lmtpd", limits: settings::lmtp_limits, tls: |_| false, watches: false };
+
+/// Runs until the watcher ends it.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    run_worker(&ROLE, file, build)
+}
+
+fn build(parts: &Parts) -> Result<Built<LmtpService>, Failure> {
+    let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::lmtp(&parts.config))));
+    let (store, directory) = (Arc::clone(&parts.store), Arc::clone(&parts.directory));
+    let service = LmtpService::new(store, directory, Arc::clone(&shared));
+    let reconfigure = Box::new(move |config: &_| {
+        *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings::lmtp(config));
+    });
+    Ok(Built { service, reconfigure })
+}

@@ -1,0 +1,33 @@
+//! The POP3 process.
+
+use super::worker::{Built, Parts, Role, run as run_worker};
+use crate::failure::{Context, Failure};
+use crate::settings;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use waypost_auth::Authenticator;
+use waypost_options::POP_SSLUSESSL;
+use waypost_pop3::{Pop3Service, SharedConfig};
+
+const ROLE: Role = Role {
+    name: "popd",
+    limits: settings::pop_limits,
+    tls: |config| config.read(&POP_SSLUSESSL),
+    watches: true,
+};
+
+/// Runs until the watcher ends it.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    run_worker(&ROLE, file, build)
+}
+
+fn build(parts: &Parts) -> Result<Built<Pop3Service>, Failure> {
+    let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
+    let auth = auth.context("cannot check logins")?;
+    let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::pop3(&parts.config))));
+    let service = Pop3Service::new(Arc::clone(&parts.store), auth, Arc::clone(&shared));
+    let reconfigure = Box::new(move |config: &_| {
+        *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings::pop3(config));
+    });
+    Ok(Built { service, reconfigure })
+}

@@ -1,0 +1,59 @@
+//! The process of the store's writer.
+
+use super::{name_process, raise_descriptor_limit};
+use crate::failure::{Context, Failure};
+use crate::{config_file, log, settings};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::runtime::Builder;
+use waypost_options::Config;
+use waypost_store_local::client::StoreClient;
+use waypost_store_local::server::{StoredConfig, run_stored};
+use waypost_supervisor::{Attendant, Inherited};
+
+const NAME: &str = "stored";
+
+/// Runs until the watcher ends it.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    name_process(NAME);
+    let inherited = Inherited::receive().map_err(Failure::usage)?;
+    let config = config_file::load(file)?;
+    let target = log::open(&config).context("cannot open the log")?;
+    rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
+    let _log = log::start(target, NAME).context("cannot start the log")?;
+    raise_descriptor_limit();
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let ended = runtime.context("cannot start threads")?.block_on(work(&config, inherited));
+    if let Err(failure) = &ended {
+        tracing::error!(%failure, "process fails");
+    }
+    ended
+}
+
+async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {
+    let attendant =
+        Arc::new(Attendant::start(inherited.stream).context("cannot reach the watcher")?);
+    let socket = inherited.listeners.into_iter().next();
+    let socket = socket.ok_or_else(|| Failure::new("the watcher sent no socket"))?;
+    tokio::spawn(announce(config.clone(), Arc::clone(&attendant)));
+    let mut stop = attendant.stop();
+    let shutdown = async move {
+        // An error means that nobody could tell any more.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    let config = StoredConfig::new(settings::engine(config));
+    let listener = UnixListener::from(socket.fd);
+    run_stored(listener, config, shutdown).await.context("the store")
+}
+
+/// Tells the watcher once the writer answers: its socket takes connections before the store is open,
+/// and opening a large one may take longer than a client waits.
+async fn announce(config: Config, attendant: Arc<Attendant>) {
+    loop {
+        match StoreClient::connect(settings::store_client(&config, "ready", false)).await {
+            Ok(_) => return attendant.announce(),
+            Err(error) => tracing::warn!(%error, "the store does not answer yet"),
+        }
+    }
+}

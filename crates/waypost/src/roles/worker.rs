@@ -1,0 +1,168 @@
+//! What the service processes have in common: confinement, log, runtime, store, orders.
+
+use super::raise_descriptor_limit;
+use crate::failure::{Context, Failure};
+use crate::{config_file, log, settings};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use waypost_directory::{Directory, EmbeddedDirectory};
+use waypost_net::limits::Limits;
+use waypost_net::listener::{Listener, Setup, serve};
+use waypost_net::session::Service;
+use waypost_net::tls::TlsReloader;
+use waypost_options::{BASE_RUNDIR, Config};
+use waypost_store::Store;
+use waypost_store_local::client::StoreClient;
+use waypost_store_local::confine::{ConfinePlan, confine};
+use waypost_supervisor::{Attendant, Inherited, InheritedListener, Order};
+
+/// Threads for password hashes and certificate files, beside those that the limit of steps counts.
+const EXTRA_BLOCKING_THREADS: usize = 32;
+/// How long the end of a process waits for steps that hang on a disk.
+const RUNTIME_END: Duration = Duration::from_secs(2);
+/// The lock file of LMDB, which readers write too.
+const LMDB_LOCK: &str = "lock.mdb";
+/// Where the number of cores is read from, besides the scheduler.
+const SYSTEM_FACTS: [&str; 2] = ["/sys/fs/cgroup", "/proc/self"];
+
+/// What distinguishes a service process.
+pub(super) struct Role {
+    /// Its name in logs.
+    pub(super) name: &'static str,
+    /// Limits of its connections.
+    pub(super) limits: fn(&Config) -> Limits,
+    /// Whether it may use TLS.
+    pub(super) tls: fn(&Config) -> bool,
+    /// Whether its sessions show mailboxes.
+    pub(super) watches: bool,
+}
+
+/// What a service is built from.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) directory: Arc<dyn Directory>,
+}
+
+/// A service and what takes in changed settings.
+pub(super) struct Built<S> {
+    pub(super) service: S,
+    pub(super) reconfigure: Box<dyn Fn(&Config) + Send>,
+}
+
+/// Runs a service process until the watcher ends it.
+pub(super) fn run<S: Service>(
+    role: &Role,
+    file: &Path,
+    build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
+) -> Result<(), Failure> {
+    super::name_process(role.name);
+    let inherited = Inherited::receive().map_err(Failure::usage)?;
+    let config = config_file::load(file)?;
+    let target = log::open(&config).context("cannot open the log")?;
+    // No thread may run yet: the rules bind this thread and those it starts.
+    let confined = confine(&confine_plan(&config, file)).context("cannot confine this process")?;
+    let _log = log::start(target, role.name).context("cannot start the log")?;
+    if let Some(warning) = confined.warning() {
+        tracing::warn!("{warning}");
+    }
+    raise_descriptor_limit();
+    let limits = (role.limits)(&config);
+    let runtime = runtime(limits)?;
+    let ended = runtime.block_on(work(role, file, config, inherited, limits, build));
+    runtime.shutdown_timeout(RUNTIME_END);
+    if let Err(failure) = &ended {
+        tracing::error!(%failure, "process fails");
+    }
+    ended
+}
+
+fn runtime(limits: Limits) -> Result<Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let steps = usize::try_from(limits.max_threads).unwrap_or(usize::MAX);
+    let built = Builder::new_multi_thread()
+        .worker_threads(cores)
+        .max_blocking_threads(steps.saturating_add(EXTRA_BLOCKING_THREADS))
+        .enable_all()
+        .build();
+    built.context("cannot start threads")
+}
+
+async fn work<S: Service>(
+    role: &Role,
+    file: &Path,
+    config: Config,
+    inherited: Inherited,
+    limits: Limits,
+    build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
+) -> Result<(), Failure> {
+    let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
+    let listeners = inherited.listeners.into_iter().map(listener).collect::<Result<_, _>>()?;
+    let tls = if (role.tls)(&config) { settings::tls(&config)? } else { None };
+    let store_config = settings::store_client(&config, role.name, role.watches);
+    let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
+    let directory: EmbeddedDirectory = settings::directory(&config)?;
+    let parts = Parts { config, store: Arc::new(store), directory: Arc::new(directory) };
+    let Built { service, reconfigure } = build(&parts)?;
+    if let Some(orders) = attendant.orders() {
+        tokio::spawn(obey(orders, tls.clone(), file.to_owned(), reconfigure));
+    }
+    attendant.announce();
+    let setup = Setup { limits, tls, counters: Arc::default() };
+    let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
+    served.context("cannot serve")
+}
+
+fn listener(inherited: InheritedListener) -> Result<Listener, Failure> {
+    Listener::from_fd(inherited.fd, inherited.tls).context("cannot use an inherited socket")
+}
+
+/// Carries out orders for as long as the process lives.
+async fn obey(
+    mut orders: mpsc::Receiver<Order>,
+    tls: Option<Arc<TlsReloader>>,
+    file: PathBuf,
+    reconfigure: Box<dyn Fn(&Config) + Send>,
+) {
+    while let Some(Order::Reload) = orders.recv().await {
+        let (tls, file) = (tls.clone(), file.clone());
+        let read = move || {
+            // Both outcomes are logged there, and a bad file leaves the old certificate.
+            let _ = tls.map(|tls| tls.reload());
+            Config::load(&file)
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(config)) => {
+                reconfigure(&config);
+                tracing::info!("settings read again");
+            }
+            Ok(Err(error)) => tracing::error!(%error, "settings not read again, the old ones stay"),
+            Err(error) => tracing::error!(%error, "settings not read again"),
+        }
+    }
+}
+
+/// Read the store, the users, the certificate and the settings; write nothing but lock files.
+fn confine_plan(config: &Config, file: &Path) -> ConfinePlan {
+    let directory = settings::directory_path(config);
+    let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
+    read.extend(SYSTEM_FACTS.map(PathBuf::from));
+    let files = settings::tls_files(config).map(|files| [files.certificate, files.key]);
+    let files = files.into_iter().flatten().chain([file.to_owned()]);
+    read.extend(files.flat_map(|file| folders(&file)));
+    ConfinePlan {
+        store: Some(settings::store_path(config)),
+        read,
+        write: vec![directory.join(LMDB_LOCK)],
+    }
+}
+
+/// The folder of a file and that of what it points to: a renewed certificate is a new file there.
+fn folders(file: &Path) -> Vec<PathBuf> {
+    let target = file.canonicalize().ok();
+    let files = std::iter::once(file.to_owned()).chain(target);
+    files.filter_map(|file| file.parent().map(Path::to_owned)).collect()
+}

@@ -1,0 +1,202 @@
+//! From options to the settings of the services.
+
+use crate::failure::{Context, Failure};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use waypost_auth::AuthConfig;
+use waypost_directory::EmbeddedDirectory;
+use waypost_net::limits::Limits;
+use waypost_net::tls::{TlsFiles, TlsReloader};
+use waypost_options::{
+    BASE_AUTHCACHETTL, BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME, BASE_LOGINSEPARATOR,
+    BASE_SSLCERTFILE, BASE_SSLKEYFILE, Banner, Config, IMAP_BANNER, IMAP_IDLETIMEOUT,
+    IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER,
+    LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt, POP_BANNER, POP_IDLETIMEOUT,
+    POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH,
+    expand_banner,
+};
+use waypost_store_local::client::ClientConfig;
+use waypost_store_local::engine::EngineConfig;
+use waypost_supervisor::Plan;
+
+/// The product's name in greetings and the ID response.
+const PRODUCT: &str = "Waypost";
+/// Its version in full.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Its version in short.
+const SHORT_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+/// Deliveries that look up recipients at once in one process; a look-up takes microseconds.
+const LMTP_THREADS: u32 = 64;
+
+/// The server's name: what is configured, else what the system says.
+pub(crate) fn hostname(config: &Config) -> String {
+    config
+        .read(&BASE_HOSTNAME)
+        .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// Settings of the login pipeline.
+pub(crate) fn auth(config: &Config) -> AuthConfig {
+    AuthConfig {
+        default_domain: config.read(&BASE_DEFAULTDOMAIN),
+        login_separators: config.read(&BASE_LOGINSEPARATOR),
+        hostname: hostname(config),
+        imap_plaintext_min_cipher: config.read(&IMAP_PLAINTEXTMINCIPHER),
+        pop_plaintext_min_cipher: config.read(&POP_PLAINTEXTMINCIPHER),
+        remember_for: config.read(&BASE_AUTHCACHETTL),
+    }
+}
+
+/// Settings of IMAP.
+pub(crate) fn imap(config: &Config) -> waypost_imap::Config {
+    let cipher = config.read(&IMAP_PLAINTEXTMINCIPHER);
+    waypost_imap::Config {
+        banner: banner(config, &IMAP_BANNER, "IMAP4rev1"),
+        product: PRODUCT.to_owned(),
+        version: VERSION.to_owned(),
+        idle_timeout: config.read(&IMAP_IDLETIMEOUT),
+        max_message_bytes: config.read(&IMAP_MAXMESSAGESIZE),
+        plaintext_min_cipher: u16::try_from(cipher).unwrap_or(u16::MAX),
+    }
+}
+
+/// Settings of POP3.
+pub(crate) fn pop3(config: &Config) -> waypost_pop3::Config {
+    waypost_pop3::Config {
+        hostname: hostname(config),
+        banner: banner(config, &POP_BANNER, "POP3"),
+        version: VERSION.to_owned(),
+        idle_timeout: config.read(&POP_IDLETIMEOUT),
+    }
+}
+
+/// Settings of LMTP.
+pub(crate) fn lmtp(config: &Config) -> waypost_lmtp::Config {
+    waypost_lmtp::Config {
+        hostname: hostname(config),
+        max_message_bytes: config.read(&LMTP_MAXMESSAGESIZE),
+        idle_timeout: config.read(&LMTP_IDLETIMEOUT),
+    }
+}
+
+fn banner(config: &Config, option: &Opt<String>, protocol: &str) -> String {
+    let host = hostname(config);
+    let version = SHORT_VERSION;
+    let values = Banner { host: &host, protocol, product: PRODUCT, version, long_version: VERSION };
+    expand_banner(&config.read(option), &values)
+}
+
+/// Connection limits of IMAP.
+pub(crate) fn imap_limits(config: &Config) -> Limits {
+    Limits::new(count(config, &IMAP_MAXSESSIONS), count(config, &IMAP_MAXTHREADS))
+}
+
+/// Connection limits of POP3.
+pub(crate) fn pop_limits(config: &Config) -> Limits {
+    Limits::new(count(config, &POP_MAXSESSIONS), count(config, &POP_MAXTHREADS))
+}
+
+/// Connection limits of LMTP.
+pub(crate) fn lmtp_limits(config: &Config) -> Limits {
+    Limits::new(count(config, &LMTP_MAXSESSIONS), LMTP_THREADS)
+}
+
+fn count(config: &Config, option: &Opt<usize>) -> u32 {
+    u32::try_from(config.read(option)).unwrap_or(u32::MAX)
+}
+
+/// Where certificate and key are, when both are set.
+pub(crate) fn tls_files(config: &Config) -> Option<TlsFiles> {
+    let certificate = config.read(&BASE_SSLCERTFILE)?;
+    Some(TlsFiles { certificate, key: config.read(&BASE_SSLKEYFILE)? })
+}
+
+/// The certificate, read.
+pub(crate) fn tls(config: &Config) -> Result<Option<Arc<TlsReloader>>, Failure> {
+    let load = |files| TlsReloader::load(files).map(Arc::new);
+    tls_files(config)
+        .map(load)
+        .transpose()
+        .map_err(|error| Failure::usage(format!("base.sslcertfile, base.sslkeyfile: {error}")))
+}
+
+/// The folder of the store.
+pub(crate) fn store_path(config: &Config) -> PathBuf {
+    config.read(&STORE_PATH)
+}
+
+/// The engine of the store's writer.
+pub(crate) fn engine(config: &Config) -> EngineConfig {
+    let mut engine = EngineConfig::new(store_path(config));
+    engine.cleanup_age = config.read(&STORE_CLEANUPAGE);
+    engine
+}
+
+/// How a process reaches the store; `watches` when it has sessions.
+pub(crate) fn store_client(config: &Config, role: &str, watches: bool) -> ClientConfig {
+    let mut client = ClientConfig::new(store_path(config), Plan::stored_socket(config));
+    role.clone_into(&mut client.role);
+    client.watches = watches;
+    client
+}
+
+/// The folder of the embedded directory.
+pub(crate) fn directory_path(config: &Config) -> PathBuf {
+    config.read(&BASE_DIRECTORYPATH)
+}
+
+/// The directory for look-ups.
+pub(crate) fn directory(config: &Config) -> Result<EmbeddedDirectory, Failure> {
+    let domain = config.read(&BASE_DEFAULTDOMAIN);
+    EmbeddedDirectory::open_read_only(&directory_path(config), &domain).map_err(Failure::new)
+}
+
+/// The directory for changes; made when it is missing.
+pub(crate) fn writable_directory(config: &Config) -> Result<EmbeddedDirectory, Failure> {
+    let domain = config.read(&BASE_DEFAULTDOMAIN);
+    EmbeddedDirectory::open_writable(&directory_path(config), &domain).map_err(Failure::new)
+}
+
+/// Makes a folder that only this user may enter, with its parents.
+pub(crate) fn private_folder(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    const PRIVATE: u32 = 0o700;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(path);
+    made.context(format!("cannot make the folder {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greetings_name_host_protocol_and_product() {
+        let config = Config::from_str("base.hostname = \"mail.example\"").unwrap();
+        let greeting = imap(&config).banner;
+        assert!(greeting.starts_with("mail.example IMAP4rev1 service (Waypost "), "{greeting}");
+        assert!(pop3(&config).banner.contains(" POP3 service"));
+    }
+
+    #[test]
+    fn a_host_without_a_configured_name_has_the_systems() {
+        let name = hostname(&Config::from_str("").unwrap());
+        assert!(!name.is_empty());
+    }
+
+    #[test]
+    fn options_reach_the_services() {
+        let text = "imap.idletimeout = 45\nimap.maxsessions = 7\nimap.maxthreads = 3\n\
+                    lmtp.maxmessagesize = 100000\nimap.plaintextmincipher = 128\n\
+                    store.cleanupage = 2\nbase.defaultdomain = \"d.example\"";
+        let config = Config::from_str(text).unwrap();
+        assert_eq!(imap(&config).idle_timeout.as_secs(), 45 * 60);
+        assert_eq!(imap(&config).plaintext_min_cipher, 128);
+        assert_eq!(auth(&config).imap_plaintext_min_cipher, 128);
+        assert_eq!(auth(&config).default_domain, "d.example");
+        assert_eq!(lmtp(&config).max_message_bytes, 100_000);
+        assert_eq!(engine(&config).cleanup_age.as_secs(), 2 * 3_600);
+        let limits = imap_limits(&config);
+        assert_eq!((limits.max_sessions, limits.max_threads), (7, 3));
+    }
+}

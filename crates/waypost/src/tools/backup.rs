@@ -1,0 +1,67 @@
+//! `waypost backup`: a folder from which the server can be started again.
+
+use super::{block_on, open_store};
+use crate::config_file;
+use crate::failure::{Context, Failure};
+use crate::settings;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use waypost_options::Config;
+
+/// Names in the copy; the defaults of `store.path` and `base.directorypath`.
+const STORE: &str = "store";
+const DIRECTORY: &str = "directory";
+const CONFIG: &str = "config.toml";
+
+/// Copies store, users, configuration and, where they lie beside it, certificate and key.
+pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    let folder = std::path::absolute(folder).context(folder.display())?;
+    check_empty(&folder)?;
+    settings::private_folder(&folder)?;
+    let store = folder.join(STORE);
+    block_on(async {
+        let access = open_store(&config).await?;
+        access.backup(&store).await.context("the store was not copied")
+    })?;
+    let directory = folder.join(DIRECTORY);
+    let opened = settings::directory(&config)?;
+    opened.copy_to(&directory).map_err(Failure::new)?;
+    fs::copy(file, folder.join(CONFIG)).context("the configuration was not copied")?;
+    copy_certificate(file, &config, &folder).context("the certificate was not copied")?;
+    println!("copied to {}", folder.display());
+    Ok(())
+}
+
+fn check_empty(folder: &Path) -> Result<(), Failure> {
+    let empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => return Err(Failure::new(format!("{}: {error}", folder.display()))),
+    };
+    let refusal = || {
+        let text = format!("{} is not empty; name a new or an empty folder", folder.display());
+        Failure::usage(text)
+    };
+    empty.then_some(()).ok_or_else(refusal)
+}
+
+/// Files beside the configuration belong to it; those elsewhere, to the system.
+fn copy_certificate(file: &Path, config: &Config, folder: &Path) -> io::Result<()> {
+    let files = settings::tls_files(config).map(|files| [files.certificate, files.key]);
+    for source in files.into_iter().flatten() {
+        if let Some(target) = beside(file, &source, folder) {
+            if let Some(parent) = target.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::copy(&source, target)?;
+        }
+    }
+    Ok(())
+}
+
+fn beside(file: &Path, source: &Path, folder: &Path) -> Option<PathBuf> {
+    let relative = source.strip_prefix(file.parent()?).ok()?;
+    Some(folder.join(relative))
+}

@@ -1,0 +1,25 @@
+//! `waypost domain`.
+
+use crate::cli::DomainCommand;
+use crate::failure::Failure;
+use crate::{config_file, settings};
+use std::path::Path;
+
+/// Carries out a subcommand.
+pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    match command {
+        DomainCommand::Add { domain } => {
+            let directory = settings::writable_directory(&config)?;
+            let added = directory.add_domain(domain).map_err(Failure::new)?;
+            println!("added the domain {}", added.name);
+        }
+        DomainCommand::List => {
+            let directory = settings::directory(&config)?;
+            for domain in directory.list_domains().map_err(Failure::new)? {
+                println!("{}\t{}", domain.name, domain.mail_domain_status);
+            }
+        }
+    }
+    Ok(())
+}

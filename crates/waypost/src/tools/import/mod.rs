@@ -1,0 +1,56 @@
+//! `waypost import`: messages of an mbox file or a Maildir become messages of a mailbox.
+
+mod maildir;
+mod mbox;
+mod sink;
+
+use super::{block_on, find_user, open_store};
+use crate::cli::ImportArguments;
+use crate::config_file;
+use crate::failure::Failure;
+use sink::Sink;
+use std::path::Path;
+use waypost_options::Config;
+use waypost_types::{AccountName, MailboxName};
+
+/// Imports what the command line names.
+pub(crate) fn run(file: &Path, arguments: &ImportArguments) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    let (user, _) = find_user(&config, &arguments.user)?;
+    let folder =
+        arguments.folder.as_deref().map_or_else(|| Ok(MailboxName::inbox()), MailboxName::new);
+    let folder = folder.map_err(|error| Failure::usage(format!("--folder: {error}")))?;
+    block_on(import(&config, user.account, folder, arguments))
+}
+
+async fn import(
+    config: &Config,
+    account: AccountName,
+    folder: MailboxName,
+    arguments: &ImportArguments,
+) -> Result<(), Failure> {
+    let access = open_store(config).await?;
+    let mut sink = Sink::open(access.store(), account, arguments.skip).await?;
+    let read = match (&arguments.mbox, &arguments.maildir) {
+        (Some(mbox), _) => mbox::import(mbox, &folder, &mut sink).await,
+        (None, Some(maildir)) => {
+            let root = arguments.folder.is_some().then_some(&folder);
+            maildir::import(maildir, root, &mut sink).await
+        }
+        // The command line demands one of them.
+        (None, None) => Ok(()),
+    };
+    let stored = sink.finish().await;
+    let done = sink.done();
+    match read.and(stored) {
+        Ok(()) => {
+            println!("imported {done} messages, {} bytes", sink.bytes());
+            Ok(())
+        }
+        Err(failure) => Err(Failure::new(format!(
+            "{failure}\n{done} messages are imported; the same command with --skip {} goes on \
+             after them",
+            arguments.skip + done
+        ))),
+    }
+}

@@ -1,0 +1,58 @@
+//! The administrator's tools.
+
+pub(crate) mod backup;
+pub(crate) mod check;
+pub(crate) mod deliver;
+pub(crate) mod domain;
+pub(crate) mod import;
+mod newline;
+pub(crate) mod status;
+pub(crate) mod user;
+
+use crate::failure::{Context, Failure};
+use crate::settings;
+use std::future::Future;
+use tokio::runtime::Builder;
+use waypost_directory::{Directory, Recipient, User, resolve_recipient};
+use waypost_options::{BASE_DEFAULTDOMAIN, Config};
+use waypost_store_local::client::StoreAccess;
+
+/// Runs a tool's asynchronous part.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start threads")?.block_on(work)
+}
+
+/// The store: through the running server, or directly when none runs.
+async fn open_store(config: &Config) -> Result<StoreAccess, Failure> {
+    settings::private_folder(&settings::store_path(config))?;
+    let client = settings::store_client(config, "tool", false);
+    StoreAccess::open(client).await.context("cannot open the store")
+}
+
+/// Splits `name` or `name@domain`.
+fn user_and_domain(config: &Config, user: &str) -> (String, String) {
+    match user.rsplit_once('@') {
+        Some((uid, domain)) => (uid.to_owned(), domain.to_owned()),
+        None => (user.to_owned(), config.read(&BASE_DEFAULTDOMAIN)),
+    }
+}
+
+/// The user behind a login name or an address, and the folder of a sub-address.
+fn find_user(config: &Config, name: &str) -> Result<(User, Option<String>), Failure> {
+    let directory = settings::directory(config)?;
+    let (uid, domain) = user_and_domain(config, name);
+    if let Some(user) = directory.user_by_login(&uid, &domain).map_err(Failure::new)? {
+        return Ok((user, None));
+    }
+    match resolve_recipient(&directory, &format!("{uid}@{domain}")).map_err(Failure::new)? {
+        Recipient::Accept { user, folder } => Ok((*user, folder)),
+        Recipient::Defer(standing) | Recipient::Refuse(standing) => Err(Failure::new(format!(
+            "{name} takes no mail: {} is {}",
+            standing.attribute, standing.status
+        ))),
+        Recipient::UnknownUser | Recipient::UnknownDomain => Err(Failure::new(format!(
+            "there is no user {name}; `waypost user list` shows who is there"
+        ))),
+    }
+}

@@ -1,0 +1,69 @@
+//! `waypost user`.
+
+use super::user_and_domain;
+use crate::cli::UserCommand;
+use crate::failure::Failure;
+use crate::prompt::new_password;
+use crate::{config_file, settings};
+use std::path::Path;
+use waypost_directory::{MailStatus, NewUser, User};
+use waypost_options::Config;
+
+/// Carries out a subcommand.
+pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    match command {
+        UserCommand::Add { user, cn, aliases, password } => {
+            let (uid, domain) = user_and_domain(&config, user);
+            let new = NewUser {
+                uid,
+                domain,
+                password: new_password(password)?,
+                cn: cn.clone(),
+                mail: None,
+                mail_alternate_addresses: aliases.clone(),
+            };
+            let directory = settings::writable_directory(&config)?;
+            let added = directory.add_user(&new).map_err(Failure::new)?;
+            println!("added {} with the address {}", added.entry, added.mail);
+        }
+        UserCommand::Passwd { user, password } => {
+            let (uid, domain) = user_and_domain(&config, user);
+            let directory = settings::writable_directory(&config)?;
+            let password = new_password(password)?;
+            directory.set_password(&uid, &domain, &password).map_err(Failure::new)?;
+            println!("changed the password of {uid}@{domain}");
+        }
+        UserCommand::List { domain } => list(&config, domain.as_deref())?,
+        UserCommand::Disable { user } => set_status(&config, user, MailStatus::Disabled)?,
+        UserCommand::Enable { user } => set_status(&config, user, MailStatus::Active)?,
+        UserCommand::Delete { user } => {
+            let (uid, domain) = user_and_domain(&config, user);
+            let directory = settings::writable_directory(&config)?;
+            directory.delete_user(&uid, &domain).map_err(Failure::new)?;
+            println!("deleted {uid}@{domain}; stored mail stays");
+        }
+    }
+    Ok(())
+}
+
+fn list(config: &Config, domain: Option<&str>) -> Result<(), Failure> {
+    let directory = settings::directory(config)?;
+    for user in directory.list_users(domain).map_err(Failure::new)? {
+        println!("{}", line(&user));
+    }
+    Ok(())
+}
+
+fn line(user: &User) -> String {
+    let aliases = user.mail_alternate_addresses.join(",");
+    format!("{}\t{}\t{}\t{aliases}", user.entry, user.mail_user_status, user.mail)
+}
+
+fn set_status(config: &Config, user: &str, status: MailStatus) -> Result<(), Failure> {
+    let (uid, domain) = user_and_domain(config, user);
+    let directory = settings::writable_directory(config)?;
+    directory.set_status(&uid, &domain, status).map_err(Failure::new)?;
+    println!("{uid}@{domain} is {status}");
+    Ok(())
+}

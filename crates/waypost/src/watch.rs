@@ -1,0 +1,50 @@
+//! `waypost run`: what the watcher needs done before it starts the others.
+
+use crate::failure::{Context, Failure};
+use crate::{config_file, log, roles, settings};
+use std::path::Path;
+use waypost_options::Config;
+use waypost_supervisor::{Ending, Lock, Plan, Row};
+
+/// Runs the server until it is told to end.
+pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    let lock = claim(&config)?;
+    serve(file, &config, &lock, |_| ())
+}
+
+/// Makes the run folder and claims it.
+pub(crate) fn claim(config: &Config) -> Result<Lock, Failure> {
+    let rundir = config.read(&waypost_options::BASE_RUNDIR);
+    settings::private_folder(&rundir)?;
+    Lock::acquire(&rundir).map_err(Failure::new)
+}
+
+/// Runs the server; `on_ready` is called when every process serves.
+pub(crate) fn serve(
+    file: &Path,
+    config: &Config,
+    lock: &Lock,
+    on_ready: impl FnOnce(&[Row]),
+) -> Result<(), Failure> {
+    prepare(config)?;
+    let log = log::open(config).context("cannot open the log (log.file)")?;
+    let _log = log::start(log, "waypost").context("cannot start the log")?;
+    roles::raise_descriptor_limit();
+    let plan = Plan::new(config, file);
+    match waypost_supervisor::run(&plan, lock, on_ready).map_err(Failure::new)? {
+        Ending::Stopped => Ok(()),
+        Ending::StoredLost => Err(Failure::new(
+            "the store's writer cannot be kept running; the log says why (log.file)",
+        )),
+    }
+}
+
+/// Everything that a person should hear of at once instead of finding it in a worker's log.
+fn prepare(config: &Config) -> Result<(), Failure> {
+    settings::tls(config)?;
+    settings::private_folder(&settings::store_path(config))?;
+    // Made here, because workers only look things up.
+    settings::writable_directory(config)?;
+    Ok(())
+}
