@@ -214,6 +214,8 @@ struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    /// Changes with owner and permissions too: a file that could not be read may be readable now.
+    changed: (i64, i64),
 }
 
 impl Stamps {
@@ -230,6 +232,7 @@ impl Stamp {
             inode: found.ino(),
             length: found.len(),
             modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Client, files, start, tls_client, until, write_certificate};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
@@ -130,6 +131,20 @@ fn a_bad_new_file_leaves_the_old_settings() {
     std::fs::write(folder.path().join("key.pem"), kept).unwrap();
     tls.reload_if_changed();
     assert!(!Arc::ptr_eq(&before, &tls.config()));
+    let settled = tls.config();
+    tls.reload_if_changed();
+    assert!(Arc::ptr_eq(&settled, &tls.config()), "reloaded without a change");
+}
+
+/// A renewal often writes a key that only root may read; the repair changes neither content nor time.
+#[test]
+fn files_made_readable_later_are_read_again() {
+    let (folder, _, tls) = certificate();
+    let before = tls.config();
+    let mode = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(folder.path().join("key.pem"), mode).unwrap();
+    tls.reload_if_changed();
+    assert!(!Arc::ptr_eq(&before, &tls.config()), "not read again");
     let settled = tls.config();
     tls.reload_if_changed();
     assert!(Arc::ptr_eq(&settled, &tls.config()), "reloaded without a change");
