@@ -156,7 +156,69 @@ fn name_of(command: &Command) -> &'static str {
 mod tests {
     use super::*;
     use crate::capability;
+    use bytes::BytesMut;
     use std::collections::BTreeSet;
+    use waypost_imap_wire::{Decoder, Frame, Limits};
+
+    /// One line for every row; what the table calls by another name than its first word is found by
+    /// its arguments.
+    #[test]
+    fn every_row_is_reached_by_a_command() {
+        let reached: BTreeSet<&str> =
+            LINES.iter().map(|line| row_of(&parse(line)).expect("a row").name).collect();
+        let rows: BTreeSet<&str> = COMMANDS.iter().map(|row| row.name).collect();
+        assert_eq!(reached, rows);
+    }
+
+    fn parse(line: &str) -> Command {
+        let mut input = BytesMut::from(format!("t {line}\r\n").as_bytes());
+        match Decoder::new(Limits::USER).next(&mut input) {
+            Frame::Command(tagged) => tagged.command,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    const LINES: [&str; 39] = [
+        "CAPABILITY",
+        "NOOP",
+        "LOGOUT",
+        "STARTTLS",
+        "AUTHENTICATE PLAIN",
+        "LOGIN a b",
+        "SELECT a",
+        "EXAMINE a",
+        "CREATE a",
+        "DELETE a",
+        "RENAME a b",
+        "SUBSCRIBE a",
+        "UNSUBSCRIBE a",
+        "LIST \"\" *",
+        "LSUB \"\" *",
+        "STATUS a (MESSAGES)",
+        "CHECK",
+        "CLOSE",
+        "EXPUNGE",
+        "SEARCH ALL",
+        "FETCH 1 FLAGS",
+        "STORE 1 FLAGS ()",
+        "COPY 1 a",
+        "UID SEARCH ALL",
+        "UID FETCH 1 FLAGS",
+        "UID STORE 1 FLAGS ()",
+        "UID COPY 1 a",
+        "IDLE",
+        "NAMESPACE",
+        "ID NIL",
+        "UNSELECT",
+        "UID EXPUNGE 1",
+        "ENABLE CONDSTORE",
+        "MOVE 1 a",
+        "UID MOVE 1 a",
+        "FETCH 1 FLAGS (CHANGEDSINCE 1)",
+        "STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
+        "UID FETCH 1 FLAGS (CHANGEDSINCE 1)",
+        "UID STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
+    ];
 
     #[test]
     fn names_are_unique() {
