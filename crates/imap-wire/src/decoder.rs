@@ -9,10 +9,10 @@ use crate::response::{Status, Writer};
 use crate::response_code::ResponseCode;
 use bytes::{Buf, Bytes, BytesMut};
 use std::borrow::Cow;
+use std::fmt;
 use waypost_types::{FlagSet, MailboxName, UnixTime};
 
-/// What [`Decoder::next`] found.
-#[derive(Debug)]
+/// What [`Decoder::next`] found. Its debug text leaves out what may be a password or mail.
 pub enum Frame {
     /// Nothing more can be said without more input, or before an [`AppendStart`] is answered.
     NeedInput,
@@ -37,6 +37,22 @@ pub enum Frame {
         /// Why, fit for the client.
         text: &'static str,
     },
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeedInput => f.write_str("NeedInput"),
+            Self::Continue => f.write_str("Continue"),
+            Self::Command(tagged) => f.debug_tuple("Command").field(tagged).finish(),
+            Self::AppendStart(start) => f.debug_tuple("AppendStart").field(start).finish(),
+            Self::Literal(bytes) => write!(f, "Literal({} bytes)", bytes.len()),
+            Self::AppendEnd => f.write_str("AppendEnd"),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+            Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
+            Self::Fatal { text } => f.debug_struct("Fatal").field("text", text).finish(),
+        }
+    }
 }
 
 /// The head of an APPEND.
@@ -85,8 +101,8 @@ impl Refusal {
 }
 
 /// Reads one client's commands. Memory: at most [`Limits::command_bytes`] and what a parsed command
-/// holds; an appended message passes through without being kept.
-#[derive(Debug)]
+/// holds; an appended message passes through without being kept. Its debug text leaves out what the
+/// client sent: that may be a password.
 pub struct Decoder {
     limits: Limits,
     state: State,
@@ -99,7 +115,6 @@ pub struct Decoder {
     expect_line: bool,
 }
 
-#[derive(Debug)]
 enum State {
     Line,
     Literal { remaining: usize },
@@ -111,7 +126,7 @@ enum State {
 }
 
 /// Dropping the rest of a refused command.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Skip {
     literal: u64,
     /// The end of the line so far, to see a literal's header.
@@ -372,6 +387,15 @@ impl Decoder {
         if self.buffer.capacity() > KEPT_BUFFER_BYTES {
             self.buffer = Vec::new();
         }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("idle", &self.is_idle())
+            .field("held_bytes", &self.buffer.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -270,3 +270,19 @@ proptest! {
         prop_assert_eq!(whole, frames(Limits::USER, input.as_bytes(), &[1]));
     }
 }
+
+#[test]
+fn debug_texts_keep_what_was_typed_secret() {
+    let (mut decoder, mut input) = user();
+    let shows = |text: &str| text.contains("119, 111, 110") || text.contains("wonder");
+    input.extend_from_slice(b"a LOGIN tim wonder");
+    assert!(matches!(decoder.next(&mut input), Frame::NeedInput));
+    assert!(!shows(&format!("{decoder:?}")), "{decoder:?}");
+    input.extend_from_slice(b"\r\nwonder\r\n");
+    let frame = decoder.next(&mut input);
+    assert!(!shows(&format!("{frame:?}")), "{frame:?}");
+    decoder.expect_line();
+    let frame = decoder.next(&mut input);
+    assert!(matches!(frame, Frame::Line(_)));
+    assert!(!shows(&format!("{frame:?}")), "{frame:?}");
+}
