@@ -33,8 +33,8 @@ pub(super) struct Tables {
     addresses: Table,
 }
 
-/// A user as stored. The order of fields is the format.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A user as stored. The order of fields is the format. No debug text: it would show the hash.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct UserRecord {
     pub(super) uid: String,
     pub(super) domain: String,
