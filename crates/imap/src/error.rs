@@ -15,7 +15,7 @@ pub(crate) fn completion_of(failure: &StoreError) -> Completion {
         StoreError::NoSuchMailbox => (ResponseCode::NonExistent, "No such mailbox".into()),
         StoreError::MailboxExists => (ResponseCode::AlreadyExists, "The name is taken".into()),
         StoreError::NotPermitted(_) => {
-            (ResponseCode::Cannot, "This cannot be done with this mailbox".into())
+            (ResponseCode::Cannot, "This operation is not possible".into())
         }
         StoreError::BadName => {
             (ResponseCode::Cannot, "A resulting mailbox name would be too long or too deep".into())

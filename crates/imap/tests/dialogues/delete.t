@@ -13,7 +13,7 @@ S: a4 NO [NONEXISTENT] No such mailbox
 C: a5 DELETE one
 S: a5 NO [NONEXISTENT] No such mailbox
 C: a6 DELETE INBOX
-S: a6 NO [CANNOT] This cannot be done with this mailbox
+S: a6 NO [CANNOT] This operation is not possible
 C: a7 DELETE one/two
 S: a7 OK DELETE completed
 C: a8 LIST "" one*
