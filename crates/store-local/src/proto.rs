@@ -320,6 +320,6 @@ mod tests {
     fn an_announced_length_is_not_believed() {
         assert!(next::<FromStored>(&[0xff; 64]).is_err());
         assert!(next::<FromStored>(&[2, 0, 0, 0, 99, 0]).is_err());
-        assert!(encode(&vec![0u8; MAX_FRAME_BYTES + 1]).is_err());
+        assert!(encode(&Bytes::from(vec![0u8; MAX_FRAME_BYTES + 1])).is_err());
     }
 }

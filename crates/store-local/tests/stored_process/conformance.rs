@@ -1,11 +1,12 @@
 //! The store contract, through the socket.
 
 use crate::support::{Place, Process};
+use bytes::Bytes;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use waypost_store::conformance::{compare, follow, run};
 use waypost_store::{
-    BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
+    BoxFuture, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload, Wake, Watch,
 };
 use waypost_store_local::client::StoreClient;
 use waypost_types::AccountId;
@@ -46,11 +47,34 @@ impl Store for Remote {
     }
 
     fn upload(&self) -> Box<dyn Upload> {
-        self.client.upload()
+        let (inner, runtime) = (self.client.upload(), Arc::clone(&self.runtime));
+        Box::new(RemoteUpload { inner, runtime })
     }
 
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
         self.client.watch(account, wake)
+    }
+}
+
+/// An upload whose timers run on the client's runtime.
+struct RemoteUpload {
+    inner: Box<dyn Upload>,
+    runtime: Arc<Runtime>,
+}
+
+impl Upload for RemoteUpload {
+    fn write(self: Box<Self>, chunk: Bytes) -> BoxFuture<Result<Box<dyn Upload>, StoreError>> {
+        let Self { inner, runtime } = *self;
+        let written = runtime.spawn(inner.write(chunk));
+        Box::pin(async move {
+            let inner = written.await.unwrap()?;
+            Ok(Box::new(Self { inner, runtime }) as Box<dyn Upload>)
+        })
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<Result<Payload, StoreError>> {
+        let finished = self.runtime.spawn(self.inner.finish());
+        Box::pin(async move { finished.await.unwrap() })
     }
 }
 
@@ -67,7 +91,7 @@ fn the_suite_passes_through_the_socket() {
 #[test]
 fn a_client_equals_the_model_through_restarts_of_the_server() {
     let runtime = runtime();
-    compare(11, 200, 50, Remote::new(&runtime), |mut remote, step| {
+    compare(11, 120, 40, Remote::new(&runtime), |mut remote, step| {
         if step % 20 == 19 {
             remote.restart();
         }
@@ -78,5 +102,5 @@ fn a_client_equals_the_model_through_restarts_of_the_server() {
 #[test]
 fn sessions_follow_through_the_socket() {
     let runtime = runtime();
-    follow(&Remote::new(&runtime), 5, 200, 4);
+    follow(&Remote::new(&runtime), 5, 100, 4);
 }

@@ -39,7 +39,7 @@ async fn large_messages_stream_within_their_window() {
     let store = place.client().await;
     let owner = account(&store, "ada").await;
     let mailbox = inbox(&store, owner);
-    let bytes = text(24 << 20);
+    let bytes = text(10 << 20);
     let payload = written(&store, &bytes).await.finish().await.unwrap();
     assert!(
         matches!(payload.content, Content::Uploaded { size, .. } if size == bytes.len() as u64)

