@@ -138,15 +138,14 @@ pub(crate) struct DeliverArguments {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "source", required = true, multiple = false, args = ["mbox", "maildir"])]
 pub(crate) struct ImportArguments {
     /// Login name or address of the user
     pub(crate) user: String,
     /// An mbox file, quoted as `mboxrd` or `mboxo`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "maildir")]
     pub(crate) mbox: Option<PathBuf>,
     /// A Maildir with its subfolders
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "mbox")]
     pub(crate) maildir: Option<PathBuf>,
     /// The mailbox, made when missing; subfolders go below it [default: INBOX]
     #[arg(long, value_name = "F")]
@@ -154,4 +153,24 @@ pub(crate) struct ImportArguments {
     /// Leave out the first N messages, which an earlier run has imported
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) skip: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_import_has_one_source() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("waypost import a --mbox f").is_ok());
+        assert!(parse("waypost import a --maildir d --folder F").is_ok());
+        assert!(parse("waypost import a").is_err());
+        assert!(parse("waypost import a --mbox f --maildir d").is_err());
+    }
 }

@@ -63,6 +63,8 @@ pub(super) fn run<S: Service>(
     let inherited = Inherited::receive().map_err(Failure::usage)?;
     let config = config_file::load(file)?;
     let target = log::open(&config).context("cannot open the log")?;
+    // Also where the kernel has no Landlock, which would do it too.
+    rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     // No thread may run yet: the rules bind this thread and those it starts.
     let confined = confine(&confine_plan(&config, file)).context("cannot confine this process")?;
     let _log = log::start(target, role.name).context("cannot start the log")?;

@@ -1,0 +1,152 @@
+//! The administrator's tools, with and without a running server.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use support::World;
+
+const MBOX: &str = "From a@b Sat Jan  3 01:05:34 1998\nSubject: one\nStatus: RO\n\n>From here\n\n\
+                    From c@d Sun Jan  4 02:00:00 1998\nSubject: two\n\nbody\n\n";
+
+#[test]
+fn a_message_is_delivered_without_and_through_a_server() {
+    let world = World::new("");
+    world.add_user("alice");
+    let message = "Subject: local\n\nline\n";
+    assert!(world.tool(&["deliver", "alice"], message).contains("as UID 1"));
+    let mut server = world.start();
+    assert!(world.tool(&["deliver", "alice@example.com"], message).contains("as UID 2"));
+    world.tool(&["deliver", "alice", "--folder", "Sent"], message);
+    let mut session = world.imap("alice");
+    assert!(session.command("SELECT INBOX").contains("* 2 EXISTS"));
+    let body = session.command("FETCH 2 BODY[]");
+    assert!(body.contains("Subject: local\r\n\r\nline\r\n)"), "{body}");
+    assert!(session.command("SELECT Sent").contains("* 1 EXISTS"));
+    server.signal("TERM");
+    assert!(server.wait().success());
+
+    let output = world.run(&["deliver", "nobody"], message);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no user nobody"));
+    assert_eq!(world.run(&["deliver", "alice"], "").status.code(), Some(2));
+}
+
+#[test]
+fn an_mbox_file_is_imported_with_dates_and_flags() {
+    let world = World::new("");
+    world.add_user("alice");
+    let mbox = world.folder.path().join("mbox");
+    fs::write(&mbox, MBOX).unwrap();
+    let mbox = mbox.to_str().unwrap();
+    let _server = world.start();
+    let told = world.tool(&["import", "alice", "--mbox", mbox, "--folder", "Old/Mail"], "");
+    assert!(told.contains("imported 2 messages"), "{told}");
+    let told = world.tool(&["import", "alice", "--mbox", mbox, "--skip", "1"], "");
+    assert!(told.contains("imported 1 messages"), "{told}");
+
+    let mut session = world.imap("alice");
+    assert!(session.command("SELECT Old/Mail").contains("* 2 EXISTS"));
+    let first = session.command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])");
+    assert!(first.contains("\\Seen") && first.contains(" 3-Jan-1998 01:05:34 +0000"), "{first}");
+    let text = "Subject: one\r\nStatus: RO\r\n\r\nFrom here\r\n)";
+    assert!(first.contains(text), "{first}");
+    let second = session.command("FETCH 2 (FLAGS BODY.PEEK[])");
+    assert!(!second.contains("\\Seen") && second.contains("body\r\n)"), "{second}");
+    assert!(session.command("SELECT INBOX").contains("* 1 EXISTS"));
+    assert!(session.command("FETCH 1 BODY[]").contains("Subject: two"));
+}
+
+#[test]
+fn a_maildir_is_imported_with_its_subfolders() {
+    let world = World::new("");
+    world.add_user("alice");
+    let maildir = world.folder.path().join("Maildir");
+    let put = |path: &str, text: &str| {
+        let file = maildir.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    put("cur/1.a:2,FS", "Subject: one\n\nx\n");
+    put("new/2.a", "Subject: two\n\nx\n");
+    put(".Lists.Entw&APw-rfe/cur/3.a:2,R", "Subject: three\n\nx\n");
+    let told = world.tool(&["import", "alice", "--maildir", maildir.to_str().unwrap()], "");
+    assert!(told.contains("imported 3 messages"), "{told}");
+    let _server = world.start();
+    let mut session = world.imap("alice");
+    assert!(session.command("SELECT INBOX").contains("* 2 EXISTS"));
+    let flags = session.command("FETCH 1 FLAGS");
+    assert!(flags.contains("\\Flagged") && flags.contains("\\Seen"), "{flags}");
+    assert!(session.command("SELECT Lists/Entw&APw-rfe").contains("* 1 EXISTS"));
+    assert!(session.command("FETCH 1 FLAGS").contains("\\Answered"));
+    assert!(session.command("LSUB \"\" *").contains("Lists/Entw&APw-rfe"));
+}
+
+#[test]
+fn a_file_that_is_no_mbox_is_refused() {
+    let world = World::new("");
+    world.add_user("alice");
+    let file = world.config();
+    let output = world.run(&["import", "alice", "--mbox", file.to_str().unwrap()], "");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not an mbox file"));
+    let output = world.run(&["import", "alice"], "");
+    assert_eq!(output.status.code(), Some(2), "a source must be named");
+}
+
+#[test]
+fn users_are_managed_while_the_server_runs() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let login =
+        |password: &str| world.connect(world.imap).command(&format!("LOGIN alice {password}"));
+    assert!(login("secret").contains("t OK"));
+    world.tool(&["user", "passwd", "alice", "--password-stdin"], "other\n");
+    assert!(login("secret").contains("t NO"));
+    assert!(login("other").contains("t OK"));
+    world.tool(&["user", "disable", "alice"], "");
+    assert!(login("other").contains("t NO"));
+    assert!(world.tool(&["user", "list"], "").contains("alice@example.com\tdisabled"));
+    world.tool(&["user", "enable", "alice"], "");
+    assert!(login("other").contains("t OK"));
+    world.tool(&["user", "delete", "alice"], "");
+    assert_eq!(world.tool(&["user", "list"], ""), "");
+    assert_eq!(world.tool(&["domain", "list"], ""), "example.com\tactive\n");
+}
+
+#[test]
+fn a_backup_of_a_running_server_starts() {
+    let world = World::new("");
+    world.add_user("alice");
+    let mut server = world.start();
+    world.tool(&["deliver", "alice"], "Subject: kept\n\nx\n");
+    let copy = world.folder.path().join("copy");
+    world.tool(&["backup", copy.to_str().unwrap()], "");
+    let output = world.run(&["backup", copy.to_str().unwrap()], "");
+    assert_eq!(output.status.code(), Some(2), "a folder with files is refused");
+    server.signal("TERM");
+    assert!(server.wait().success());
+
+    let restored = World { folder: tempfile::tempdir().unwrap(), ..world };
+    copy_tree(&copy, restored.folder.path());
+    let _server = restored.start();
+    let mut session = restored.imap("alice");
+    assert!(session.command("SELECT INBOX").contains("* 1 EXISTS"));
+    assert!(session.command("FETCH 1 BODY[]").contains("Subject: kept"));
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
