@@ -22,6 +22,9 @@ pub(crate) const SEGMENTS_DIR: &str = "segments";
 /// The key of the format number in `state`.
 const FORMAT_KEY: &[u8] = b"format";
 
+/// A key and its value.
+pub(crate) type Entry<'t> = (&'t [u8], &'t [u8]);
+
 /// One table of bytes to bytes.
 pub(crate) type Table = Database<'static, Bytes, Bytes>;
 
@@ -231,7 +234,7 @@ pub(crate) fn at_or_after<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
     key: &[u8],
-) -> Result<Option<(&'t [u8], &'t [u8])>, StoreError> {
+) -> Result<Option<Entry<'t>>, StoreError> {
     table.get_greater_than_or_equal_to(txn, key).map_err(fault)
 }
 
@@ -240,7 +243,7 @@ pub(crate) fn under<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
     prefix: &[u8],
-) -> Result<impl Iterator<Item = Result<(&'t [u8], &'t [u8]), StoreError>> + use<'t>, StoreError> {
+) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
     Ok(table.prefix_iter(txn, prefix).map_err(fault)?.map(|entry| entry.map_err(fault)))
 }
 
@@ -248,7 +251,7 @@ pub(crate) fn under<'t>(
 pub(crate) fn all<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
-) -> Result<impl Iterator<Item = Result<(&'t [u8], &'t [u8]), StoreError>> + use<'t>, StoreError> {
+) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
     Ok(table.iter(txn).map_err(fault)?.map(|entry| entry.map_err(fault)))
 }
 
@@ -258,7 +261,7 @@ pub(crate) fn under_from<'t>(
     txn: &'t RoTxn<'_>,
     from: &[u8],
     prefix: usize,
-) -> Result<impl Iterator<Item = Result<(&'t [u8], &'t [u8]), StoreError>> + use<'t>, StoreError> {
+) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
     let start = from.get(..prefix).unwrap_or_default().to_vec();
     let range = (std::ops::Bound::Included(from), std::ops::Bound::Unbounded);
     let entries = table.range(txn, &range).map_err(fault)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use waypost_mime::Scanner;
 use waypost_store::{
@@ -46,7 +46,8 @@ impl LocalStore {
         let (requests, incoming) = channel();
         let watches: Arc<Mutex<Watches>> = Arc::default();
         let shared = Arc::clone(&watches);
-        let run = move || Writer { engine, watches: shared, next_id: first_id() }.run(&incoming);
+        let writer = Writer { engine, watches: shared, next_id: first_id()? };
+        let run = move || writer.run(&incoming);
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(run);
         let writer = writer.map_err(|e| StoreError::Io(e.to_string()))?;
         Ok(Self { reader, requests: Some(requests), watches, writer: Some(writer) })
@@ -105,10 +106,12 @@ fn ended() -> StoreError {
     StoreError::Unavailable("the store's writer has ended".to_owned())
 }
 
-/// Ids of this process begin where no other's do: at the time of its start.
-fn first_id() -> u128 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_nanos() << 32
+/// Where the ids of this process begin: nowhere near those of another.
+fn first_id() -> Result<u128, StoreError> {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes).map_err(|e| StoreError::Io(e.to_string()))?;
+    let start = bytes.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    Ok(start << 32)
 }
 
 struct Writer {

@@ -162,10 +162,13 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<(),
     })
 }
 
+/// A clock that counts uses, and by segment when it was used last.
+type Files = (u64, HashMap<u64, (u64, Arc<File>)>);
+
 /// Segments open for reading, the least recently used closed first.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSegments {
-    files: Mutex<(u64, HashMap<u64, (u64, Arc<File>)>)>,
+    files: Mutex<Files>,
 }
 
 impl OpenSegments {

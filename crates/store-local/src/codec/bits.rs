@@ -54,7 +54,7 @@ fn put_list(out: &mut Vec<u8>, bits: &Bits512) {
 }
 
 fn put_ranges(out: &mut Vec<u8>, ranges: &[(u32, u32)]) {
-    out.push(RANGES | (ranges.len() & 0x0f) as u8);
+    out.push(RANGES | u8::try_from(ranges.len()).unwrap_or(0));
     for (first, last) in ranges {
         out.extend_from_slice(&position(*first));
         out.extend_from_slice(&position(*last));

@@ -98,7 +98,7 @@ fn put_modseqs(out: &mut Vec<u8>, modseqs: &Modseqs) {
     let base = list.iter().min().map_or(0, |m| m.0);
     let top = list.iter().max().map_or(0, |m| m.0) - base;
     let width = 8 - top.leading_zeros() as usize / 8;
-    out.push((width & 0x0f) as u8);
+    out.push(u8::try_from(width).unwrap_or(0));
     out.extend_from_slice(&base.to_be_bytes());
     for modseq in list.iter().filter(|_| width > 0) {
         let bytes = (modseq.0 - base).to_be_bytes();

@@ -5,7 +5,7 @@ use crate::codec::{corrupt, page, rows};
 use crate::env::{self, Table};
 use crate::keys;
 use heed::{RoTxn, RwTxn};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map, hash_map};
 use waypost_store::{KeywordId, Mailbox, StatePage, StoreError};
 use waypost_types::{AccountId, Keyword, MailboxId};
 
@@ -157,13 +157,14 @@ impl Cache {
         mailbox: MailboxId,
         number: u32,
     ) -> Result<Option<&mut CachedPage>, StoreError> {
-        if !self.pages.contains_key(&(mailbox, number)) {
-            let Some((page, parts)) = read_page(table, txn, mailbox, number)? else {
-                return Ok(None);
-            };
-            self.pages.insert((mailbox, number), CachedPage { page, parts, dirty: false });
+        match self.pages.entry((mailbox, number)) {
+            btree_map::Entry::Occupied(found) => Ok(Some(found.into_mut())),
+            btree_map::Entry::Vacant(room) => {
+                let found = read_page(table, txn, mailbox, number)?;
+                let cached = found.map(|(page, parts)| CachedPage { page, parts, dirty: false });
+                Ok(cached.map(|cached| room.insert(cached)))
+            }
         }
-        Ok(self.pages.get_mut(&(mailbox, number)))
     }
 
     /// The page, made when it does not exist.
@@ -203,11 +204,12 @@ impl Cache {
         txn: &RoTxn<'_>,
         mailbox: MailboxId,
     ) -> Result<&mut KeywordTable, StoreError> {
-        if !self.keywords.contains_key(&mailbox) {
-            let loaded = KeywordTable::load(table, txn, mailbox)?;
-            self.keywords.insert(mailbox, loaded);
+        match self.keywords.entry(mailbox) {
+            hash_map::Entry::Occupied(found) => Ok(found.into_mut()),
+            hash_map::Entry::Vacant(room) => {
+                Ok(room.insert(KeywordTable::load(table, txn, mailbox)?))
+            }
         }
-        Ok(self.keywords.entry(mailbox).or_default())
     }
 
     /// Writes everything that changed.

@@ -158,7 +158,7 @@ impl Work<'_, '_> {
             None => BlobRow {
                 segment: upload.0,
                 offset: 0,
-                front: HEADER_BYTES as u32,
+                front: u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX),
                 length: size,
                 crc: header.crc,
                 references: 0,

@@ -34,7 +34,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use waypost_store::{Mutation, Outcome, StoreError};
 use waypost_types::{AccountId, BlobId, MailboxId, ModSeq, UnixTime};
 use work::Work;
@@ -46,8 +46,8 @@ const NUMBERS_KEY: &[u8] = b"numbers";
 /// Blob numbers skipped when bytes are found that no row knows: more than a batch and all uploads
 /// under way can have taken, so no number ever names two messages.
 const BLOB_GAP: u64 = 1 << 20;
-/// How often a purge looks for files without a row.
-const TIDY_INTERVAL: Duration = Duration::from_secs(600);
+/// Seconds between two looks of the purge for files without a row.
+const TIDY_SECONDS: i64 = 600;
 
 /// How an engine is opened.
 #[derive(Debug, Clone)]
@@ -134,7 +134,7 @@ pub struct Engine {
     ring: Ring,
     cleanup_age: Duration,
     purge_from: Vec<u8>,
-    tidied: Option<Instant>,
+    tidied: Option<i64>,
     uploads: Arc<AtomicU64>,
     backups: Arc<AtomicU64>,
     _lock: File,
@@ -215,7 +215,7 @@ impl Engine {
         floor: &dyn Fn(AccountId, MailboxId) -> Option<ModSeq>,
         now: UnixTime,
     ) -> Result<PurgeProgress, StoreError> {
-        self.remove_orphans()?;
+        self.remove_orphans(now)?;
         let age = i64::try_from(self.cleanup_age.as_secs()).unwrap_or(i64::MAX);
         let Ok(before) = u64::try_from(now.seconds.saturating_sub(age)) else {
             return Ok(PurgeProgress::default());
@@ -259,7 +259,7 @@ impl Engine {
     }
 
     fn resume_segments(&mut self) -> Result<(), StoreError> {
-        let orphans = tidy::orphans(&self.meta)?;
+        let orphans = tidy::orphans(&self.meta, UnixTime::utc(0))?;
         self.numbers.segment = self.numbers.segment.max(orphans.greatest + 1);
         let mut unknown = !orphans.all.is_empty();
         if self.numbers.current != 0 {
@@ -349,13 +349,13 @@ impl Engine {
         Ok(())
     }
 
-    fn remove_orphans(&mut self) -> Result<(), StoreError> {
-        let due = self.tidied.is_none_or(|at| at.elapsed() >= TIDY_INTERVAL);
+    fn remove_orphans(&mut self, now: UnixTime) -> Result<(), StoreError> {
+        let due = self.tidied.is_none_or(|at| now.seconds - at >= TIDY_SECONDS);
         if !due || self.uploads.load(Ordering::Acquire) > 0 {
             return Ok(());
         }
-        self.tidied = Some(Instant::now());
-        let old = tidy::orphans(&self.meta)?.old;
+        self.tidied = Some(now.seconds);
+        let old = tidy::orphans(&self.meta, now)?.old;
         let current = self.numbers.current;
         let old: Vec<u64> = old.into_iter().filter(|number| *number != current).collect();
         if old.is_empty() {

@@ -20,6 +20,9 @@ const DEAD: u8 = 2;
 /// The oldest state of a mailbox that some session shows.
 pub(super) type Floor<'a> = &'a dyn Fn(AccountId, MailboxId) -> Option<ModSeq>;
 
+/// A key of the queue and its value, owned: purging writes while it walks.
+type QueueEntry = (Vec<u8>, Vec<u8>);
+
 /// The front of an entry for expunged messages; ranges follow.
 pub(super) fn expunged_front() -> Vec<u8> {
     vec![VERSION, EXPUNGED]
@@ -58,24 +61,23 @@ impl Work<'_, '_> {
             if entry.time > before {
                 return Ok(step);
             }
-            if step.rows >= limits::STEP_ROWS {
-                step.next = Some(key);
-                return Ok(step);
-            }
+            // An entry that is held back is passed over: the next round looks at it again.
             let shown = floor(entry.account, entry.mailbox);
-            if shown.is_none_or(|modseq| modseq >= entry.modseq)
-                && !self.purge_entry(&entry, &key, &value, &mut step)?
-            {
+            let held = shown.is_some_and(|modseq| modseq < entry.modseq);
+            let full = step.rows >= limits::STEP_ROWS;
+            if full || !(held || self.purge_entry(&entry, &key, &value, &mut step)?) {
                 step.next = Some(key);
                 return Ok(step);
             }
-            step.next = Some(key.clone());
             at = Bound::Excluded(key);
+        }
+        if let Bound::Excluded(last) = at {
+            step.next = Some(last);
         }
         Ok(step)
     }
 
-    fn next_entry(&self, at: &Bound<Vec<u8>>) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn next_entry(&self, at: &Bound<Vec<u8>>) -> Result<Option<QueueEntry>, StoreError> {
         let found = match at {
             Bound::Excluded(key) => self.tables.purge.get_greater_than(&self.txn, key),
             Bound::Included(key) if !key.is_empty() => {
@@ -239,10 +241,8 @@ impl Work<'_, '_> {
     /// Only files of streamed messages are dropped whole: others may hold filing notes, which the
     /// compaction carries over.
     fn may_drop(&self, number: u64, row: SegmentRow) -> Result<bool, StoreError> {
-        let file = match std::fs::File::open(segment::path(self.partition, number)) {
-            Ok(file) => file,
-            Err(_) => return Ok(false),
-        };
+        let opened = std::fs::File::open(segment::path(self.partition, number));
+        let Ok(file) = opened else { return Ok(false) };
         let mut bytes = [0; segment::HEADER_BYTES];
         segment::read_at(&file, &mut bytes, 0)?;
         let header = segment::Header::decode(&bytes);

@@ -1,3 +1,5 @@
+//! Tests of the engine through its public face, and of what lies on disk behind it.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may unwrap")]
 
 use super::*;
@@ -416,6 +418,7 @@ fn damage_is_named_and_never_shown() {
     let page = snapshot.page(inbox, 0);
     assert!(matches!(page, Err(StoreError::Corrupt(what)) if what.contains("page 0")));
     drop(snapshot);
+    drop((reader, opened));
     let mut bench = bench.reopen();
     let seen = FlagSet::system(&[SystemFlag::Seen]);
     let bad = bench.job(flag(account, inbox, UidSet::range(1..=1), seen));

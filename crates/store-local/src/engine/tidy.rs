@@ -4,8 +4,9 @@ use crate::codec::Take;
 use crate::env::{self, Meta, SEGMENTS_DIR, fault, io_fault};
 use crate::segment;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 use waypost_store::StoreError;
+use waypost_types::UnixTime;
 
 /// A file without a row is kept this long: its upload may be under way, or wait for a client that
 /// reconnects with the mutation that files it.
@@ -22,7 +23,7 @@ pub(super) struct Orphans {
 }
 
 /// Compares the directory with the rows.
-pub(super) fn orphans(meta: &Meta) -> Result<Orphans, StoreError> {
+pub(super) fn orphans(meta: &Meta, now: UnixTime) -> Result<Orphans, StoreError> {
     let txn = meta.env.read_txn().map_err(fault)?;
     let mut known = BTreeSet::new();
     for entry in env::all(&meta.tables.segments, &txn)? {
@@ -39,8 +40,9 @@ pub(super) fn orphans(meta: &Meta) -> Result<Orphans, StoreError> {
         }
         found.all.push(number);
         let changed = entry.metadata().and_then(|m| m.modified()).map_err(io_fault)?;
-        let age = SystemTime::now().duration_since(changed).unwrap_or_default();
-        if age >= ORPHAN_AGE {
+        let changed = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Duration::from_secs(u64::try_from(now.seconds).unwrap_or(0));
+        if now.saturating_sub(changed) >= ORPHAN_AGE {
             found.old.push(number);
         }
     }

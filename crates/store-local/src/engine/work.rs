@@ -106,7 +106,8 @@ impl Work<'_, '_> {
         account: AccountId,
         id: MailboxId,
     ) -> Result<&mut Cached<Mailbox>, StoreError> {
-        if !self.cache.mailboxes.contains_key(&id) {
+        let known = self.cache.mailboxes.get(&id);
+        if known.is_none_or(|mailbox| mailbox.value.account != account) {
             self.account(account)?;
             let key = keys::mailbox(account, id);
             let value = env::get(&self.tables.mailboxes, &self.txn, &key)?;
