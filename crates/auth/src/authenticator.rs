@@ -150,17 +150,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One line per login. Names come from the peer, so they are written with escapes.
 fn log(attempt: &LoginAttempt, outcome: &Result<Identity, LoginFailure>) {
     let service = attempt.service.name();
-    let (login, peer, tls) = (for_log(&attempt.login), attempt.peer, attempt.tls);
+    let login = for_log(&attempt.login);
+    let peer = attempt.peer.map_or_else(|| "local".to_owned(), |peer| peer.to_string());
+    let tls_bits = attempt.tls.unwrap_or(0);
     match outcome {
         Ok(identity) => {
             let account = identity.account.as_str();
-            tracing::info!(service, account, ?peer, ?tls, "login");
+            tracing::info!(service, account, peer, tls_bits, "login");
         }
         Err(LoginFailure { kind: kind @ FailureKind::Damaged, reason }) => {
-            tracing::error!(service, ?login, ?peer, ?tls, ?kind, reason, "login failed");
+            tracing::error!(service, ?login, peer, tls_bits, ?kind, reason, "login failed");
         }
         Err(LoginFailure { kind, reason }) => {
-            tracing::warn!(service, ?login, ?peer, ?tls, ?kind, reason, "login failed");
+            tracing::warn!(service, ?login, peer, tls_bits, ?kind, reason, "login failed");
         }
     }
 }

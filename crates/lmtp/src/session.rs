@@ -223,12 +223,17 @@ impl LmtpSession {
                     reply::line(io.output, text);
                     return None;
                 }
-                tracing::info!(service = "lmtp", connection = self.facts.id, %address, text,
-                    "recipient refused");
+                tracing::info!(
+                    service = "lmtp",
+                    connection = self.facts.id,
+                    ?address,
+                    text,
+                    "recipient refused"
+                );
                 self.refuse(io, text)
             }
             Err(error) => {
-                tracing::error!(service = "lmtp", connection = self.facts.id, %address, %error,
+                tracing::error!(service = "lmtp", connection = self.facts.id, ?address, %error,
                     "recipient not looked up");
                 reply::line(io.output, reply::DIRECTORY_DOWN);
                 None
@@ -345,18 +350,20 @@ impl LmtpSession {
     ) {
         let message_id = stored.message_id.as_deref().unwrap_or("");
         let (connection, size) = (self.facts.id, stored.size);
-        for result in transaction.results(&stored.results) {
+        for (account, result) in transaction.results(&stored.results) {
             match result {
                 Some(Ok(delivered)) => {
                     self.delivered += 1;
+                    // A relay keeps its connection for many messages; only a run of errors counts.
+                    self.errors = 0;
                     tracing::info!(service = "lmtp", connection, message_id, size,
-                        account = %delivered.account, mailbox = %delivered.name,
+                        %account, mailbox = %delivered.name,
                         uid = delivered.uid.0, milliseconds, "delivered");
                     reply::line(io.output, "250 2.0.0 delivered");
                 }
                 Some(Err(error)) => {
-                    tracing::error!(service = "lmtp", connection, message_id, size, %error,
-                        "delivery to a recipient failed");
+                    tracing::error!(service = "lmtp", connection, message_id, size, %account,
+                        %error, "delivery to a recipient failed");
                     reply::line(io.output, reply::refused(error));
                 }
                 None => reply::line(io.output, "451 4.3.0 the store gave no answer; try again"),

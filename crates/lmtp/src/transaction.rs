@@ -42,11 +42,12 @@ impl Transaction {
         self.recipients.clone()
     }
 
-    /// The result for each accepted RCPT, in order.
+    /// For each accepted RCPT, in order: whose mail it is, and its result.
     pub(crate) fn results<'a>(
         &'a self,
         results: &'a [Result<Delivered, StoreError>],
-    ) -> impl Iterator<Item = Option<&'a Result<Delivered, StoreError>>> {
-        self.replies.iter().map(|at| results.get(*at))
+    ) -> impl Iterator<Item = (&'a AccountName, Option<&'a Result<Delivered, StoreError>>)> {
+        let result = |at: &usize| Some((&self.recipients.get(*at)?.account, results.get(*at)));
+        self.replies.iter().filter_map(result)
     }
 }

@@ -6,9 +6,9 @@ use crate::flow::{Completion, Env, Flow, Reply, Signal, Stepped};
 use crate::state::{State, User};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tracing::{info, warn};
+use tracing::warn;
 use waypost_auth::sasl::Plain;
-use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, MAX_LOGIN_BYTES, Service};
+use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, Service};
 use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
 use waypost_net::session::WakeHandle;
 use waypost_store::{Mutation, Outcome};
@@ -37,7 +37,7 @@ enum Stage {
     /// The authenticator is asked.
     Ask(Box<LoginAttempt>),
     /// The authenticator's answer is awaited.
-    Asked { login: String },
+    Asked,
     /// The account is looked up, and made at the first login.
     Account(Box<Identity>),
     /// Over.
@@ -91,13 +91,11 @@ impl Login {
             }
             (Stage::Response, Signal::Line(line)) => Ok(self.respond(&Secret::new(line))),
             (Stage::Ask(attempt), Signal::Go) => Ok(self.ask(*attempt)),
-            (Stage::Asked { .. }, Signal::Login(Ok(identity))) => {
+            (Stage::Asked, Signal::Login(Ok(identity))) => {
                 self.stage = Stage::Account(Box::new(identity));
                 Ok(Flow::Work)
             }
-            (Stage::Asked { login }, Signal::Login(Err(failure))) => {
-                Ok(self.refuse(state, &login, &failure).into())
-            }
+            (Stage::Asked, Signal::Login(Err(failure))) => Ok(refuse(state, &failure).into()),
             (Stage::Account(identity), Signal::Go) => self.find_account(identity, state, env),
             (Stage::Account(identity), Signal::Outcome(Outcome::Account(id))) => {
                 Ok(self.enter(*identity, id, state, env))
@@ -126,25 +124,9 @@ impl Login {
     }
 
     fn ask(&mut self, attempt: LoginAttempt) -> Flow {
-        self.stage = Stage::Asked { login: attempt.login.clone() };
+        self.stage = Stage::Asked;
         let answer = self.logins.auth.login(attempt);
         Flow::Call(Box::pin(async move { Reply::Login(answer.await) }))
-    }
-
-    fn refuse(&self, state: &mut State, login: &str, failure: &LoginFailure) -> Completion {
-        let Logins { session, peer, tls_bits, .. } = &self.logins;
-        info!(
-            session,
-            user = &login[..login.floor_char_boundary(MAX_LOGIN_BYTES)],
-            peer = ?peer,
-            tls = tls_bits.is_some(),
-            cause = failure.reason,
-            "login failed"
-        );
-        if let State::NotAuthenticated(stranger) = state {
-            stranger.failures = stranger.failures.saturating_add(1);
-        }
-        failure_completion(failure)
     }
 
     fn find_account(
@@ -169,13 +151,11 @@ impl Login {
         state: &mut State,
         env: &Env<'_>,
     ) -> Flow {
-        let Logins { session, peer, tls_bits, waker, .. } = &self.logins;
-        let tls = tls_bits.is_some();
+        let Logins { session, waker, .. } = &self.logins;
         if !matches!(state, State::NotAuthenticated(_)) {
             warn!(session, user = %identity.account, "second login refused");
             return Completion::bad("You are logged in already").into();
         }
-        info!(session, user = %identity.account, peer = ?peer, tls, "login");
         let waker = waker.clone();
         let watch = env.store.watch(account, Arc::new(move || waker.wake()));
         let enabled = Default::default();
@@ -183,6 +163,14 @@ impl Login {
         let standing = capability::Standing { logged_in: true, starttls: false, passwords: false };
         Completion::ok("You are logged in").with_code(capability::code(standing)).into()
     }
+}
+
+/// Counts a failed login and says why; the authenticator has logged it.
+fn refuse(state: &mut State, failure: &LoginFailure) -> Completion {
+    if let State::NotAuthenticated(stranger) = state {
+        stranger.failures = stranger.failures.saturating_add(1);
+    }
+    failure_completion(failure)
 }
 
 fn failure_completion(failure: &LoginFailure) -> Completion {
