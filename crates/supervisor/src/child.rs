@@ -1,6 +1,6 @@
 //! A started process's side of being watched: signs of life, orders, and the end with the watcher.
 
-use crate::control::{ALIVE, READY, RELOAD};
+use crate::control::{ALIVE, READY, RELOAD, UNCONFINED};
 use crate::limits::{HEARTBEAT, STOP_GRACE};
 use rustix::process::{Signal, getpid, kill_process};
 use std::io;
@@ -27,6 +27,7 @@ pub enum Order {
 /// Keeps up the link to the watcher, for as long as the runtime lives.
 pub struct Attendant {
     ready: Arc<Notify>,
+    unconfined: Arc<Notify>,
     stop: watch::Receiver<bool>,
     orders: Option<mpsc::Receiver<Order>>,
 }
@@ -40,10 +41,15 @@ impl Attendant {
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
         let signals = Signals::register()?;
-        let ready = Arc::new(Notify::new());
+        let [ready, unconfined] = [(); 2].map(|()| Arc::new(Notify::new()));
         let (stop_sender, stop) = watch::channel(false);
         let (order_sender, orders) = mpsc::channel(ORDERS);
-        let link = Link { stream, ready: Arc::clone(&ready), orders: order_sender };
+        let link = Link {
+            stream,
+            ready: Arc::clone(&ready),
+            unconfined: Arc::clone(&unconfined),
+            orders: order_sender,
+        };
         tokio::spawn(async move {
             link.attend(signals).await;
             last_resort();
@@ -51,12 +57,17 @@ impl Attendant {
             let _ = stop_sender.send(true);
             stop_sender.closed().await;
         });
-        Ok(Self { ready, stop, orders: Some(orders) })
+        Ok(Self { ready, unconfined, stop, orders: Some(orders) })
     }
 
     /// Tells the watcher that this process serves.
     pub fn announce(&self) {
         self.ready.notify_one();
+    }
+
+    /// Tells the watcher that the system does not confine this process as it should be.
+    pub fn warn_unconfined(&self) {
+        self.unconfined.notify_one();
     }
 
     /// Turns true when the process shall end: told to, or left alone by its watcher.
@@ -87,6 +98,7 @@ impl Signals {
 struct Link {
     stream: UnixStream,
     ready: Arc<Notify>,
+    unconfined: Arc<Notify>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -98,6 +110,9 @@ impl Link {
             tokio::select! {
                 _ = beat.tick() => if self.say(ALIVE).await.is_err() { return },
                 () = self.ready.notified() => if self.say(READY).await.is_err() { return },
+                () = self.unconfined.notified() => {
+                    if self.say(UNCONFINED).await.is_err() { return }
+                }
                 order = self.stream.read_u8() => match order {
                     Ok(RELOAD) => self.reload(),
                     // A byte of a later version.
@@ -141,13 +156,14 @@ mod tests {
         let (mut watcher, child) = BlockingStream::pair().unwrap();
         let attendant = Attendant::start(child).unwrap();
         attendant.announce();
+        attendant.warn_unconfined();
         let read = tokio::task::spawn_blocking(move || {
-            let mut bytes = [0; 2];
+            let mut bytes = [0; 3];
             watcher.read_exact(&mut bytes).unwrap();
             bytes.sort_unstable();
             bytes
         });
-        assert_eq!(read.await.unwrap(), [ALIVE, READY]);
+        assert_eq!(read.await.unwrap(), [ALIVE, READY, UNCONFINED]);
     }
 
     #[tokio::test]

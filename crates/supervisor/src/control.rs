@@ -17,6 +17,8 @@ use std::os::unix::net::UnixStream;
 
 /// From the process: alive.
 pub(crate) const ALIVE: u8 = b'a';
+/// From the process: not confined as it should be.
+pub(crate) const UNCONFINED: u8 = b'u';
 /// From the process: serving.
 pub(crate) const READY: u8 = b'r';
 /// From the watcher: read certificate and settings again.

@@ -1,15 +1,15 @@
 //! One place for one process: keeps it running until told to stop.
 
-use crate::control::{READY, RELOAD};
+use crate::control::{READY, RELOAD, UNCONFINED};
 use crate::launch::{Launch, Running, describe};
-use crate::limits::{EXIT_SETTINGS, STOP_GRACE};
+use crate::limits::{EXIT_SETTINGS, RESTART_DELAY_MAX, STOP_GRACE};
 use crate::ports::Bound;
 use crate::restart::{Restarts, Verdict};
 use crate::state::{Board, ProcessState};
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -47,8 +47,10 @@ pub(crate) struct Slot {
     pub(crate) stop: watch::Receiver<Stop>,
     /// Changes with every reload that is asked for.
     pub(crate) reload: watch::Receiver<u64>,
-    /// See [`HUNG_AFTER`].
+    /// See [`crate::limits::HUNG_AFTER`].
     pub(crate) hung_after: Duration,
+    /// Whether a process of this slot has ever served.
+    pub(crate) was_ready: bool,
 }
 
 /// How one process ended.
@@ -66,26 +68,11 @@ impl Slot {
     pub(crate) async fn keep(mut self) -> Vacated {
         loop {
             let started = Moment::now().instant;
-            let permanent = match self.run_once().await {
+            let verdict = match self.run_once().await {
                 Ok(End::Stopped) => return self.vacate(Vacated::Stopped),
-                Ok(End::Ended(status)) => {
-                    tracing::error!(process = self.name, how = describe(status), "process ended");
-                    status.code() == Some(EXIT_SETTINGS)
-                }
-                Ok(End::Hung) => {
-                    tracing::error!(process = self.name, "process hung and was killed");
-                    false
-                }
-                Err(error) => {
-                    tracing::error!(process = self.name, %error, "process cannot be started");
-                    false
-                }
+                ended => self.judge(ended, started),
             };
-            let verdict = self.restarts.ended(started, Moment::now().instant);
             let Verdict::Again(delay) = verdict else { return self.vacate(Vacated::GivenUp) };
-            if permanent {
-                return self.vacate(Vacated::GivenUp);
-            }
             self.show(ProcessState::Down, None);
             if self.stopped_within(delay).await {
                 return self.vacate(Vacated::Stopped);
@@ -93,6 +80,29 @@ impl Slot {
             tracing::info!(process = self.name, "process is started again");
             self.board.update(self.row, |row| row.restarts = row.restarts.saturating_add(1));
         }
+    }
+
+    /// Says how a process ended, and what follows.
+    fn judge(&mut self, ended: io::Result<End>, started: Instant) -> Verdict {
+        let process = &self.name;
+        match ended {
+            Ok(End::Ended(status)) => {
+                tracing::error!(process, how = describe(status), "process ended");
+                if status.code() == Some(EXIT_SETTINGS) {
+                    return self.judge_settings();
+                }
+            }
+            Ok(End::Hung) => tracing::error!(process, "process hung and was killed"),
+            Err(error) => tracing::error!(process, %error, "process cannot be started"),
+            Ok(End::Stopped) => {}
+        }
+        self.restarts.ended(started, Moment::now().instant)
+    }
+
+    /// Wrong settings are nothing that trying again helps. But those of a running server may be in
+    /// the middle of a change, which must not cost it a process for good.
+    fn judge_settings(&self) -> Verdict {
+        if self.was_ready { Verdict::Again(RESTART_DELAY_MAX) } else { Verdict::GiveUp }
     }
 
     fn vacate(&self, how: Vacated) -> Vacated {
@@ -145,9 +155,7 @@ impl Slot {
                 byte = running.stream.read_u8(), if open => match byte {
                     Ok(byte) => {
                         silence.set(sleep(self.hung_after));
-                        if byte == READY {
-                            self.show(ProcessState::Ready, running.process());
-                        }
+                        self.listen(byte, running);
                     }
                     // It is ending; should it hang there, the silence tells.
                     Err(_) => open = false,
@@ -162,6 +170,18 @@ impl Slot {
                 }
                 () = told(&mut self.stop, Stop::Gently) => return Ok(None),
             }
+        }
+    }
+
+    /// Takes note of what a process says; most of it is only that it is alive.
+    fn listen(&mut self, byte: u8, running: &Running) {
+        match byte {
+            READY => {
+                self.was_ready = true;
+                self.show(ProcessState::Ready, running.process());
+            }
+            UNCONFINED => self.board.update(self.row, |row| row.confined = false),
+            _ => {}
         }
     }
 
@@ -210,6 +230,7 @@ mod tests {
                 state: ProcessState::Down,
                 process: None,
                 restarts: 0,
+                confined: true,
                 places: Vec::new(),
             };
             let board = Arc::new(Board::new(vec![row]));
@@ -226,6 +247,7 @@ mod tests {
                 stop: stop.subscribe(),
                 reload,
                 hung_after: HUNG_AFTER,
+                was_ready: false,
             };
             (Self { board, stop }, slot)
         }
@@ -255,6 +277,16 @@ mod tests {
         let (world, slot) = World::slot("exit 2", 10);
         assert_eq!(slot.keep().await, Vacated::GivenUp);
         assert_eq!(world.board.rows().remove(0).restarts, 0);
+    }
+
+    #[tokio::test]
+    async fn wrong_settings_of_a_running_server_do_not_cost_the_process() {
+        let (world, slot) = World::slot("printf r >&0; sleep 0.2; exit 2", 0);
+        let kept = tokio::spawn(slot.keep());
+        world.wait_for(|row| row.state == ProcessState::Ready).await;
+        world.wait_for(|row| row.state == ProcessState::Down).await;
+        world.stop.send_replace(Stop::Gently);
+        assert_eq!(kept.await.unwrap(), Vacated::Stopped);
     }
 
     #[tokio::test]

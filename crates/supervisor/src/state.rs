@@ -14,6 +14,10 @@ const STATE_FILE: &str = "state";
 /// The largest state file in bytes.
 const STATE_BYTES: u64 = 1 << 20;
 
+/// How a process is confined, in the state file.
+const CONFINED: &str = "confined";
+const UNCONFINED: &str = "unconfined";
+
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
@@ -55,6 +59,8 @@ pub struct Row {
     pub process: Option<u32>,
     /// How often it was started again.
     pub restarts: u32,
+    /// Whether the system confines it as it should be; what it last said.
+    pub confined: bool,
     /// Where it listens, for people.
     pub places: Vec<String>,
 }
@@ -64,20 +70,24 @@ impl fmt::Display for Row {
         let process = self.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let (name, state, restarts) = (&self.name, self.state.name(), self.restarts);
         let places = if self.places.is_empty() { "-".to_owned() } else { self.places.join(",") };
-        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{places}")
+        let confined = if self.confined { CONFINED } else { UNCONFINED };
+        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{confined}\t{places}")
     }
 }
 
 impl Row {
     fn parse(line: &str) -> Option<Self> {
-        let fields: Vec<&str> = line.splitn(5, '\t').collect();
-        let [name, state, process, restarts, places] = fields.as_slice() else { return None };
+        let fields: Vec<&str> = line.splitn(6, '\t').collect();
+        let [name, state, process, restarts, confined, places] = fields.as_slice() else {
+            return None;
+        };
         let places = places.split(',').filter(|place| *place != "-");
         Some(Self {
             name: (*name).to_owned(),
             state: ProcessState::ALL.into_iter().find(|known| known.name() == *state)?,
             process: process.parse().ok(),
             restarts: restarts.parse().ok()?,
+            confined: *confined == CONFINED,
             places: places.map(str::to_owned).collect(),
         })
     }
@@ -217,6 +227,7 @@ mod tests {
             state,
             process,
             restarts: 3,
+            confined: process.is_some(),
             places: places.iter().map(|p| (*p).to_owned()).collect(),
         };
         let rows = vec![

@@ -175,6 +175,7 @@ impl House {
                 stop: stop.subscribe(),
                 reload: reload.subscribe(),
                 hung_after: HUNG_AFTER,
+                was_ready: false,
             }
         };
         let waiting = places.into_iter().enumerate().map(slot).collect();
@@ -276,6 +277,7 @@ fn new_row(name: &str, bound: &[Bound]) -> Row {
         state: ProcessState::Down,
         process: None,
         restarts: 0,
+        confined: true,
         places: bound.iter().map(|one| one.place.clone()).collect(),
     }
 }

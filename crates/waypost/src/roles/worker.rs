@@ -16,7 +16,7 @@ use waypost_net::tls::TlsReloader;
 use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store::Store;
 use waypost_store_local::client::StoreClient;
-use waypost_store_local::confine::{ConfinePlan, confine};
+use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
 use waypost_supervisor::{Attendant, Inherited, InheritedListener, Order};
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
@@ -74,7 +74,9 @@ pub(super) fn run<S: Service>(
     raise_descriptor_limit();
     let limits = (role.limits)(&config);
     let runtime = runtime(limits)?;
-    let ended = runtime.block_on(work(role, file, config, inherited, limits, build));
+    let is_confined = confined == Confinement::Full;
+    let start = Start { file, config, inherited, is_confined, limits };
+    let ended = runtime.block_on(work(role, start, build));
     runtime.shutdown_timeout(RUNTIME_END);
     if let Err(failure) = &ended {
         tracing::error!(%failure, "process fails");
@@ -93,15 +95,25 @@ fn runtime(limits: Limits) -> Result<Runtime, Failure> {
     built.context("cannot start threads")
 }
 
-async fn work<S: Service>(
-    role: &Role,
-    file: &Path,
+/// What a process knows when its runtime starts.
+struct Start<'a> {
+    file: &'a Path,
     config: Config,
     inherited: Inherited,
+    is_confined: bool,
     limits: Limits,
+}
+
+async fn work<S: Service>(
+    role: &Role,
+    start: Start<'_>,
     build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
 ) -> Result<(), Failure> {
+    let Start { file, config, inherited, is_confined, limits } = start;
     let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
+    if !is_confined {
+        attendant.warn_unconfined();
+    }
     let listeners = inherited.listeners.into_iter().map(listener).collect::<Result<_, _>>()?;
     let tls = if (role.tls)(&config) { settings::tls(&config)? } else { None };
     let store_config = settings::store_client(&config, role.name, role.watches);

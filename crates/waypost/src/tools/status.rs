@@ -14,6 +14,9 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let rows = rows.ok_or_else(|| Failure::new("not running; `waypost run` starts it"))?;
     println!("{:<10} {:<9} {:>8} {:>8}  LISTENS ON", "PROCESS", "STATE", "PID", "RESTARTS");
     rows.iter().for_each(print);
+    for row in rows.iter().filter(|row| !row.confined) {
+        println!("warning: {} is not fully kept from writing the store; see the log", row.name);
+    }
     // Between the claim on the folder and the first state there is no row.
     if !rows.is_empty() && rows.iter().all(|row| row.state == ProcessState::Ready) {
         Ok(())
