@@ -5,6 +5,7 @@ mod config_file;
 mod demo;
 mod failure;
 mod log;
+mod output;
 mod prompt;
 mod roles;
 mod settings;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("waypost: {failure}");
+            output::progress(format_args!("waypost: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }
@@ -54,7 +55,7 @@ fn without_configuration(cli: &Cli) -> Option<Result<(), Failure>> {
     match &cli.command {
         Command::Demo { folder } => Some(demo::run(folder)),
         Command::Version => {
-            println!("waypost {}", env!("CARGO_PKG_VERSION"));
+            output::tell(format_args!("waypost {}", env!("CARGO_PKG_VERSION")));
             Some(Ok(()))
         }
         _ => None,

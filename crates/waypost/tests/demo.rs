@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::{Connection, Server};
+use support::{Connection, Server, wait_for};
 
 /// The last line that a ready demo prints.
 const LAST_LINE: &str = "Ctrl-C ends it";
@@ -60,4 +60,22 @@ fn a_second_run_finds_its_mail_and_its_settings_again() {
     assert!(login(&environment_before).command("SELECT kept").contains("t OK"));
     second.signal("TERM");
     assert!(second.wait().success());
+}
+
+#[test]
+fn a_demo_goes_on_when_nobody_reads_what_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let program = || Command::new(env!("CARGO_BIN_EXE_waypost"));
+    let mut command = program();
+    command.arg("demo").arg(folder.path()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut server = Server { child };
+    wait_for("ready demo", || {
+        let output = program().arg("--config").arg(&config).arg("status").output().unwrap();
+        output.status.success().then_some(())
+    });
+    server.signal("TERM");
+    assert!(server.wait().success());
 }

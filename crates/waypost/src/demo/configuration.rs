@@ -2,6 +2,7 @@
 
 use super::write_secret;
 use crate::failure::{Context, Failure};
+use crate::output::tell;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -76,7 +77,9 @@ pub(super) fn settle_ports(file: &Path) -> Result<Ports, Failure> {
         if let Some(port) = port.filter(|port| !is_free(*port)) {
             let other = free_port(&taken)?;
             *item = value(i64::from(other));
-            println!("{group}.{name}: another program has port {port}; it is {other} from now on");
+            tell(format_args!(
+                "{group}.{name}: another program has port {port}; it is {other} from now on"
+            ));
         }
     }
     write_if_changed(file, &before, &document)?;

@@ -6,6 +6,7 @@ mod env_file;
 mod users;
 
 use crate::failure::{Context, Failure};
+use crate::output::tell;
 use crate::{config_file, settings, watch};
 use configuration::Ports;
 use env_file::{EnvFile, Facts};
@@ -50,27 +51,27 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     let passwords = users::ensure(&config, &EnvFile::read(&files.env))?;
     let facts = Facts { files: &files, ports: &ports, passwords: &passwords, config: &config };
     env_file::write(&files.env, &facts)?;
-    println!("Starting; the log is {}", folder.join(configuration::LOG).display());
+    tell(format_args!("Starting; the log is {}", folder.join(configuration::LOG).display()));
     watch::serve(&files.config, &config, &lock, |_| announce(&facts))
 }
 
 fn announce(facts: &Facts<'_>) {
     let Ports { imap, imaps, pop, pops, lmtp } = facts.ports;
     let env = facts.files.env.display();
-    println!("\nWaypost is ready on 127.0.0.1");
-    println!("  IMAP  {imap} (STARTTLS)   {imaps} (TLS)");
-    println!("  POP3  {pop} (STLS)       {pops} (TLS)");
-    println!("  LMTP  {lmtp}");
+    tell(format_args!("\nWaypost is ready on 127.0.0.1"));
+    tell(format_args!("  IMAP  {imap} (STARTTLS)   {imaps} (TLS)"));
+    tell(format_args!("  POP3  {pop} (STLS)       {pops} (TLS)"));
+    tell(format_args!("  LMTP  {lmtp}"));
     for user in users::USERS {
         let password = facts.passwords.get(user).map_or("?", String::as_str);
-        println!("  user  {user}@{} with the password {password}", configuration::DOMAIN);
+        tell(format_args!("  user  {user}@{} with the password {password}", configuration::DOMAIN));
     }
-    println!("  the same for scripts: {env}");
-    println!("\nTry it, in another terminal:");
+    tell(format_args!("  the same for scripts: {env}"));
+    tell(format_args!("\nTry it, in another terminal:"));
     for line in try_it(facts) {
-        println!("  {line}");
+        tell(format_args!("  {line}"));
     }
-    println!("\nCtrl-C ends it; the next run finds its mail again.");
+    tell(format_args!("\nCtrl-C ends it; the next run finds its mail again."));
 }
 
 /// Three lines that bring in a message and read it again.

@@ -3,6 +3,7 @@
 use super::{block_on, open_store};
 use crate::config_file;
 use crate::failure::{Context, Failure};
+use crate::output::tell;
 use crate::settings;
 use std::fs;
 use std::io;
@@ -30,7 +31,7 @@ pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
     opened.copy_to(&directory).map_err(Failure::new)?;
     fs::copy(file, folder.join(CONFIG)).context("the configuration was not copied")?;
     copy_certificate(file, &config, &folder).context("the certificate was not copied")?;
-    println!("copied to {}", folder.display());
+    tell(format_args!("copied to {}", folder.display()));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! `waypost check-config`.
 
 use crate::failure::Failure;
+use crate::output::tell;
 use crate::{config_file, settings};
 use std::path::Path;
 
@@ -8,6 +9,6 @@ use std::path::Path;
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::tls(&config)?;
-    println!("{}: no fault found", file.display());
+    tell(format_args!("{}: no fault found", file.display()));
     Ok(())
 }

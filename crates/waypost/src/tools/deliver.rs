@@ -4,6 +4,7 @@ use super::newline::Newlines;
 use super::{block_on, find_user, open_store};
 use crate::cli::DeliverArguments;
 use crate::failure::{Context, Failure};
+use crate::output::tell;
 use crate::{config_file, settings};
 use bytes::Bytes;
 use std::io::{self, BufRead, BufReader, Read};
@@ -31,7 +32,7 @@ pub(crate) fn run(file: &Path, arguments: &DeliverArguments) -> Result<(), Failu
         flags: FlagSet::default(),
     };
     let (size, uid) = block_on(deliver(&config, recipient, &arguments.from))?;
-    println!("delivered {size} bytes to {} as UID {uid}", user.entry);
+    tell(format_args!("delivered {size} bytes to {} as UID {uid}", user.entry));
     Ok(())
 }
 

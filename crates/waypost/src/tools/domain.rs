@@ -2,6 +2,7 @@
 
 use crate::cli::DomainCommand;
 use crate::failure::Failure;
+use crate::output::tell;
 use crate::{config_file, settings};
 use std::path::Path;
 
@@ -12,12 +13,12 @@ pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
         DomainCommand::Add { domain } => {
             let directory = settings::writable_directory(&config)?;
             let added = directory.add_domain(domain).map_err(Failure::new)?;
-            println!("added the domain {}", added.name);
+            tell(format_args!("added the domain {}", added.name));
         }
         DomainCommand::List => {
             let directory = settings::directory(&config)?;
             for domain in directory.list_domains().map_err(Failure::new)? {
-                println!("{}\t{}", domain.name, domain.mail_domain_status);
+                tell(format_args!("{}\t{}", domain.name, domain.mail_domain_status));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::user_and_domain;
 use crate::cli::UserCommand;
 use crate::failure::Failure;
+use crate::output::tell;
 use crate::prompt::new_password;
 use crate::{config_file, settings};
 use std::path::Path;
@@ -25,14 +26,14 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
             };
             let directory = settings::writable_directory(&config)?;
             let added = directory.add_user(&new).map_err(Failure::new)?;
-            println!("added {} with the address {}", added.entry, added.mail);
+            tell(format_args!("added {} with the address {}", added.entry, added.mail));
         }
         UserCommand::Passwd { user, password } => {
             let (uid, domain) = user_and_domain(&config, user);
             let directory = settings::writable_directory(&config)?;
             let password = new_password(password)?;
             directory.set_password(&uid, &domain, &password).map_err(Failure::new)?;
-            println!("changed the password of {uid}@{domain}");
+            tell(format_args!("changed the password of {uid}@{domain}"));
         }
         UserCommand::List { domain } => list(&config, domain.as_deref())?,
         UserCommand::Disable { user } => set_status(&config, user, MailStatus::Disabled)?,
@@ -41,7 +42,7 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
             let (uid, domain) = user_and_domain(&config, user);
             let directory = settings::writable_directory(&config)?;
             directory.delete_user(&uid, &domain).map_err(Failure::new)?;
-            println!("deleted {uid}@{domain}; stored mail stays");
+            tell(format_args!("deleted {uid}@{domain}; stored mail stays"));
         }
     }
     Ok(())
@@ -50,7 +51,7 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
 fn list(config: &Config, domain: Option<&str>) -> Result<(), Failure> {
     let directory = settings::directory(config)?;
     for user in directory.list_users(domain).map_err(Failure::new)? {
-        println!("{}", line(&user));
+        tell(format_args!("{}", line(&user)));
     }
     Ok(())
 }
@@ -64,6 +65,6 @@ fn set_status(config: &Config, user: &str, status: MailStatus) -> Result<(), Fai
     let (uid, domain) = user_and_domain(config, user);
     let directory = settings::writable_directory(config)?;
     directory.set_status(&uid, &domain, status).map_err(Failure::new)?;
-    println!("{uid}@{domain} is {status}");
+    tell(format_args!("{uid}@{domain} is {status}"));
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{block_on, find_user, open_store};
 use crate::cli::ImportArguments;
 use crate::config_file;
 use crate::failure::Failure;
+use crate::output::tell;
 use sink::Sink;
 use std::path::Path;
 use waypost_options::Config;
@@ -44,7 +45,7 @@ async fn import(
     let done = sink.done();
     match read.and(stored) {
         Ok(()) => {
-            println!("imported {done} messages, {} bytes", sink.bytes());
+            tell(format_args!("imported {done} messages, {} bytes", sink.bytes()));
             Ok(())
         }
         Err(failure) => Err(Failure::new(format!(

@@ -1,6 +1,7 @@
 //! Where imported messages go: appends in order, several under way at once.
 
 use crate::failure::{Context, Failure};
+use crate::output::progress;
 use crate::tools::newline::Newlines;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
@@ -149,7 +150,7 @@ impl<'a> Sink<'a> {
         }
         self.done += 1;
         if self.done.is_multiple_of(PROGRESS_EVERY) {
-            eprintln!("{} messages", self.done);
+            progress(format_args!("{} messages", self.done));
         }
         Ok(())
     }
