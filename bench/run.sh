@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-6}
 users=${WAYPOST_BENCH_USERS:-50}
-cargo build --release --locked -q -p waypost -p waypost-bench
+[ -n "${WAYPOST_BENCH_NO_BUILD:-}" ] || cargo build --release --locked -q -p waypost -p waypost-bench
 dir=$(mktemp -d "${TMPDIR:-/tmp}/waypost-bench.XXXXXX")
 target/release/waypost demo "$dir" >"$dir.log" 2>&1 &
 pid=$!
