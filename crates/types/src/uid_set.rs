@@ -128,6 +128,11 @@ impl UidSet {
         self.0 |= &other.0;
     }
 
+    /// Chooses the smallest representation; worth its cost for a set that is kept or asked often.
+    pub fn compact(&mut self) {
+        self.0.optimize();
+    }
+
     /// Removes every UID of `other`.
     pub fn remove_all(&mut self, other: &Self) {
         self.0 -= &other.0;
@@ -169,5 +174,15 @@ mod tests {
         assert_eq!(set.uid_at(0), None);
         assert_eq!(set.sequence_of(Uid(4)), None);
         assert_eq!(set.ranges(), vec![3..=3, 5..=7, 900_000..=900_000]);
+    }
+
+    #[test]
+    fn a_compacted_set_is_the_same_set() {
+        let mut set = UidSet::range(1..=200_000);
+        set.remove_all(&(1..=100_000).map(|n| Uid(2 * n - 1)).collect());
+        let before = set.clone();
+        set.compact();
+        assert_eq!(set, before);
+        assert_eq!(set.sequence_of(Uid(200_000)), Some(100_000));
     }
 }

@@ -19,40 +19,55 @@ pub(super) struct Known {
     pub(super) seen_below: Uid,
 }
 
+/// A kept set: when it was last used, the bytes it takes, itself.
+struct Entry {
+    used: u64,
+    bytes: usize,
+    known: Known,
+}
+
 #[derive(Default)]
 pub(super) struct LiveSets {
     clock: u64,
     bytes: usize,
-    sets: HashMap<MailboxId, (u64, Known)>,
+    sets: HashMap<MailboxId, Entry>,
 }
 
 impl LiveSets {
     pub(super) fn find(&mut self, mailbox: MailboxId) -> Option<Known> {
         self.clock += 1;
-        let (used, known) = self.sets.get_mut(&mailbox)?;
-        *used = self.clock;
-        Some(known.clone())
+        let entry = self.sets.get_mut(&mailbox)?;
+        entry.used = self.clock;
+        Some(entry.known.clone())
     }
 
     /// Keeps what is newer than what is known.
     pub(super) fn keep(&mut self, mailbox: MailboxId, known: Known) {
-        if self.sets.get(&mailbox).is_some_and(|(_, old)| old.modseq > known.modseq) {
+        if self.sets.get(&mailbox).is_some_and(|old| old.known.modseq > known.modseq) {
             return;
         }
         self.remove(mailbox);
         self.clock += 1;
-        self.bytes += size(&known);
-        self.sets.insert(mailbox, (self.clock, known));
+        let (used, bytes) = (self.clock, size(&known));
+        self.bytes += bytes;
+        self.sets.insert(mailbox, Entry { used, bytes, known });
         while self.sets.len() > SETS || self.bytes > SETS_BYTES {
-            let oldest = self.sets.iter().min_by_key(|(_, (used, _))| *used);
+            let oldest = self.sets.iter().min_by_key(|(_, entry)| entry.used);
             let Some(oldest) = oldest.map(|(mailbox, _)| *mailbox) else { return };
             self.remove(oldest);
         }
     }
 
+    /// Notes for the set as of `modseq` where its first unseen message may be.
+    pub(super) fn note_seen_below(&mut self, mailbox: MailboxId, modseq: ModSeq, below: Uid) {
+        if let Some(entry) = self.sets.get_mut(&mailbox).filter(|e| e.known.modseq == modseq) {
+            entry.known.seen_below = below;
+        }
+    }
+
     fn remove(&mut self, mailbox: MailboxId) {
-        if let Some((_, known)) = self.sets.remove(&mailbox) {
-            self.bytes = self.bytes.saturating_sub(size(&known));
+        if let Some(entry) = self.sets.remove(&mailbox) {
+            self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
     }
 }
@@ -72,7 +87,9 @@ impl Known {
         changes: impl Iterator<Item = &'a Change>,
         modseq: ModSeq,
     ) -> Self {
+        let mut moved = false;
         for change in changes {
+            moved |= matches!(change.kind, ChangeKind::Arrived(_) | ChangeKind::Expunged(_));
             match &change.kind {
                 ChangeKind::Arrived(uids) => Arc::make_mut(&mut self.live).extend_from(uids),
                 ChangeKind::Expunged(uids) => Arc::make_mut(&mut self.live).remove_all(uids),
@@ -82,6 +99,9 @@ impl Known {
                 }
                 _ => {}
             }
+        }
+        if moved {
+            Arc::make_mut(&mut self.live).compact();
         }
         self.modseq = modseq;
         self

@@ -127,6 +127,7 @@ impl LocalSnapshot<'_> {
             push_ranges(&mut live, number, &head.live);
             true
         })?;
+        live.compact();
         Ok(Known { modseq: mailbox.modseq, live: Arc::new(live), seen_below: Uid(1) })
     }
 
@@ -316,7 +317,7 @@ impl Snapshot for LocalSnapshot<'_> {
         if mailbox.counters.unseen == 0 {
             return Ok(None);
         }
-        let mut known = self.learn(mailbox)?;
+        let known = self.learn(mailbox)?;
         let mut found = None;
         let from = StatePage::number_of(known.seen_below);
         self.heads(mailbox.id, from, &mut |number, head| {
@@ -324,9 +325,11 @@ impl Snapshot for LocalSnapshot<'_> {
             found = at.map(|at| Uid(number * waypost_store::PAGE_UIDS + at));
             found.is_none()
         })?;
-        known.seen_below = found.unwrap_or(mailbox.uid_next);
-        let shared = &self.reader.shared.live;
-        shared.lock().unwrap_or_else(PoisonError::into_inner).keep(mailbox.id, known);
+        let below = found.unwrap_or(mailbox.uid_next);
+        if below != known.seen_below {
+            let mut shared = self.reader.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.note_seen_below(mailbox.id, known.modseq, below);
+        }
         Ok(found)
     }
 
