@@ -170,10 +170,11 @@ impl Instance {
         command
     }
 
-    /// What the server has logged.
+    /// What the server has logged: its files one after the other.
     pub fn log(&self) -> String {
-        let bytes = fs::read(self.folder.path().join("server.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let files = [self.home().join("waypost.log"), self.folder.path().join("server.log")];
+        let texts = files.map(|file| fs::read(file).unwrap_or_default());
+        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
     }
 
     fn spawn(&mut self, command: &mut Command) {
@@ -242,7 +243,7 @@ fn read_settings(path: &Path) -> Option<BTreeMap<String, String>> {
     let text = fs::read_to_string(path).ok()?;
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     let settings: BTreeMap<String, String> =
-        pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect();
+        pairs.map(|(key, value)| (key.to_owned(), value.trim_matches('\'').to_owned())).collect();
     settings.contains_key(LAST_KEY).then_some(settings)
 }
 

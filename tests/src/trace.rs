@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -82,13 +81,19 @@ impl Tracer {
         tracer
     }
 
-    /// Lets the processes go and answers the finished calls.
-    pub fn finish(mut self) -> Vec<Call> {
+    /// The calls that have finished so far.
+    pub fn calls(&self) -> Vec<Call> {
+        let text = fs::read(&self.output).expect("strace writes a file");
+        calls(&String::from_utf8_lossy(&text))
+    }
+
+    /// Lets the processes go.
+    ///
+    /// # Panics
+    /// When `strace` does not end.
+    pub fn finish(mut self) {
         signal(self.child.id(), Signal::SIGINT);
         assert!(wait_at_most(&mut self.child, PATIENCE).is_some(), "strace does not end");
-        let mut text = Vec::new();
-        File::open(&self.output).and_then(|mut f| f.read_to_end(&mut text)).expect("a trace");
-        calls(&String::from_utf8_lossy(&text))
     }
 
     /// Whether every thread of a process has a tracer.
