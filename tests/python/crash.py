@@ -13,6 +13,11 @@ import wp
 
 ROLES = ("stored", "imapd", "popd", "lmtpd")
 FLAGGED = 20
+MOVED = 30
+# Most messages are small; a large one takes another way to the store.
+SIZES, WEIGHTS = (100, 2000, 40_000, 1_500_000), (40, 40, 20, 1)
+# How many messages are fetched at a time in the end.
+CHUNK = 500
 YOUNG_KILLS = 12
 KEYWORDS = [b"key%d" % n for n in range(40)]
 FAILURES = (OSError, EOFError, AssertionError, ValueError)
@@ -24,7 +29,7 @@ def main():
     prepare()
     stop = threading.Event()
     loads = [Delivery(n, stop) for n in range(3)] + [Append(n, stop) for n in range(2)]
-    loads += [Flags(stop), Reading(stop)]
+    loads += [Flags(stop), Moves(stop), Reading(stop)]
     for load in loads:
         load.start()
     killed = kill_at_random(random.Random(seed), kills)
@@ -51,6 +56,10 @@ def prepare():
     client.ok(b"CREATE Flags")
     for number in range(FLAGGED):
         client.append("Flags", wp.sample(f"flagged {number}"))
+    client.ok(b"CREATE There")
+    client.ok(b"CREATE Here")
+    for number in range(MOVED):
+        client.append("Here", wp.sample(f"moved {number}"))
     client.ok(b"LOGOUT")
 
 
@@ -134,7 +143,8 @@ class Numbered(Load):
         self.next, self.sure, self.unsure = 0, [], []
 
     def step(self):
-        name = f"{self.name}-{self.next}"
+        size = random.choices(SIZES, WEIGHTS)[0]
+        name = f"{self.name}-{self.next}-{size}"
         self.next += 1
         try:
             done = self.add(name)
@@ -170,8 +180,7 @@ class Delivery(Numbered):
 
     def add(self, name):
         to = [user.encode() + b"@example.com" for user in self.users]
-        size = random.choice((100, 2000, 40_000))
-        replies = self.client.deliver(to, wp.sample(name, "x" * 70 * (size // 70)), check=False)
+        replies = self.client.deliver(to, message(name), check=False)
         return len(replies) == len(to) and all(code == 250 for code, _ in replies)
 
     def places(self):
@@ -186,7 +195,7 @@ class Append(Numbered):
         return wp.Imap(login="alice", timeout=45)
 
     def add(self, name):
-        answer = self.client.command(b"APPEND Appended (\\Seen)", wp.sample(name))
+        answer = self.client.command(b"APPEND Appended (\\Seen)", message(name))
         return answer.status == b"OK"
 
     def places(self):
@@ -226,6 +235,33 @@ class Flags(Load):
                 yield f"flags of {number} are {now}, possible were {possible}"
 
 
+class Moves(Load):
+    """Messages go from one mailbox to the other; each is in one of them, once."""
+
+    def __init__(self, stop):
+        super().__init__("moves", stop)
+
+    def connect(self):
+        return wp.Imap(login="alice", timeout=45)
+
+    def step(self):
+        here, there = random.sample((b"Here", b"There"), 2)
+        try:
+            self.client.ok(b"SELECT " + here)
+            numbers = b"%d:%d" % tuple(sorted(random.choices(range(1, MOVED), k=2)))
+            # A number that is not there is refused, which changes nothing either.
+            self.acknowledged += self.client.command(b"MOVE %s %s" % (numbers, there)).status == b"OK"
+        except FAILURES:
+            self.uncertain += 1
+            self.lost()
+
+    def faults(self):
+        found = subjects("alice", "Here") + subjects("alice", "There")
+        expected = collections.Counter({f"moved {number}": 1 for number in range(MOVED)})
+        if found != expected:
+            yield f"moved messages: {found - expected} too often, {expected - found} lost"
+
+
 class Reading(Load):
     """POP3 sessions that list; a reader never sees half a change."""
 
@@ -251,20 +287,39 @@ class Reading(Load):
         time.sleep(0.05)
 
 
+def message(name):
+    """The size stands in the name, so that what arrives can be compared with what was sent."""
+    size = int(name.rpartition("-")[2])
+    return wp.sample(name, ("y" * 70 + "\r\n") * (size // 72))
+
+
 def subjects(user, mailbox):
-    """How often each name stands in a mailbox."""
+    """How often each name stands in a mailbox, and whole."""
     client = wp.Imap(login=user)
-    client.ok(b"EXAMINE " + mailbox.encode())
-    fetched = client.ok(b"FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])").fetches()
-    names = [next(v for k, v in m.items() if k.startswith(b"BODY[")) for m in fetched.values()]
-    return collections.Counter(name.partition(b":")[2].strip().decode() for name in names)
+    answer = client.ok(b"EXAMINE " + mailbox.encode())
+    count = int(answer.lines(b"EXISTS")[0].split()[1])
+    found = collections.Counter()
+    for first in range(1, count + 1, CHUNK):
+        fetched = client.ok(b"FETCH %d:%d (BODY.PEEK[])" % (first, min(first + CHUNK - 1, count)))
+        for values in fetched.fetches().values():
+            found[name_of(values[b"BODY[]"])] += 1
+    return found
+
+
+def name_of(stored):
+    name = re.search(rb"(?m)^Subject: ([^\r]*)\r$", stored).group(1).decode()
+    if re.fullmatch(r"(delivery|append)\d-\d+-\d+", name):
+        sent = wp.without_trace(stored) if name.startswith("delivery") else stored
+        if sent != message(name):
+            return f"damaged {name}"
+    return name
 
 
 def counters():
     """The counters that mutations keep are what a count gives."""
     for user in ("alice", "bob"):
         client = wp.Imap(login=user)
-        for mailbox in ("INBOX", "Appended", "Flags") if user == "alice" else ("INBOX",):
+        for mailbox in ("INBOX", "Appended", "Flags", "Here", "There") if user == "alice" else ("INBOX",):
             told = client.ok(b"STATUS %s (MESSAGES UNSEEN)" % mailbox.encode()).untagged[0].raw
             client.ok(b"EXAMINE " + mailbox.encode())
             every, unseen = len(client.ok(b"SEARCH ALL").search()), len(client.ok(b"SEARCH UNSEEN").search())
