@@ -13,6 +13,7 @@ SERVICES = ("IMAP", "POP", "LMTP")
 MEMORY_GROWTH_KIB_MAX = 96 << 10
 ENDLESS_BYTES = 48 << 20
 ANSWER_SECONDS = 5.0
+KEYWORDS_MAX = 4000
 
 
 def main():
@@ -20,7 +21,7 @@ def main():
     print(f"seed {seed}")
     dice = random.Random(seed)
     witness = Witness()
-    for case in (garbage, half_closed, endless_lines, literals, bad_commands, deep_search, deep_mail, recipients):
+    for case in (garbage, half_closed, endless_lines, literals, bad_commands, deep_search, deep_mail, recipients, injection, names, keywords, numbers):
         started = time.monotonic()
         case(dice, witness)
         witness.look(case.__name__)
@@ -228,6 +229,65 @@ def recipients(dice, witness):
             break
     assert set(codes) <= {250, 452, 421} and 452 in codes, set(codes)
     print(f"{codes.count(250)} recipients taken, {len(codes)} answered")
+
+
+def injection(dice, witness):
+    """What came in clear before the handshake is no command after it (CVE-2011-0411)."""
+    imap = wp.Lines(wp.port("IMAP"), timeout=20)
+    imap.line()
+    imap.send(b"A1 STARTTLS\r\nA2 NOOP\r\n")
+    assert imap.line().startswith(b"A1 OK")
+    imap.start_tls()
+    assert imap.ask(b"A3 NOOP").startswith(b"A3 OK")
+    pop = wp.Lines(wp.port("POP"), timeout=20)
+    pop.line()
+    pop.send(b"STLS\r\nNONSENSE\r\n")
+    assert pop.line().startswith(b"+OK")
+    pop.start_tls()
+    assert pop.ask(b"CAPA").startswith(b"+OK")
+
+
+def names(dice, witness):
+    """Names too long, too deep or not modified UTF-7."""
+    imap = wp.Imap(login="alice")
+    for name in (b"x" * 5000, b"/".join([b"d"] * 200), b"a//b", b"&", b"&AAA-", b"bad&-&bad"):
+        answer = imap.refused(b"CREATE " + wp.quote(name))
+        assert answer.text, name
+    for command in (b"RENAME INBOX", b"SELECT", b"DELETE", b'LIST ""', b"STATUS INBOX (", b"APPEND"):
+        imap.refused(command)
+    imap.command(b'LIST "" "' + b"*%" * 200 + b'x"')
+    imap.ok(b"NOOP")
+
+
+def keywords(dice, witness):
+    """4,000 keywords fit a mailbox; the next is refused and none is dropped without a word."""
+    imap = wp.Imap(login="alice")
+    imap.ok(b"CREATE Words")
+    imap.append("Words", wp.sample("words"))
+    imap.ok(b"SELECT Words")
+    for start in range(0, KEYWORDS_MAX, 100):
+        words = b" ".join(b"w%d" % n for n in range(start, start + 100))
+        answer = imap.command(b"STORE 1 +FLAGS.SILENT (" + words + b")")
+        assert answer.status == b"OK", (start, answer.text)
+    answer = imap.refused(b"STORE 1 +FLAGS.SILENT (onemore)")
+    assert answer.status == b"NO" and answer.code().startswith(b"LIMIT"), answer.text
+    flags = imap.ok(b"FETCH 1 FLAGS").fetches()[1][b"FLAGS"]
+    assert len([f for f in flags if f.startswith(b"w")]) == KEYWORDS_MAX, len(flags)
+
+
+def numbers(dice, witness):
+    """Numbers and sets that RFC 3501 does not allow, and sets without end."""
+    imap = wp.Imap(login="alice")
+    imap.ok(b"SELECT INBOX")
+    for numbers in (b"0", b"4294967296", b"-1", b"1:", b":1", b"1,,2", b"1:2:3", b"*:0", b"1" * 500):
+        answer = imap.refused(b"FETCH " + numbers + b" FLAGS")
+        assert answer.status == b"BAD", (numbers, answer.text)
+    imap.ok(b"UID FETCH 1:4294967295 FLAGS")
+    imap.ok(b"UID FETCH " + b",".join(b"%d" % (2 * n + 1) for n in range(1000)) + b" FLAGS")
+    imap.command(b"UID FETCH " + b",".join([b"1:*"] * 1000) + b" FLAGS")
+    imap.command(b"FETCH 1 BODY.PEEK[" + b".".join([b"1"] * 500) + b"]")
+    imap.command(b"FETCH 1 BODY.PEEK[]<4294967295.4294967295>")
+    imap.ok(b"NOOP")
 
 
 main()
