@@ -11,13 +11,14 @@ import wp
 
 # How many APPEND commands or FETCH commands wait for their answers at a time.
 PIPELINE = 16
+# Where a partial FETCH starts and how much it asks for.
+PARTIAL = (500, 700)
 # The flags of imported Maildir files: the first none, one, two or all of these.
 MAILDIR_FLAGS = "FRS"
 
 
 def main():
-    mail = corpus.easy_ham() + corpus.mail_parser()
-    assert len(mail) >= 3900 + 100, len(mail)
+    mail = corpus.easy_ham() + corpus.mail_parser() + corpus.others()
     started = time.monotonic()
     by_lmtp = deliver(mail[0::3])
     by_append = append(mail[1::3])
@@ -126,13 +127,17 @@ def compare_imap(user, sent, delivered):
 
 
 def items(sections):
-    return b" ".join(b"BODY.PEEK[%s]" % section for section in sections)
+    partial = b"BODY.PEEK[]<%d.%d>" % PARTIAL
+    return b" ".join([b"BODY.PEEK[%s]" % section for section in sections] + [partial])
 
 
 def fault_of(sent, told, fetched, delivered):
     name, message = sent
-    body = {key[5:-1]: value for key, value in fetched.items() if key.startswith(b"BODY[")}
+    body = {key[5:-1]: value for key, value in fetched.items() if key.endswith(b"]")}
     try:
+        first, count = PARTIAL
+        partial = fetched[b"BODY[]<%d>" % first]
+        assert partial == body[b""][first : first + count], "the partial bytes differ"
         stored = body[b""]
         assert (wp.without_trace(stored) if delivered else stored) == message, "the bytes differ"
         size = int(told[b"RFC822.SIZE"])
