@@ -60,3 +60,15 @@ fn output_file(instance: &Instance) -> (File, PathBuf) {
     let file = tempfile::NamedTempFile::new_in(instance.scratch()).expect("a file can be made");
     file.keep().expect("a file can be kept")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scripts_checks_find_what_they_must() {
+        let script = workspace().join("tests/python/self_check.py");
+        let output = Command::new("python3").arg("-B").arg(script).output().expect("python3 runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
