@@ -29,7 +29,7 @@ pub mod limits {
     pub const RECIPIENTS: usize = waypost_store::limits::RECIPIENTS;
     /// Bytes of a message handed to the store at a time.
     pub const CHUNK_BYTES: usize = 64 * 1024;
-    /// Refused commands after which the session is ended.
+    /// Refused commands after which the session is ended; declined recipients do not count.
     pub const ERRORS: u32 = 100;
     /// Transactions of one session; then the client is asked to connect anew.
     pub const TRANSACTIONS: u32 = 10_000;

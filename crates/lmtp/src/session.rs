@@ -141,6 +141,13 @@ impl LmtpSession {
             .then(|| self.close(io, "too many errors", "421 4.7.0 too many errors; goodbye"))
     }
 
+    /// Declines a recipient; `None` goes on. It is no error of the client: a list may have many
+    /// strangers, and an end here would lose the message for all others (RFC 5321 section 4.5.3.1.10).
+    fn decline(io: &mut Io<'_>, text: &str) -> Option<Step> {
+        reply::line(io.output, text);
+        None
+    }
+
     fn command(&mut self, io: &mut Io<'_>, command: Command) -> Option<Step> {
         match command {
             Command::Lhlo(name) => self.lhlo(io, name),
@@ -202,7 +209,7 @@ impl LmtpSession {
                 .refuse(io, "553 5.6.7 a recipient's address in UTF-8 needs SMTPUTF8 with MAIL");
         }
         if transaction.accepted() >= limits::RECIPIENTS {
-            return self.refuse(io, reply::TOO_MANY_RECIPIENTS);
+            return Self::decline(io, reply::TOO_MANY_RECIPIENTS);
         }
         self.phase = Phase::Lookup(address);
         None
@@ -230,7 +237,7 @@ impl LmtpSession {
                     text,
                     "recipient refused"
                 );
-                self.refuse(io, text)
+                Self::decline(io, text)
             }
             Err(error) => {
                 tracing::error!(service = "lmtp", connection = self.facts.id, ?address, %error,

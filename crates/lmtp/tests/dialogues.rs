@@ -123,6 +123,26 @@ fn endless_lines_and_endless_errors_end_in_a_refusal() {
 }
 
 #[test]
+fn many_declined_recipients_do_not_lose_the_message_for_the_others() {
+    let world = world(20_000);
+    let mut script =
+        String::from("S: 220 {*}\nC: LHLO x\nS> 250 SIZE 20000\nC: MAIL FROM:<a@b>\nS: 250 {*}\n");
+    for _ in 0..=limits::ERRORS {
+        script.push_str("C: RCPT TO:<stranger@example.com>\nS: 550 5.1.1 {*}\n");
+    }
+    for _ in 0..limits::RECIPIENTS {
+        script.push_str("C: RCPT TO:<alice@example.com>\nS: 250 {*}\n");
+    }
+    for _ in 0..=limits::ERRORS {
+        script.push_str("C: RCPT TO:<bob@example.com>\nS: 452 4.5.3 {*}\n");
+    }
+    script.push_str("C: DATA\nS: 354 {*}\nC: Subject: list\nC:\nC: .\n");
+    script.push_str(&"S: 250 {*}\n".repeat(limits::RECIPIENTS));
+    open(&world).play("declined", &script).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!messages(&*world.store, "alice", "INBOX").is_empty());
+}
+
+#[test]
 fn a_client_that_leaves_in_the_middle_of_a_message_delivers_nothing() {
     let world = world(20_000);
     let script = "S: 220 {*}\nC: LHLO x\nS> 250 SIZE 20000\nC: MAIL FROM:<a@b>\nS: 250 {*}\n\
