@@ -110,6 +110,9 @@ fn users_are_managed_while_the_server_runs() {
     world.tool(&["user", "disable", "alice"], "");
     assert!(login("other").contains("t NO"));
     assert!(world.tool(&["user", "list"], "").contains("alice@example.com\tdisabled"));
+    let refused = world.run(&["deliver", "alice"], "Subject: no\n\n");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("takes no mail"));
     world.tool(&["user", "enable", "alice"], "");
     assert!(login("other").contains("t OK"));
     world.tool(&["user", "delete", "alice"], "");

@@ -1,7 +1,7 @@
 //! `waypost deliver`: one message from standard input, as if LMTP had brought it.
 
 use super::newline::Newlines;
-use super::{block_on, find_user, open_store};
+use super::{block_on, check_takes_mail, find_user, open_store};
 use crate::cli::DeliverArguments;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
@@ -25,6 +25,7 @@ const MBOX_LINE_BYTES: u64 = 1_000;
 pub(crate) fn run(file: &Path, arguments: &DeliverArguments) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     let (user, folder) = find_user(&config, &arguments.user)?;
+    check_takes_mail(&config, &user)?;
     let folder = arguments.folder.as_deref().or(folder.as_deref()).map(MailboxName::new);
     let recipient = Recipient {
         account: user.account,

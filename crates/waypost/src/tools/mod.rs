@@ -11,9 +11,12 @@ pub(crate) mod user;
 
 use crate::failure::{Context, Failure};
 use crate::settings;
+use std::fmt::Display;
 use std::future::Future;
 use tokio::runtime::Builder;
-use waypost_directory::{Directory, Recipient, User, resolve_recipient};
+use waypost_directory::{
+    Delivery, Directory, Recipient, Standing, User, resolve_recipient, standing,
+};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
 use waypost_store_local::client::StoreAccess;
 
@@ -38,6 +41,24 @@ fn user_and_domain(config: &Config, user: &str) -> (String, String) {
     }
 }
 
+/// Refuses a user who is shut out, as LMTP does; [`find_user`] by login name finds that user too.
+fn check_takes_mail(config: &Config, user: &User) -> Result<(), Failure> {
+    let directory = settings::directory(config)?;
+    let Some(domain) = directory.domain(&user.domain).map_err(Failure::new)? else {
+        return Err(Failure::new(format!("there is no domain {}", user.domain)));
+    };
+    let standing = standing(&domain, user);
+    match standing.status.delivery() {
+        Delivery::Accept => Ok(()),
+        Delivery::Defer | Delivery::Refuse => Err(takes_no_mail(&user.entry, &standing)),
+    }
+}
+
+fn takes_no_mail(name: impl Display, standing: &Standing) -> Failure {
+    let Standing { attribute, status, .. } = standing;
+    Failure::new(format!("{name} takes no mail: {attribute} is {status}"))
+}
+
 /// The user behind a login name or an address, and the folder of a sub-address.
 fn find_user(config: &Config, name: &str) -> Result<(User, Option<String>), Failure> {
     let directory = settings::directory(config)?;
@@ -47,10 +68,9 @@ fn find_user(config: &Config, name: &str) -> Result<(User, Option<String>), Fail
     }
     match resolve_recipient(&directory, &format!("{uid}@{domain}")).map_err(Failure::new)? {
         Recipient::Accept { user, folder } => Ok((*user, folder)),
-        Recipient::Defer(standing) | Recipient::Refuse(standing) => Err(Failure::new(format!(
-            "{name} takes no mail: {} is {}",
-            standing.attribute, standing.status
-        ))),
+        Recipient::Defer(standing) | Recipient::Refuse(standing) => {
+            Err(takes_no_mail(name, &standing))
+        }
         Recipient::UnknownUser | Recipient::UnknownDomain => Err(Failure::new(format!(
             "there is no user {name}; `waypost user list` shows who is there"
         ))),
