@@ -3,7 +3,8 @@
 use crate::control::send_listeners;
 use crate::ports::Bound;
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsStr;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -17,12 +18,18 @@ use tokio::process::{Child, Command};
 const PROGRAM: &str = "/proc/self/exe";
 /// The name that process lists show first.
 const PROGRAM_NAME: &str = "waypost";
+/// The variable that glibc's allocator is set by; another C library ignores it.
+const ALLOCATOR: &str = "GLIBC_TUNABLES";
+/// Large blocks always come from the system and go back to it. Left to itself the allocator raises
+/// this threshold (bytes) when the memory of the first password hash is freed; from then on every
+/// thread that has checked a password keeps as much for good.
+const ALLOCATOR_SETTING: &str = "glibc.malloc.mmap_threshold=4194304";
 
 /// What a process is started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     /// The subcommand and what follows it.
-    arguments: Vec<std::ffi::OsString>,
+    arguments: Vec<OsString>,
     program: PathBuf,
 }
 
@@ -51,6 +58,7 @@ impl Launch {
         let child = Command::new(&self.program)
             .arg0(PROGRAM_NAME)
             .args(&self.arguments)
+            .env(ALLOCATOR, allocator_setting(env::var_os(ALLOCATOR)))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             // Ctrl-C at a terminal is for the watcher, which ends the others in order.
@@ -59,6 +67,11 @@ impl Launch {
             .spawn()?;
         Ok(Running { child, stream })
     }
+}
+
+/// What the administrator has set wins.
+fn allocator_setting(given: Option<OsString>) -> OsString {
+    given.unwrap_or_else(|| ALLOCATOR_SETTING.into())
 }
 
 /// A running process and the socket to it.
@@ -91,5 +104,25 @@ pub(crate) fn describe(status: ExitStatus) -> String {
         (None, Some(SIGBUS)) => "signal 7 (SIGBUS): the disk of the store failed a read".to_owned(),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "an unknown end".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_gives_large_blocks_back() {
+        let setting = allocator_setting(env::var_os(ALLOCATOR)).into_string().unwrap();
+        let check = format!("test \"${ALLOCATOR}\" = \"{setting}\"");
+        let mut running = Launch::program("/bin/sh", &["-c", &check]).start(&[]).unwrap();
+        assert!(running.child.wait().await.unwrap().success());
+    }
+
+    #[test]
+    fn the_administrators_setting_wins() {
+        assert_eq!(allocator_setting(None), ALLOCATOR_SETTING);
+        assert_eq!(allocator_setting(Some("x".into())), "x");
     }
 }
