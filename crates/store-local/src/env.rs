@@ -4,7 +4,9 @@ use crate::codec::{corrupt, rows};
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, WithoutTls};
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use waypost_store::StoreError;
@@ -18,6 +20,10 @@ pub(crate) const READERS_MAX: u32 = 8_192;
 pub(crate) const META_DIR: &str = "meta";
 /// The directory of the segments in a partition.
 pub(crate) const SEGMENTS_DIR: &str = "segments";
+
+/// Mail is the owner's alone, whatever the mask of the process.
+pub(crate) const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
 
 /// The key of the format number in `state`.
 const FORMAT_KEY: &[u8] = b"format";
@@ -101,8 +107,8 @@ fn registry() -> &'static Mutex<HashMap<PathBuf, Weak<Meta>>> {
 impl Meta {
     /// Opens a partition for writing, making it when it is new. The caller holds the writer's lock.
     pub(crate) fn open_writer(path: &Path, map_size: usize) -> Result<Arc<Self>, StoreError> {
-        std::fs::create_dir_all(path.join(META_DIR)).map_err(io_fault)?;
-        std::fs::create_dir_all(path.join(SEGMENTS_DIR)).map_err(io_fault)?;
+        make_dirs(&path.join(META_DIR))?;
+        make_dirs(&path.join(SEGMENTS_DIR))?;
         sync_dir(path)?;
         let path = path.canonicalize().map_err(io_fault)?;
         let mut open = registry().lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,6 +116,8 @@ impl Meta {
             return Err(StoreError::Unavailable("the store is open in this process".to_owned()));
         }
         let env = open_env(&path.join(META_DIR), Some(map_size))?;
+        // LMDB syncs what its file holds, not the entry of a file it has just made.
+        sync_dir(&path.join(META_DIR))?;
         let txn = env.write_txn().map_err(fault)?;
         let tables = env
             .create_databases_and_commit(txn, |opener, txn| {
@@ -215,9 +223,32 @@ fn open_env(dir: &Path, map_size: Option<usize>) -> Result<Env<WithoutTls>, Stor
     unsafe { options.open(dir) }.map_err(fault)
 }
 
+/// Makes a directory and those above it that are missing, for the owner alone, and makes their
+/// entries durable: a commit is worth nothing in a directory that a crash takes away.
+pub(crate) fn make_dirs(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    make_dirs(parent)?;
+    match std::fs::DirBuilder::new().mode(DIR_MODE).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io_fault(error)),
+        Ok(()) | Err(_) => {}
+    }
+    sync_dir(parent)
+}
+
+/// Makes a file that must not exist yet, for the owner alone.
+pub(crate) fn new_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).mode(FILE_MODE);
+    options.open(path).map_err(io_fault)
+}
+
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_fault)
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_fault)
 }
 
 /// The value of a key.

@@ -3,7 +3,9 @@
 
 use super::BackupReport;
 use crate::codec::{Take, corrupt, rows::SegmentRow};
-use crate::env::{self, META_DIR, Meta, SEGMENTS_DIR, fault, io_fault, sync_dir};
+use crate::env::{
+    self, META_DIR, Meta, SEGMENTS_DIR, fault, io_fault, make_dirs, new_file, sync_dir,
+};
 use crate::segment;
 use heed::CompactionOption;
 use std::fs::File;
@@ -49,7 +51,7 @@ impl Backup {
 
     fn copy_segment(&self, dir: &Path, number: u64, end: u64) -> Result<(), StoreError> {
         let from = File::open(self.meta.segment_path(number)).map_err(io_fault)?;
-        let mut to = File::create_new(segment::path(dir, number)).map_err(io_fault)?;
+        let mut to = new_file(&segment::path(dir, number))?;
         // A streamed message is not padded, so the file may end up to a few bytes earlier.
         let copied = std::io::copy(&mut from.take(end), &mut to).map_err(io_fault)?;
         if segment::aligned(copied) < end {
@@ -66,12 +68,12 @@ impl Drop for Backup {
 }
 
 fn prepare(dir: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(dir).map_err(io_fault)?;
+    make_dirs(dir)?;
     if std::fs::read_dir(dir).map_err(io_fault)?.next().is_some() {
         return Err(StoreError::NotPermitted(format!("{} is not empty", dir.display())));
     }
-    std::fs::create_dir(dir.join(META_DIR)).map_err(io_fault)?;
-    std::fs::create_dir(dir.join(SEGMENTS_DIR)).map_err(io_fault)
+    make_dirs(&dir.join(META_DIR))?;
+    make_dirs(&dir.join(SEGMENTS_DIR))
 }
 
 /// The segments that the copied metadata names: what the source knows by now may be more.

@@ -1,7 +1,7 @@
 //! Appending to segments: records gather in memory and go out in one write and one sync a batch.
 
 use crate::codec::rows::{Numbers, SegmentRow};
-use crate::env::{io_fault, sync_dir};
+use crate::env::{io_fault, new_file, sync_dir};
 use crate::segment::{self, HEADER_BYTES, Header, Kind};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -142,14 +142,10 @@ impl Appender {
         }
         self.write_gathered()?;
         let number = numbers.segment;
-        let path = segment::path(&self.partition, number);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(io_fault)?;
+        // Used up even when the file cannot be made: the same number would fail again and again.
         numbers.segment += 1;
+        let path = segment::path(&self.partition, number);
+        let file = new_file(&path)?;
         sync_dir(path.parent().unwrap_or(&self.partition))?;
         if let Some(old) = self.current.replace(Current { number, file, end: 0, committed: 0 }) {
             self.full.push(old.file);

@@ -31,6 +31,7 @@ use outcomes::Ring;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,7 +147,7 @@ type Kept = Vec<(u64, MutationId)>;
 impl Engine {
     /// Opens the partition for writing, making it when it is new.
     pub fn open(config: EngineConfig) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&config.path).map_err(io_fault)?;
+        env::make_dirs(&config.path)?;
         let lock = lock(&config.path)?;
         let meta = Meta::open_writer(&config.path, config.map_size)?;
         meta.env.clear_stale_readers().map_err(fault)?;
@@ -201,10 +202,10 @@ impl Engine {
     /// Begins to take in a large message.
     pub fn begin_upload(&mut self) -> Result<UploadWriter, StoreError> {
         let (segment, blob) = (self.numbers.segment, BlobId(self.numbers.blob));
-        let upload = UploadWriter::begin(&self.meta.path, segment, blob, &self.uploads)?;
+        // Used up even when the file cannot be made: the same number would fail again and again.
         self.numbers.segment += 1;
         self.numbers.blob += 1;
-        Ok(upload)
+        UploadWriter::begin(&self.meta.path, segment, blob, &self.uploads)
     }
 
     /// Purges at most about [`waypost_store::limits::STEP_ROWS`] rows of what left longer ago than
@@ -433,6 +434,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(env::FILE_MODE)
         .open(path.join(LOCK_FILE))
         .map_err(io_fault)?;
     match file.try_lock() {
@@ -445,5 +447,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+#[cfg(test)]
+mod care_tests;
 #[cfg(test)]
 mod tests;

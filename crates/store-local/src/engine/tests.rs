@@ -12,11 +12,11 @@ use waypost_store::{
 };
 use waypost_types::{AccountName, EmailId, FlagSet, Keyword, MailboxName, SystemFlag, Uid, UidSet};
 
-const NOW: UnixTime = UnixTime::utc(1_700_000_000);
+pub(super) const NOW: UnixTime = UnixTime::utc(1_700_000_000);
 
-struct Bench {
-    dir: TempDir,
-    engine: Engine,
+pub(super) struct Bench {
+    pub(super) dir: TempDir,
+    pub(super) engine: Engine,
     next: u128,
 }
 
@@ -25,7 +25,7 @@ fn config(path: &Path) -> EngineConfig {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(config(dir.path())).unwrap();
         Self { dir, engine, next: 0 }
@@ -42,7 +42,7 @@ impl Bench {
         Job { id: MutationId(self.next), mutation }
     }
 
-    fn run(&mut self, mutation: Mutation) -> Result<Outcome, StoreError> {
+    pub(super) fn run(&mut self, mutation: Mutation) -> Result<Outcome, StoreError> {
         let job = self.job(mutation);
         self.engine.commit(vec![job], NOW).pop().unwrap().outcome
     }
@@ -89,7 +89,7 @@ fn payload(text: &str) -> Payload {
     Payload { content: Content::Inline(bytes), parsed }
 }
 
-fn delivery(recipients: &[&str], text: &str) -> Mutation {
+pub(super) fn delivery(recipients: &[&str], text: &str) -> Mutation {
     let recipient = |name: &&str| Recipient {
         account: AccountName::new(name).unwrap(),
         folder: None,

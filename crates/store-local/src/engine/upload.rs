@@ -1,8 +1,8 @@
 //! Large messages stream into a segment of their own, on another thread than the writer's.
 
-use crate::env::{io_fault, sync_dir};
+use crate::env::{io_fault, new_file, sync_dir};
 use crate::segment::{self, HEADER_BYTES, Header, Kind};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use waypost_types::BlobId;
 /// Bytes after which an upload is synced, so that its end is quick whatever its size.
 const SYNC_BYTES: u64 = 4 << 20;
 
-/// A message that streams in, in a segment of its own. Dropping it aborts it: the file has no row
-/// and is removed later.
+/// A message that streams in, in a segment of its own. Dropping it aborts it: its bytes are freed
+/// at once, and the empty file, which has no row, is removed later.
 #[derive(Debug)]
 pub struct UploadWriter {
     segment: u64,
@@ -23,6 +23,7 @@ pub struct UploadWriter {
     size: u64,
     synced: u64,
     crc: crc32fast::Hasher,
+    finished: bool,
     _active: Active,
 }
 
@@ -44,13 +45,12 @@ impl UploadWriter {
         active: &Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let path = segment::path(partition, segment);
-        let opened = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = opened.map_err(io_fault)?;
+        let file = new_file(&path)?;
         sync_dir(path.parent().unwrap_or(partition))?;
         active.fetch_add(1, Ordering::Acquire);
         let active = Active(Arc::clone(active));
         let crc = crc32fast::Hasher::new();
-        Ok(Self { segment, blob, file, size: 0, synced: 0, crc, _active: active })
+        Ok(Self { segment, blob, file, size: 0, synced: 0, crc, finished: false, _active: active })
     }
 
     /// Bytes written so far.
@@ -76,7 +76,7 @@ impl UploadWriter {
     }
 
     /// Ends the message and makes it durable; the answer goes into the mutation that files it.
-    pub fn finish(self) -> Result<UploadId, StoreError> {
+    pub fn finish(mut self) -> Result<UploadId, StoreError> {
         let header = Header {
             kind: Kind::Upload,
             blob: self.blob,
@@ -87,7 +87,19 @@ impl UploadWriter {
         };
         self.file.write_all_at(&header.encode(), 0).map_err(io_fault)?;
         self.file.sync_data().map_err(io_fault)?;
+        self.finished = true;
         Ok(UploadId(self.segment))
+    }
+}
+
+impl Drop for UploadWriter {
+    fn drop(&mut self) {
+        // What filled the disk must not keep it full. The file stays: it says that its number is used.
+        if !self.finished
+            && let Err(error) = self.file.set_len(0)
+        {
+            tracing::warn!(segment = self.segment, %error, "cannot empty a given-up upload");
+        }
     }
 }
 
