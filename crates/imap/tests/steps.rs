@@ -78,3 +78,29 @@ fn commands_sent_ahead_do_not_fill_one_step() {
     let said = hand.send("i IDLE\r\nDONE\r\n".repeat(5_000).as_bytes());
     assert_eq!(lines_with(&said, "i OK"), 5_000);
 }
+
+#[test]
+fn large_headers_do_not_fill_one_step() {
+    let mut world = World::new();
+    let header = "X-Filler: 0123456789abcdef0123456789abcdef0123456789abcdef\r\n".repeat(5_000);
+    world.deliver_bytes([header.as_bytes(), b"Subject: x\r\n\r\nhi\r\n"].concat());
+    let mut hand = world.hand();
+    let items = "BODY.PEEK[HEADER.FIELDS.NOT (A)] ".repeat(10);
+    let said = hand.say(&format!("a FETCH 1 (UID {items}FLAGS)"));
+    assert_eq!(lines_with(&said, "BODY[HEADER.FIELDS.NOT (A)] {"), 10);
+    assert!(said.ends_with(b" FLAGS (\\Recent))\r\na OK FETCH completed\r\n"));
+    assert!(hand.kept_steps_small(SLACK), "{} bytes in a step", hand.largest_step);
+}
+
+#[test]
+fn headers_that_yield_nothing_are_read_in_small_steps() {
+    let mut world = World::new();
+    let header = "X-Filler: 0123456789abcdef0123456789abcdef0123456789abcdef\r\n".repeat(4_000);
+    for _ in 0..8 {
+        world.deliver_bytes([header.as_bytes(), b"\r\nhi\r\n"].concat());
+    }
+    let mut hand = world.hand();
+    let said = hand.say("a FETCH 1:* (BODY.PEEK[HEADER.FIELDS (A)] BODY.PEEK[HEADER.FIELDS (B)])");
+    assert_eq!(lines_with(&said, "* "), 8);
+    assert!(hand.steps >= 8, "{} steps", hand.steps);
+}

@@ -44,6 +44,13 @@ S: a12 OK SEARCH completed
 C: a13 STATUS INBOX (HIGHESTMODSEQ)
 S: * STATUS INBOX (HIGHESTMODSEQ {*})
 S: a13 OK STATUS completed
+# Flags never come without it (section 3.1).
+C: a15 FETCH 1 (FLAGS)
+S: * 1 FETCH (MODSEQ ({*}) FLAGS (\Deleted \Seen \Recent))
+S: a15 OK FETCH completed
+C: a16 FETCH 1 (UID)
+S: * 1 FETCH (UID 1)
+S: a16 OK FETCH completed
 @ B login
 C: b1 SELECT INBOX (CONDSTORE)
 S> * OK [HIGHESTMODSEQ {*}] {*}

@@ -83,3 +83,20 @@ C: a11 UID FETCH 4 FLAGS
 S: * 2 FETCH (UID 4 FLAGS (\Recent))
 S: * 1 EXPUNGE
 S: a11 OK FETCH completed
+# A UID that has left is ignored without an error (RFC 3501 section 6.4.8).
+@ mail simple.eml
+@ A
+C: a12 NOOP
+S> a12 OK NOOP completed
+@ B
+C: b9a NOOP
+S> b9a OK NOOP completed
+C: b10 UID STORE 5 +FLAGS.SILENT (\Deleted)
+S> b10 OK STORE completed
+C: b11 EXPUNGE
+S> b11 OK EXPUNGE completed
+@ A
+C: a13 UID FETCH 4:5 FLAGS
+S: * 1 FETCH (UID 4 FLAGS (\Recent))
+S: * 2 EXPUNGE
+S: a13 OK FETCH completed

@@ -13,6 +13,9 @@ use waypost_mime::Form;
 use waypost_store::{Body, MessageRow, MessageState, StoreError};
 use waypost_types::{AccountId, SystemFlag, Uid};
 
+/// Chosen header fields above this many bytes are sent range by range.
+const BYTES_AT_ONCE: usize = 512;
+
 /// A message and what its items need of it.
 pub(super) struct Message {
     pub(super) uid: Uid,
@@ -33,6 +36,8 @@ pub(super) enum Written {
     All,
     /// A section is announced; its bytes follow.
     Announced(Arc<dyn Body>, Range<u64>),
+    /// The step has done its share; the other items follow.
+    Paused,
 }
 
 /// Whether an item tells what only a live message has.
@@ -107,7 +112,10 @@ impl Message {
         env: &mut Env<'_>,
     ) -> Result<Written, StoreError> {
         while let Some(item) = items.get(self.at) {
-            let content = self.content(item)?;
+            if self.begun && (env.is_full() || context.is_spent()) {
+                return Ok(Written::Paused);
+            }
+            let content = self.content(item, context)?;
             self.at += 1;
             let mut writer = Writer::new(env.out);
             let mut fetch = match std::mem::replace(&mut self.begun, true) {
@@ -118,20 +126,28 @@ impl Message {
                 self.write_item(&mut fetch, item, account, recent, context);
                 continue;
             };
-            if let Some(range) = write_section(&mut fetch, item, content)
-                && let Some(body) = &self.body
-            {
-                return Ok(Written::Announced(Arc::clone(body), range));
+            match write_section(&mut fetch, item, content) {
+                Some(Follows::Range(range)) => {
+                    if let Some(body) = &self.body {
+                        return Ok(Written::Announced(Arc::clone(body), range));
+                    }
+                }
+                Some(Follows::Bytes(bytes)) => {
+                    let range = 0..bytes.len() as u64;
+                    return Ok(Written::Announced(Arc::new(Held(bytes)), range));
+                }
+                None => {}
             }
         }
         Writer::new(env.out).fetch_resumed().end();
         Ok(Written::All)
     }
 
-    fn content(&self, item: &FetchItem) -> Result<Option<Content>, StoreError> {
+    fn content(&self, item: &FetchItem, context: &Open<'_>) -> Result<Option<Content>, StoreError> {
         match (section_of(item), &self.body) {
             (Some((section, partial)), Some(body)) => {
-                content_of(&section, partial, self.form.as_ref(), body.as_ref()).map(Some)
+                let form = self.form.as_ref();
+                content_of(&section, partial, form, body.as_ref(), &context.looked).map(Some)
             }
             _ => Ok(None),
         }
@@ -195,22 +211,49 @@ fn section_of(item: &FetchItem) -> Option<(Cow<'_, Section>, Option<Partial>)> {
     }
 }
 
-/// Writes a section, or announces it and returns the range of bytes that must follow.
+/// What must follow a section that is announced.
+enum Follows {
+    /// Bytes of the message.
+    Range(Range<u64>),
+    /// Bytes put together for this response.
+    Bytes(Vec<u8>),
+}
+
+/// Bytes that are sent range by range as those of a message are.
+struct Held(Vec<u8>);
+
+impl Body for Held {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn append_to(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.0.len());
+        out.extend_from_slice(self.0.get(place(range.start)..place(range.end)).unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Writes a section, or announces it and returns what must follow.
 fn write_section(
     fetch: &mut FetchWriter<'_>,
     item: &FetchItem,
     content: Content,
-) -> Option<Range<u64>> {
+) -> Option<Follows> {
     let FetchItem::BodySection { section, partial, .. } = item else {
-        return write_old_section(fetch, old_name(item), content);
+        return write_old_section(fetch, old_name(item), content).map(Follows::Range);
     };
     let origin = partial.map(|partial| partial.start);
     match content {
         Content::Absent => fetch.section(section, origin, None),
+        Content::Bytes(bytes) if bytes.len() > BYTES_AT_ONCE => {
+            fetch.section_literal(section, origin, bytes.len() as u64);
+            return Some(Follows::Bytes(bytes));
+        }
         Content::Bytes(bytes) => fetch.section(section, origin, Some(&bytes)),
         Content::Range(range) => {
             fetch.section_literal(section, origin, range.end - range.start);
-            return Some(range);
+            return Some(Follows::Range(range));
         }
     }
     None

@@ -9,6 +9,7 @@ use crate::announce::Pages;
 use crate::flow::{Completion, Env, Flow, Signal, Stepped};
 use crate::state::Selected;
 use item::{Message, Written};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 use tracing::error;
@@ -21,9 +22,13 @@ use waypost_types::{FlagSet, Keyword, ModSeq, SystemFlag, Uid, UidSet};
 
 /// Messages looked at in one step when none of them has to be told.
 const STEP_MESSAGES: usize = 10_000;
+/// Bytes of headers that one step looks at before it gives its thread back.
+const STEP_HEADER_BYTES: u64 = 256 << 10;
 
 /// Tells data of messages.
 pub(crate) struct Fetch {
+    /// The command speaks of UIDs.
+    uid: bool,
     uids: UidSet,
     /// The first message not begun yet.
     next: Option<Uid>,
@@ -53,6 +58,15 @@ struct Streaming {
 struct Open<'a> {
     snapshot: &'a dyn Snapshot,
     keywords: Arc<[(KeywordId, Keyword)]>,
+    /// Bytes of headers looked at in this step.
+    looked: Cell<u64>,
+}
+
+impl Open<'_> {
+    /// Whether the step has cost its share, however little it has put out.
+    const fn is_spent(&self) -> bool {
+        self.looked.get() >= STEP_HEADER_BYTES
+    }
 }
 
 pub(super) fn start(
@@ -65,12 +79,15 @@ pub(super) fn start(
 ) -> Started {
     let Ok(uids) = open.resolve(set, uid) else { return Completion::out_of_range().into() };
     require(&mut items, FetchItem::Uid, uid);
-    require(&mut items, FetchItem::ModSeq, changed_since.is_some());
+    // Once enabled, flags come with it always (RFC 7162 section 3.1).
+    let flags_with_it = open.has_condstore() && items.contains(&FetchItem::Flags);
+    require(&mut items, FetchItem::ModSeq, changed_since.is_some() || flags_with_it);
     if items.contains(&FetchItem::ModSeq) {
         enable_condstore(open, env.out);
     }
     let marks_seen = !open.read_only && items.iter().any(FetchItem::sets_seen);
     Started::Job(Job::Fetch(Box::new(Fetch {
+        uid,
         next: uids.first(),
         uids,
         items,
@@ -124,7 +141,7 @@ impl Fetch {
             Some(_) => snapshot.keywords(open.mailbox())?,
             None => open.tell_keywords(snapshot.as_ref(), env.out)?,
         };
-        let context = Open { snapshot: snapshot.as_ref(), keywords };
+        let context = Open { snapshot: snapshot.as_ref(), keywords, looked: Cell::new(0) };
         if let Some(message) = self.current.take()
             && !self.write(message, open, &context, env)?
         {
@@ -142,7 +159,7 @@ impl Fetch {
         let mut pages = Pages::new(context.snapshot, open.mailbox());
         for _ in 0..STEP_MESSAGES {
             let Some(uid) = self.next else { return Ok(true) };
-            if env.is_full() {
+            if env.is_full() || context.is_spent() {
                 return Ok(false);
             }
             self.next = self.after(uid);
@@ -224,6 +241,10 @@ impl Fetch {
                     return Ok(true);
                 }
                 Ok(Written::Announced(body, range)) => Streaming { body, range },
+                Ok(Written::Paused) => {
+                    self.current = Some(message);
+                    return Ok(false);
+                }
                 Err(failure) => return Err(self.cut_short(message, failure)),
             };
             self.streaming = Some(streaming);
@@ -285,8 +306,9 @@ impl Fetch {
         })
     }
 
+    /// A UID that has left is ignored without an error (RFC 3501 section 6.4.8).
     fn completion(&self) -> Completion {
-        if self.missed {
+        if self.missed && !self.uid {
             let text = "Some of the messages no longer exist";
             return Completion::no(ResponseCode::ExpungeIssued, text);
         }
