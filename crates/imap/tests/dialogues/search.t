@@ -84,3 +84,8 @@ S: a28 OK SEARCH completed
 C: a29 SEARCH SUBJECT nothing
 S: * SEARCH
 S: a29 OK SEARCH completed
+# Every text costs a reading of the messages, so their number is limited.
+C: z1 SEARCH BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x
+S: z1 NO [LIMIT] Too many texts in one search
+C: z2 SEARCH OR 1:2 UID 2:* 1,2 NOT 99:100
+S> z2 OK SEARCH completed

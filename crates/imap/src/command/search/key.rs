@@ -3,8 +3,9 @@
 use super::text;
 use crate::state::Selected;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use waypost_imap_wire::{Day, SearchKey};
+use waypost_imap_wire::{Day, SearchKey, SequenceSet};
 use waypost_mime::{Form, fold_case};
 use waypost_store::{Bits512, KeywordId, MessageRow, Snapshot, StatePage, StoreError};
 use waypost_types::{AccountId, Keyword, MailboxId, ModSeq, SystemFlag, Uid, UidSet, UnixTime};
@@ -22,6 +23,9 @@ pub(super) enum Compiled {
     Or(Box<Self>, Box<Self>),
     Not(Box<Self>),
     Uids(UidSet),
+    /// Ascending ranges of UIDs that do not touch: a set of a thousand keys must not cost a thousand
+    /// sets of the mailbox's size.
+    Ranges(Vec<RangeInclusive<u32>>),
     Flag(SystemFlag),
     Keyword(Keyword),
     ModSeq(ModSeq),
@@ -36,7 +40,10 @@ pub(super) enum Compiled {
     SentOn(Day),
     SentSince(Day),
     Field(text::Field, String),
-    Header { name: String, value: String },
+    Header {
+        name: String,
+        value: String,
+    },
     Body(String),
     Text(String),
 }
@@ -104,8 +111,8 @@ pub(super) fn compile(key: SearchKey, open: &Selected) -> Compiled {
         }
         SearchKey::Or(left, right) => either(compile(*left, open), compile(*right, open)),
         SearchKey::Not(key) => Compiled::Not(Box::new(compile(*key, open))),
-        SearchKey::Sequence(set) => Compiled::Uids(by_sequence(&set, open.view.shown())),
-        SearchKey::Uid(set) => Compiled::Uids(set.resolve_uids(open.view.shown())),
+        SearchKey::Sequence(set) => Compiled::Ranges(by_sequence(&set, open.view.shown())),
+        SearchKey::Uid(set) => Compiled::Ranges(by_uid(&set, open.view.shown())),
         SearchKey::Recent => Compiled::Uids(open.recent.clone()),
         SearchKey::Flag(flag) => Compiled::Flag(flag),
         SearchKey::Keyword(keyword) => Compiled::Keyword(keyword),
@@ -139,21 +146,35 @@ fn either(left: Compiled, right: Compiled) -> Compiled {
 }
 
 /// The UIDs behind sequence numbers; those beyond the mailbox are left out.
-fn by_sequence(set: &waypost_imap_wire::SequenceSet, shown: &UidSet) -> UidSet {
-    let mut uids = UidSet::new();
-    for range in set.numbers(shown.len()) {
-        let Some(first) = shown.uid_at(*range.start()) else { continue };
-        let length = range.end() - range.start();
-        uids.extend_from(&shown.iter_from(first).zip(0..=length).map(|(uid, _)| uid).collect());
-    }
-    uids
+fn by_sequence(set: &SequenceSet, shown: &UidSet) -> Vec<RangeInclusive<u32>> {
+    let uids = |range: RangeInclusive<u32>| {
+        let first = shown.uid_at(*range.start())?;
+        let last = shown.uid_at((*range.end()).min(shown.len()))?;
+        Some(first.0..=last.0)
+    };
+    set.numbers(shown.len()).into_iter().filter_map(uids).collect()
+}
+
+/// The UIDs that a set names, whether or not they exist; `*` is the greatest that does.
+fn by_uid(set: &SequenceSet, shown: &UidSet) -> Vec<RangeInclusive<u32>> {
+    shown.last().map(|last| set.numbers(last.0)).unwrap_or_default()
+}
+
+fn in_ranges(ranges: &[RangeInclusive<u32>], uid: Uid) -> bool {
+    let at = ranges.partition_point(|range| *range.end() < uid.0);
+    ranges.get(at).is_some_and(|range| range.contains(&uid.0))
 }
 
 impl Compiled {
     /// How costly a message is to measure: 0 by its page, then row, form, and bytes.
     fn rank(&self) -> u8 {
         match self {
-            Self::All | Self::Uids(_) | Self::Flag(_) | Self::Keyword(_) | Self::ModSeq(_) => 0,
+            Self::All
+            | Self::Uids(_)
+            | Self::Ranges(_)
+            | Self::Flag(_)
+            | Self::Keyword(_)
+            | Self::ModSeq(_) => 0,
             Self::Larger(_) | Self::Smaller(_) | Self::EmailId(_) => 1,
             Self::Before(_) | Self::On(_) | Self::Since(_) => 1,
             Self::ThreadId(_) => 2,
@@ -163,6 +184,17 @@ impl Compiled {
             Self::Not(key) => key.rank(),
             Self::Or(left, right) => left.rank().max(right.rank()),
             Self::And(keys) => keys.iter().map(Self::rank).max().unwrap_or(0),
+        }
+    }
+
+    /// How many keys read the texts of a message.
+    pub(super) fn texts(&self) -> usize {
+        match self {
+            Self::Body(_) | Self::Text(_) => 1,
+            Self::Not(key) => key.texts(),
+            Self::Or(left, right) => left.texts() + right.texts(),
+            Self::And(keys) => keys.iter().map(Self::texts).sum(),
+            _ => 0,
         }
     }
 
@@ -195,6 +227,7 @@ impl Compiled {
                 found.or(&right.matching(page, among.without(&found), context)?)
             }
             Self::Not(key) => among.without(&key.matching(page, among, context)?),
+            Self::Ranges(ranges) => filter(among, |at| in_ranges(ranges, page.uid(at))),
             Self::Uids(uids) => filter(among, |at| uids.contains(page.uid(at))),
             Self::Flag(flag) => among.and(page.flag(*flag)),
             Self::Keyword(keyword) => match context.keywords.get(keyword) {

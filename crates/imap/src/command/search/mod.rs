@@ -11,7 +11,7 @@ use crate::flow::{Completion, Env, Flow, Stepped};
 use crate::state::Selected;
 use key::{Compiled, Context};
 use tracing::error;
-use waypost_imap_wire::SearchKey;
+use waypost_imap_wire::{ResponseCode, SearchKey};
 use waypost_store::{Bits512, StatePage, StoreError};
 use waypost_types::{ModSeq, Uid, UidSet};
 
@@ -19,6 +19,8 @@ use waypost_types::{ModSeq, Uid, UidSet};
 const STEP_COST: u64 = 4_000;
 /// Cost of a page on which bit operations decide.
 const PAGE_COST: u64 = 20;
+/// Texts looked for in one search: each is a reading of a whole message within one step.
+const TEXTS_MAX: usize = 20;
 
 /// Searches the open mailbox.
 pub(crate) struct Search {
@@ -43,9 +45,13 @@ pub(super) fn start(
     if mentions_mod_seq {
         enable_condstore(open, env.out);
     }
+    let key = key::compile(criteria, open);
+    if key.texts() > TEXTS_MAX {
+        return Completion::no(ResponseCode::Limit, "Too many texts in one search").into();
+    }
     Started::Job(Job::Search(Box::new(Search {
         uid,
-        key: key::compile(criteria, open),
+        key,
         mentions_mod_seq,
         next: open.view.shown().first(),
         found: UidSet::new(),

@@ -8,8 +8,8 @@ use waypost_store::{Body, MessageRow, StoreError};
 use waypost_types::Uid;
 
 /// Bytes of one header that are searched.
-const HEADER_SEARCH_BYTES: u64 = 1 << 20;
-/// Bytes of one message's texts that are searched, before decoding.
+const HEADER_SEARCH_BYTES: u64 = 256 << 10;
+/// Bytes of one message's texts, and of the headers inside it, that are searched, before decoding.
 const TEXT_SEARCH_BYTES: u64 = 16 << 20;
 /// Bytes that cost one unit.
 const COST_BYTES: u64 = 4 << 10;
@@ -95,7 +95,7 @@ pub(super) fn body_has(
             return Ok(true);
         }
     }
-    inner_headers_have(text, &form, body.as_ref(), context)
+    inner_headers_have(text, &form, body.as_ref(), &mut budget, context)
 }
 
 /// Whether the header or a text part has the text.
@@ -117,10 +117,13 @@ fn inner_headers_have(
     text: &str,
     form: &Form,
     body: &dyn Body,
+    budget: &mut u64,
     context: &mut Context<'_>,
 ) -> Result<bool, StoreError> {
     for part in form.parts.iter().skip(1) {
-        let end = part.body_start.min(part.header_start.saturating_add(HEADER_SEARCH_BYTES));
+        let room = HEADER_SEARCH_BYTES.min(*budget);
+        let end = part.body_start.min(part.header_start.saturating_add(room));
+        *budget -= end.saturating_sub(part.header_start);
         let header = read(body, part.header_start..end, context)?;
         if header_text_has(&header, text) {
             return Ok(true);
