@@ -41,10 +41,11 @@ impl Announcer {
         uid: bool,
     ) -> Result<Self, StoreError> {
         let snapshot = env.store.snapshot()?;
+        // Whatever can fail comes before the view counts its news as told.
+        let mailbox = snapshot.mailbox(selected.account(), selected.mailbox())?;
         selected.view.catch_up(snapshot.as_ref())?;
         let told = selected.view.announce(with_expunges);
         if told.arrived {
-            let mailbox = snapshot.mailbox(selected.account(), selected.mailbox())?;
             let recent_from = mailbox.map_or(Uid(u32::MAX), |mailbox| mailbox.recent_from);
             selected.take_recent(env.store, &told.before, recent_from);
         }

@@ -319,6 +319,13 @@ impl ImapSession {
                 self.log(&failure, task.row.name);
                 Some(self.close("a response could not be completed"))
             }
+            // A response now would leave the client's DONE to be taken for a command.
+            Err(failure) if task.job.is_idle() => {
+                self.log(&failure, task.row.name);
+                task.waiting = true;
+                self.task = Some(task);
+                None
+            }
             Err(failure) => {
                 let completion = self.fail(&task, &failure);
                 self.complete(io, task, completion, blocking)

@@ -11,6 +11,7 @@
 //! | `@ A woken` | the store has woken session A; it may look now |
 //! | `@ refuse WHAT` | the store refuses changes: `space`, `unavailable`, `limit`, `uploads`, `nothing` |
 //! | `@ damage N` | email N of alice cannot be read |
+//! | `@ fail N` | the Nth look-up of a mailbox by number from now on fails |
 //! | `@ mail FILE` | a message of `tests/messages` is delivered to alice's INBOX |
 //! | `@ option NAME VALUE` | a setting for sessions that open later |
 
@@ -23,6 +24,7 @@ use probe::Probe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use waypost_auth::{AuthConfig, Authenticator};
 use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
@@ -121,6 +123,7 @@ impl World {
             ["damage", email] => {
                 self.store.damaged.lock().unwrap().push(EmailId(email.parse().unwrap()));
             }
+            ["fail", nth] => self.store.fail_look_up.store(nth.parse().unwrap(), SeqCst),
             [session] => return Some(self.open(session, false)),
             [session, "tls"] => return Some(self.open(session, true)),
             [session, "login"] => return Some(self.log_in(session)),

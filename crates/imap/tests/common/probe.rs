@@ -24,6 +24,8 @@ pub(crate) struct Probe {
     pub(crate) damaged: Mutex<Vec<EmailId>>,
     /// Whether uploads fail at their first chunk.
     pub(crate) refuse_uploads: Mutex<bool>,
+    /// The mailbox look-up that fails, counted from the next one; 0 for none.
+    pub(crate) fail_look_up: AtomicUsize,
 }
 
 impl Probe {
@@ -96,7 +98,6 @@ impl Snapshot for Probed<'_> {
         accounts() -> Vec<Account>;
         mailboxes(account: AccountId) -> Vec<Mailbox>;
         mailbox_named(account: AccountId, name: &MailboxName) -> Option<Mailbox>;
-        mailbox(account: AccountId, mailbox: MailboxId) -> Option<Mailbox>;
         subscriptions(account: AccountId) -> Vec<MailboxName>;
         keywords(mailbox: MailboxId) -> Arc<[(KeywordId, Keyword)]>;
         live(mailbox: &Mailbox) -> Arc<UidSet>;
@@ -109,6 +110,19 @@ impl Snapshot for Probed<'_> {
         copies(account: AccountId, email: EmailId) -> Vec<(MailboxId, Uid)>;
         thread(account: AccountId, thread: ThreadId) -> Vec<EmailId>;
         changes(account: AccountId, since: ModSeq) -> Changes;
+    }
+
+    fn mailbox(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<Mailbox>, StoreError> {
+        let left = self.probe.fail_look_up.load(SeqCst);
+        self.probe.fail_look_up.store(left.saturating_sub(1), SeqCst);
+        match left {
+            1 => Err(StoreError::Io("read".into())),
+            _ => self.inner.mailbox(account, mailbox),
+        }
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {

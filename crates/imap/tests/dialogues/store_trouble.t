@@ -49,3 +49,33 @@ S: a12 NO [CORRUPTION] Some of the messages are damaged; the administrator can s
 C: a13 SEARCH SUBJECT p
 S: * SEARCH 2
 S: a13 OK SEARCH completed
+# Changes that could not be told for a failing store are told later: sequence numbers stay right.
+@ B select INBOX
+C: b1 STORE 1 +FLAGS.SILENT (\Deleted)
+S: b1 OK STORE completed
+C: b2 EXPUNGE
+S: * 1 EXPUNGE
+S: b2 OK EXPUNGE completed
+@ mail simple.eml
+@ fail 2
+@ A
+C: a14 NOOP
+S: a14 OK NOOP completed
+C: a15 NOOP
+S: * 1 EXPUNGE
+S: * 2 EXISTS
+S: * {*} RECENT
+S: a15 OK NOOP completed
+# IDLE goes on, so that the client's DONE still ends it.
+C: a16 IDLE
+S: + Waiting for changes
+@ mail simple.eml
+@ fail 1
+@ A woken
+QUIET
+@ mail simple.eml
+@ A woken
+S: * 4 EXISTS
+S: * {*} RECENT
+C: DONE
+S: a16 OK IDLE completed
