@@ -5,12 +5,17 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Locked while a watcher runs.
 const LOCK_FILE: &str = "watcher.lock";
 /// Rewritten whenever a process starts, becomes ready or ends.
 const STATE_FILE: &str = "state";
+/// How often the lock is tried while others look at it.
+const LOCK_TRIES: u32 = 100;
+/// The pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// The largest state file in bytes.
 const STATE_BYTES: u64 = 1 << 20;
 
@@ -165,11 +170,14 @@ impl Lock {
         let path = folder.join(LOCK_FILE);
         let options = File::options().write(true).create(true).truncate(false).open(&path);
         let file = options.map_err(|error| LockError::Io(path.clone(), error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Running(folder.to_owned())),
-            Err(TryLockError::Error(error)) => Err(LockError::Io(path, error)),
+        let locked = lock_for_good(&file).map_err(|error| LockError::Io(path, error))?;
+        if !locked {
+            return Err(LockError::Running(folder.to_owned()));
         }
+        let lock = Self { folder: folder.to_owned(), _file: file };
+        // A watcher that was killed left its own behind, and everything in it looks ready.
+        lock.remove_state();
+        Ok(lock)
     }
 
     /// Replaces the state file.
@@ -185,6 +193,25 @@ impl Lock {
         // Without a lock holder nobody believes the file anyhow.
         let _ = fs::remove_file(self.folder.join(STATE_FILE));
     }
+}
+
+/// Locks a file; false when somebody else has it locked. Who only asks for the state shares the lock
+/// for a moment, and that is waited for.
+fn lock_for_good(file: &File) -> io::Result<bool> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock()?,
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(false)
 }
 
 /// The processes of the watcher that has `folder`; `None` when none runs.
@@ -238,6 +265,29 @@ mod tests {
         assert_eq!(read_state(folder.path()).unwrap(), Some(rows));
         drop(lock);
         assert_eq!(read_state(folder.path()).unwrap(), None, "nobody holds the lock");
+    }
+
+    #[test]
+    fn the_state_of_a_killed_watcher_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        Lock::acquire(folder.path()).unwrap().write_state(&[]).unwrap();
+        fs::write(folder.path().join(STATE_FILE), "stored\tready\t1\t0\tconfined\t-\n").unwrap();
+        let _lock = Lock::acquire(folder.path()).unwrap();
+        assert_eq!(read_state(folder.path()).unwrap(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn who_looks_at_the_state_keeps_no_watcher_out() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Lock::acquire(folder.path()).unwrap());
+        let look = File::open(folder.path().join(LOCK_FILE)).unwrap();
+        look.lock_shared().unwrap();
+        let looking = std::thread::spawn(move || {
+            std::thread::sleep(LOCK_PAUSE * 3);
+            drop(look);
+        });
+        Lock::acquire(folder.path()).unwrap();
+        looking.join().unwrap();
     }
 
     #[test]
