@@ -60,6 +60,21 @@ fn an_mbox_file_is_imported_with_dates_and_flags() {
 }
 
 #[test]
+fn unquoted_lines_of_a_text_do_not_cut_its_message() {
+    let world = World::new("");
+    world.add_user("alice");
+    let mbox = world.folder.path().join("mbox");
+    let text = "From a@b Thu Jan  1 00:00:01 1970\nSubject: one\n\nbody\n\nFrom here on\n\n\
+                From c@d Thu Jan  1 00:00:02 1970\nSubject: two\n\nbody";
+    let import = ["import", "alice", "--mbox", mbox.to_str().unwrap()];
+    fs::write(&mbox, text).unwrap();
+    assert!(world.tool(&import, "").contains("imported 2 messages"));
+    // Without dates every such line counts.
+    fs::write(&mbox, "From a\nSubject: one\n\nbody\n\nFrom b\nSubject: two\n\nbody\n").unwrap();
+    assert!(world.tool(&import, "").contains("imported 2 messages"));
+}
+
+#[test]
 fn a_maildir_is_imported_with_its_subfolders() {
     let world = World::new("");
     world.add_user("alice");

@@ -29,10 +29,16 @@ pub(super) async fn import(
     let mut lines = Lines::new(BufReader::new(file));
     let mut current: Option<Message> = None;
     let mut any = false;
+    // A file whose first separator is dated has dates in all of them, so that an unquoted line of a
+    // text does not cut its message.
+    let mut dated = false;
     while let Some(line) = lines.next().context(path.display())? {
-        if let Some(date) = line.separator() {
+        let separator = line.separator().filter(|found| found.date.is_some() || !dated);
+        if let Some(Separator { date }) = separator {
             file_message(current.take(), mailbox, sink).await?;
+            dated |= !any && date.is_some();
             any = true;
+            let date = date.unwrap_or_else(|| Moment::now().wall);
             current = (!sink.skips()).then(|| Message::new(sink.begin(), date));
         } else if !any {
             let text =
@@ -58,6 +64,12 @@ async fn file_message(
     }
 }
 
+/// A line that stands before a message.
+struct Separator {
+    /// `None` when it has none that can be read.
+    date: Option<UnixTime>,
+}
+
 /// A piece of a line.
 #[derive(Debug, Default)]
 struct Piece {
@@ -69,10 +81,9 @@ struct Piece {
 }
 
 impl Piece {
-    /// The date of a separator; now when it has none that can be read.
-    fn separator(&self) -> Option<UnixTime> {
+    fn separator(&self) -> Option<Separator> {
         let separates = self.first && self.after_empty && self.bytes.starts_with(FROM);
-        separates.then(|| from_line_date(&self.bytes).unwrap_or_else(|| Moment::now().wall))
+        separates.then(|| Separator { date: from_line_date(&self.bytes) })
     }
 
     fn is_empty_line(&self) -> bool {

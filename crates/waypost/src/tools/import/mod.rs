@@ -50,8 +50,9 @@ async fn import(
         }
         Err(failure) => Err(Failure::new(format!(
             "{failure}\n{done} messages are imported; the same command with --skip {} goes on \
-             after them",
-            arguments.skip + done
+             after them, with --skip {} it leaves out the one that comes next",
+            arguments.skip + done,
+            arguments.skip + done + 1
         ))),
     }
 }
