@@ -102,7 +102,12 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     next.push(".new");
     let next = PathBuf::from(next);
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(SECRET_MODE).open(&next)?;
+    // What an earlier run left behind, or somebody else put there, has permissions of its own.
+    match std::fs::remove_file(&next) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = options.write(true).create_new(true).mode(SECRET_MODE).open(&next)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(next, path)
@@ -123,10 +128,15 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
+        let other = folder.path().join("other");
+        std::fs::write(&other, "kept").unwrap();
+        std::os::unix::fs::symlink(&other, folder.path().join("secret.new")).unwrap();
         write_secret(&path, "one").unwrap();
+        std::fs::write(folder.path().join("secret.new"), "left behind").unwrap();
         write_secret(&path, "two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, SECRET_MODE);
+        assert_eq!(std::fs::read_to_string(other).unwrap(), "kept");
     }
 }
