@@ -104,3 +104,17 @@ fn headers_that_yield_nothing_are_read_in_small_steps() {
     assert_eq!(lines_with(&said, "* "), 8);
     assert!(hand.steps >= 8, "{} steps", hand.steps);
 }
+
+#[test]
+fn many_keys_make_a_search_take_more_steps() {
+    let mut world = World::new();
+    for number in 0..1_100 {
+        world.deliver_bytes(message(number, 0));
+    }
+    let mut hand = world.hand();
+    hand.say("a SEARCH ALL");
+    let few = hand.steps;
+    let said = hand.say(&format!("b SEARCH {}", "1:* ".repeat(900).trim_end()));
+    assert_eq!(lines_with(&said, "b OK"), 1);
+    assert!(hand.steps - few >= few + 2, "{few} and {} steps", hand.steps - few);
+}

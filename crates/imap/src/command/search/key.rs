@@ -188,13 +188,21 @@ impl Compiled {
     }
 
     /// How many keys read the texts of a message.
-    pub(super) fn texts(&self) -> usize {
+    pub(super) fn texts(&self) -> u64 {
+        self.count(|key| matches!(key, Self::Body(_) | Self::Text(_)))
+    }
+
+    /// How many keys there are, those aside that only hold others.
+    pub(super) fn keys(&self) -> u64 {
+        self.count(|_| true)
+    }
+
+    fn count(&self, counts: fn(&Self) -> bool) -> u64 {
         match self {
-            Self::Body(_) | Self::Text(_) => 1,
-            Self::Not(key) => key.texts(),
-            Self::Or(left, right) => left.texts() + right.texts(),
-            Self::And(keys) => keys.iter().map(Self::texts).sum(),
-            _ => 0,
+            Self::Not(key) => key.count(counts),
+            Self::Or(left, right) => left.count(counts) + right.count(counts),
+            Self::And(keys) => keys.iter().map(|key| key.count(counts)).sum(),
+            key => u64::from(counts(key)),
         }
     }
 

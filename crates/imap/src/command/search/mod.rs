@@ -15,17 +15,19 @@ use waypost_imap_wire::{ResponseCode, SearchKey};
 use waypost_store::{Bits512, StatePage, StoreError};
 use waypost_types::{ModSeq, Uid, UidSet};
 
-/// Cost of one step. A message costs 1, its row and form a little more, text by its size.
+/// Cost of one step. A message costs 1 for each key, its row and form a little more, text by its size.
 const STEP_COST: u64 = 4_000;
-/// Cost of a page on which bit operations decide.
+/// Cost of a page for each key when bit operations decide.
 const PAGE_COST: u64 = 20;
 /// Texts looked for in one search: each is a reading of a whole message within one step.
-const TEXTS_MAX: usize = 20;
+const TEXTS_MAX: u64 = 20;
 
 /// Searches the open mailbox.
 pub(crate) struct Search {
     uid: bool,
     key: Compiled,
+    /// How many keys it holds, at least 1.
+    keys: u64,
     mentions_mod_seq: bool,
     /// The first UID not looked at yet.
     next: Option<Uid>,
@@ -51,6 +53,7 @@ pub(super) fn start(
     }
     Started::Job(Job::Search(Box::new(Search {
         uid,
+        keys: key.keys().max(1),
         key,
         mentions_mod_seq,
         next: open.view.shown().first(),
@@ -108,6 +111,7 @@ impl Search {
         let candidates = candidates(page, from, open.view.shown());
         context.cost += PAGE_COST;
         if !self.key.reads_messages() {
+            context.cost += PAGE_COST * (self.keys - 1);
             let found = self.key.matching(page, candidates, context)?;
             found.iter().for_each(|at| self.take(page, at));
             return Ok(after_page(page));
@@ -116,7 +120,7 @@ impl Search {
             if context.cost > STEP_COST {
                 return Ok(Some(page.uid(at)));
             }
-            context.cost += 1;
+            context.cost += self.keys;
             let mut single = Bits512::EMPTY;
             single.set(at, true);
             match self.key.matching(page, single, context) {
