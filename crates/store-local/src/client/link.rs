@@ -39,13 +39,21 @@ pub(crate) enum Waiter {
     Status(oneshot::Sender<StatusReport>),
 }
 
+/// What is to be sent.
+enum Outgoing {
+    Frame(Bytes),
+    /// Looked up when its turn comes: one that nobody waits for any more takes no room and is not
+    /// applied long after its sender was told that it failed.
+    Mutation(MutationId),
+}
+
 /// What is under way.
 #[derive(Default)]
 pub(crate) struct Link {
     /// The number of the connection, `None` between connections.
     connection: Option<u64>,
     connections: u64,
-    outgoing: VecDeque<Bytes>,
+    outgoing: VecDeque<Outgoing>,
     pending: HashMap<MutationId, Tracked>,
     uploads: HashMap<u32, Arc<Slot>>,
     waiters: HashMap<u32, Waiter>,
@@ -59,7 +67,7 @@ impl Link {
     pub(crate) fn track(&mut self, id: MutationId, entry: Entry) {
         let sent_at = self.connection.map(|_| self.outcomes);
         if sent_at.is_some() {
-            self.outgoing.push_back(entry.frame.clone());
+            self.outgoing.push_back(Outgoing::Mutation(id));
         }
         self.pending.insert(id, Tracked { entry, sent_at });
     }
@@ -143,14 +151,14 @@ impl Link {
     fn send(&mut self, id: MutationId) {
         if let Some(one) = self.pending.get_mut(&id) {
             one.sent_at = Some(self.outcomes);
-            self.outgoing.push_back(one.entry.frame.clone());
+            self.outgoing.push_back(Outgoing::Mutation(id));
         }
     }
 
     /// Queues a frame for the connection.
     pub(crate) fn push(&mut self, frame: &ToStored) {
         match encode(frame) {
-            Ok(bytes) => self.outgoing.push_back(bytes.into()),
+            Ok(bytes) => self.outgoing.push_back(Outgoing::Frame(bytes.into())),
             Err(error) => tracing::error!(%error, "a request to the writer cannot be encoded"),
         }
     }
@@ -160,7 +168,14 @@ impl Link {
         let mut taken = Vec::new();
         let mut size = 0;
         while size < bytes {
-            let Some(frame) = self.outgoing.pop_front() else { break };
+            let frame = match self.outgoing.pop_front() {
+                Some(Outgoing::Frame(frame)) => frame,
+                Some(Outgoing::Mutation(id)) => match self.pending.get(&id) {
+                    Some(one) => one.entry.frame.clone(),
+                    None => continue,
+                },
+                None => break,
+            };
             size += frame.len();
             taken.push(frame);
         }
@@ -271,5 +286,15 @@ mod tests {
         assert!(matches!(old.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
         assert_eq!(link.take_outgoing(1_000), ["mutation 2"]);
         assert!(fresh.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_not_sent() {
+        let mut link = Link::default();
+        link.connected(0);
+        let _answers: Vec<_> = (1..=3).map(|id| track(&mut link, id)).collect();
+        link.forget(MutationId(2));
+        assert_eq!(link.take_outgoing(1_000), ["mutation 1", "mutation 3"]);
+        assert!(link.take_outgoing(1_000).is_empty());
     }
 }
