@@ -215,6 +215,10 @@ impl State {
             self.unsent.clear();
             self.unsent.shrink_to(KEPT_BYTES);
             self.sent = 0;
+        } else if self.sent > self.waiting().max(KEPT_BYTES) {
+            // A backlog that never quite drains must not keep all that was ever sent.
+            self.unsent.drain(..self.sent);
+            self.sent = 0;
         }
         Ok(())
     }
@@ -337,5 +341,24 @@ mod tests {
         }
         assert!(outbox.is_closed() && outbox.is_drained());
         outbox.closed().await;
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_is_not_kept_while_more_keeps_waiting() {
+        let (outbox, reader, _writer) = pair();
+        let mut buffer = vec![0; 1 << 20];
+        for _ in 0..60 {
+            while outbox.lock().waiting() < 1 << 19 {
+                outbox.send_bytes(&vec![0; 1 << 18]);
+            }
+            while reader.try_read(&mut buffer).is_ok() {}
+            let half = outbox.lock().half.clone().expect("open");
+            let patience = std::time::Duration::from_millis(50);
+            drop(tokio::time::timeout(patience, half.writable()).await);
+            let mut state = outbox.lock();
+            state.write().expect("writes");
+            assert!(state.waiting() > 0, "the test must never let it drain");
+            assert!(state.sent <= state.waiting().max(KEPT_BYTES), "{} bytes kept", state.sent);
+        }
     }
 }
