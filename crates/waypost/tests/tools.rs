@@ -86,6 +86,7 @@ fn a_maildir_is_imported_with_its_subfolders() {
     };
     put("cur/1.a:2,FS", "Subject: one\n\nx\n");
     put("new/2.a", "Subject: two\n\nx\n");
+    put("new/4.cut-off-by-a-crash", "");
     put(".Lists.Entw&APw-rfe/cur/3.a:2,R", "Subject: three\n\nx\n");
     let told = world.tool(&["import", "alice", "--maildir", maildir.to_str().unwrap()], "");
     assert!(told.contains("imported 3 messages"), "{told}");

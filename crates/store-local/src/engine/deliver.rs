@@ -16,6 +16,10 @@ use waypost_types::{
     AccountId, BlobId, EmailId, FlagSet, MailboxName, ThreadId, Uid, UidSet, UnixTime,
 };
 
+/// Emails of one Message-ID that are looked at for a thread; who sends more of them with different
+/// subjects must not make the replies dear.
+const THREAD_CANDIDATES: usize = 64;
+
 /// A blob of this batch, not yet counted.
 struct NewBlob {
     id: BlobId,
@@ -259,7 +263,8 @@ impl Work<'_, '_> {
         let subject = keys::hash(&parsed.base_subject);
         for reference in &parsed.references {
             let prefix = keys::message_id_prefix(account, keys::hash(reference));
-            for entry in env::under(&self.tables.message_ids, &self.txn, &prefix)? {
+            let entries = env::under(&self.tables.message_ids, &self.txn, &prefix)?;
+            for entry in entries.take(THREAD_CANDIDATES) {
                 let found = rows::decode_thread(entry?.1);
                 let damaged = || corrupt(format!("message ids of account {account}"));
                 let (thread, other) = found.ok_or_else(damaged)?;

@@ -136,6 +136,7 @@ pub struct Engine {
     cleanup_age: Duration,
     purge_from: Vec<u8>,
     tidied: Option<i64>,
+    unusable: bool,
     uploads: Arc<AtomicU64>,
     backups: Arc<AtomicU64>,
     _lock: File,
@@ -168,6 +169,7 @@ impl Engine {
             cleanup_age: config.cleanup_age,
             purge_from: Vec::new(),
             tidied: None,
+            unusable: false,
             uploads: Arc::default(),
             backups: Arc::default(),
             _lock: lock,
@@ -254,6 +256,12 @@ impl Engine {
         Reader::new(Arc::clone(&self.meta))
     }
 
+    /// Whether the metadata can be written no more until the store is opened anew: LMDB refuses
+    /// every transaction after one whose last page could not be written.
+    pub const fn is_unusable(&self) -> bool {
+        self.unusable
+    }
+
     /// Frees the reader slots of processes that ended; returns how many.
     pub fn clear_stale_readers(&self) -> Result<usize, StoreError> {
         self.meta.env.clear_stale_readers().map_err(fault)
@@ -284,8 +292,12 @@ impl Engine {
     where
         't: 'a,
     {
+        let txn = meta.env.write_txn().map_err(|error| {
+            self.unusable |= matches!(error, heed::Error::Mdb(heed::MdbError::Panic));
+            fault(error)
+        })?;
         Ok(Work {
-            txn: meta.env.write_txn().map_err(fault)?,
+            txn,
             tables: &meta.tables,
             partition: &meta.path,
             cache: &mut self.cache,

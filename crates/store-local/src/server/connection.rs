@@ -105,11 +105,16 @@ async fn greet(frames: &mut Frames) -> io::Result<Hello> {
             Err(violation(&format!("protocol {} is not {PROTOCOL_VERSION}", hello.version)))
         }
         Some((ToStored::Hello(hello), _)) if hello.role.len() <= ROLE_BYTES => Ok(hello),
-        _ => Err(violation("no introduction")),
+        Some(_) => Err(violation("no introduction")),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
 fn refuse(outbox: &Outbox, why: &io::Error) {
+    if why.kind() == io::ErrorKind::UnexpectedEof {
+        // A tool that only looked whether somebody listens.
+        return;
+    }
     tracing::warn!(%why, "a connection to the store's writer is refused");
     outbox.send(&FromStored::Refused { reason: why.to_string() });
 }

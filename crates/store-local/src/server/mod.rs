@@ -106,7 +106,7 @@ pub async fn run_stored(
         .spawn(move || {
             // Dropped at the end, also when the writer panics.
             let _ended = ended;
-            writer.run();
+            writer.run()
         })
         .map_err(|error| failed("the writer's thread", &error))?;
     tokio::select! {
@@ -115,12 +115,11 @@ pub async fn run_stored(
         _ = writer_ended => tracing::error!("the writer ended unexpectedly"),
     }
     hub.intake.stop();
-    let joined = tokio::task::spawn_blocking(move || thread.join().is_ok()).await;
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
     hub.farewell().await;
-    if matches!(joined, Ok(true)) {
-        Ok(())
-    } else {
-        Err(StoreError::Io("the writer failed".to_owned()))
+    match joined {
+        Ok(Ok(result)) => result,
+        _ => Err(StoreError::Io("the writer failed".to_owned())),
     }
 }
 

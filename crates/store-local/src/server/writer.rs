@@ -32,14 +32,17 @@ impl Writer {
     }
 
     /// Works until the intake stops. While a batch is synced, the next one gathers there.
-    pub(crate) fn run(mut self) {
+    ///
+    /// An error means that only a new process can write again. What waits is not answered: the
+    /// clients ask for the outcomes when they are connected anew, and resend the rest.
+    pub(crate) fn run(mut self) -> Result<(), StoreError> {
         loop {
             let taken = self.hub.intake.take(self.purger.patience());
             if taken.stopped {
-                return;
+                return Ok(());
             }
             if !taken.batch.is_empty() {
-                self.commit(taken.batch);
+                self.commit(taken.batch)?;
             }
             for request in taken.requests {
                 self.serve(request);
@@ -51,7 +54,7 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: Vec<Queued>) {
+    fn commit(&mut self, batch: Vec<Queued>) -> Result<(), StoreError> {
         self.hub.figures.count_batch(batch.len());
         let mut origins = Vec::with_capacity(batch.len());
         let mut shares = Vec::with_capacity(batch.len());
@@ -62,6 +65,9 @@ impl Writer {
             jobs.push(queued.job);
         }
         let done = self.engine.commit(jobs, Moment::now().wall);
+        if self.engine.is_unusable() {
+            return Err(StoreError::Io("the metadata can no longer be written".to_owned()));
+        }
         let outcomes = self.count_outcomes();
         let wakes =
             WakeFrame::new(outcomes, done.iter().flat_map(|done| done.touched.iter().copied()));
@@ -70,6 +76,7 @@ impl Writer {
         if let Some(wakes) = wakes {
             self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
         }
+        Ok(())
     }
 
     /// How many outcomes the store has kept; told to the clients, who only need it not too small.

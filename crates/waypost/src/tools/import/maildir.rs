@@ -61,6 +61,11 @@ async fn import_message(
 ) -> Result<(), Failure> {
     let mut file = File::open(path).context(path.display())?;
     let date = modified(&file).context(path.display())?;
+    if file.metadata().context(path.display())?.len() == 0 {
+        // A delivery that a crash cut off; IMAP's APPEND takes no empty message either.
+        eprintln!("{}: empty, left out", path.display());
+        return Ok(());
+    }
     let mut incoming = sink.begin();
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
