@@ -39,7 +39,7 @@ impl Config {
             file: file.clone(),
             problems: vec![Problem { line: None, reason }],
         };
-        let text = read_bounded(path).map_err(failed)?;
+        let text = read_bounded(path, MAX_FILE_BYTES).map_err(failed)?;
         let absolute = std::path::absolute(path).map_err(|e| failed(e.to_string()))?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
         Self::parse(&text, folder).map_err(|problems| ConfigError { file, problems })
@@ -71,30 +71,45 @@ impl Config {
         self.settings.get(&record.full_name()).and_then(|setting| setting.line)
     }
 
+    /// Whether the file sets an option.
+    pub fn is_set(&self, record: &OptionRecord) -> bool {
+        self.settings.contains_key(&record.full_name())
+    }
+
+    /// What does not fit together.
+    pub(crate) fn conflicts(&self) -> Vec<Problem> {
+        checks::check(self)
+    }
+
     fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
+        let config = Self::parse_options(text, folder)?;
+        let conflicts = config.conflicts();
+        if conflicts.is_empty() { Ok(config) } else { Err(conflicts) }
+    }
+
+    /// Checks each option by itself.
+    pub(crate) fn parse_options(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
         let document = Document::parse(text).map_err(|error| {
             let line = error.span().map(|span| line_of(text, &span));
             vec![Problem { line, reason: error.message().trim().replace('\n', "; ") }]
         })?;
         let mut reader = Reader { text, settings: BTreeMap::new(), problems: Vec::new() };
         reader.document(document.as_table());
-        let Reader { settings, mut problems, .. } = reader;
+        let Reader { settings, problems, .. } = reader;
         let config = Self { settings, folder: folder.to_owned() };
-        if problems.is_empty() {
-            problems = checks::check(&config);
-        }
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
+/// Reads a text file of at most `limit` bytes.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<String, String> {
     let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     let mut text = String::new();
     // One byte more than allowed tells "at the limit" from "over it".
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    let read = file.take(limit + 1).read_to_string(&mut text);
     let bytes = read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes as u64 > MAX_FILE_BYTES {
-        return Err(format!("is larger than {MAX_FILE_BYTES} bytes"));
+    if bytes as u64 > limit {
+        return Err(format!("is larger than {limit} bytes"));
     }
     Ok(text)
 }

@@ -3,22 +3,31 @@
 //! An option is declared once, in its group's file below `groups/`: type, unit, default, bounds, when a
 //! change applies, secrecy, help. Everything else derives from that record: [`Config`] validates the
 //! file by it, [`reference_markdown`] prints the manual from it, and [`Config::read`] takes its handle,
-//! so that nobody can read an option that is not declared.
+//! so that nobody can read an option that is not declared. Changes go through a [`Draft`], which keeps the
+//! file's comments and order, and a [`ConfigFile`], which keeps every state the file has had.
 
 mod banner;
+mod changes;
 mod checks;
 mod config;
+mod draft;
 mod error;
 mod groups;
+mod history;
+mod lookup;
 mod nearest;
 mod record;
 mod reference;
 mod value;
 
 pub use banner::{Banner, expand_banner};
+pub use changes::{changed, commands};
 pub use config::{Config, MAX_FILE_BYTES};
+pub use draft::Draft;
 pub use error::{ConfigError, Problem};
 pub use groups::{base::*, imap::*, lmtp::*, log::*, pop::*, registry, store::*, watcher::*};
+pub use history::{ConfigFile, Generation, Note, WriteError, Writer};
+pub use lookup::{find, matching};
 pub use record::{Applies, Kind, Opt, OptionRecord, Unit};
-pub use reference::reference_markdown;
+pub use reference::{describe, reference_markdown};
 pub use value::{OptionType, Value};

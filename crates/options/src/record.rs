@@ -10,6 +10,8 @@ pub struct OptionRecord {
     pub group: &'static str,
     /// The name inside the group.
     pub name: &'static str,
+    /// The name in `configutil`, the tool of older editions.
+    pub alias: Option<&'static str>,
     /// Type, default and bounds.
     pub kind: Kind,
     /// When a change takes effect.
@@ -140,8 +142,10 @@ pub enum Applies {
     NextConnection,
     /// When the named service is told to read its options again.
     Refresh(&'static str),
-    /// When the named service is started again; `all` is the whole server.
-    Restart(&'static str),
+    /// When the named services are started again.
+    Restart(&'static [&'static str]),
+    /// When the whole server is started again.
+    RestartAll,
 }
 
 impl fmt::Display for Applies {
@@ -149,8 +153,10 @@ impl fmt::Display for Applies {
         match self {
             Self::NextConnection => f.write_str("at the next connection"),
             Self::Refresh(service) => write!(f, "after a refresh of {service}"),
-            Self::Restart("all") => f.write_str("after a restart of the server"),
-            Self::Restart(service) => write!(f, "after a restart of {service}"),
+            Self::Restart(services) => {
+                write!(f, "after a restart of {}", services.join(" and "))
+            }
+            Self::RestartAll => f.write_str("after a restart of the server"),
         }
     }
 }

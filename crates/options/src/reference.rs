@@ -12,7 +12,8 @@ pub fn reference_markdown() -> String {
          Options stand in `config.toml`, one table per group:\n\n\
          ```toml\n[imap]\nport = 143\nidletimeout = 30\n```\n\n\
          What the file does not set has its default. A switch takes `1` or `0`, `\"yes\"` or `\"no\"`, \
-         `true` or `false`. Relative paths count from the folder of the file.\n",
+         `true` or `false`. \
+         `msconfig` changes the file and keeps its comments. Relative paths count from the folder of the file.\n",
     );
     let mut group = "";
     for record in registry() {
@@ -33,10 +34,13 @@ fn entry(text: &mut String, record: &OptionRecord) {
         record.full_name(),
         record.help[..1].to_uppercase(),
         &record.help[1..],
-        kind(record.kind),
+        describe(record.kind),
         record.applies,
         record.guide
     );
+    if let Some(alias) = record.alias {
+        let _ = writeln!(text, "- older name: `{alias}`");
+    }
     if record.secret {
         text.push_str("- secret: never shown\n");
     }
@@ -45,7 +49,8 @@ fn entry(text: &mut String, record: &OptionRecord) {
     }
 }
 
-fn kind(kind: Kind) -> String {
+/// Type, bounds and default in words, values between backticks.
+pub fn describe(kind: Kind) -> String {
     match kind {
         Kind::Switch { default } => format!("switch, default `{}`", u8::from(default)),
         Kind::Integer { unit, default, min, max } => {

@@ -1,6 +1,7 @@
 //! Values of options: how text becomes one, and how a handle reads it.
 
 use crate::record::{Kind, OptionRecord, Unit};
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,8 @@ use toml_edit::Item;
 
 /// The longest text value in bytes.
 const MAX_TEXT_BYTES: usize = 1_000;
+/// What the administrator's guide once writes for "on".
+const ALSO_ON: i64 = -1;
 
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,21 @@ impl Value {
         }
     }
 
+    /// Checks what somebody typed; the error says what would be accepted.
+    pub(crate) fn from_text(record: &OptionRecord, text: &str) -> Result<Self, String> {
+        Self::from_toml(record, &toml_edit::value(text))
+    }
+
+    /// The value as the file holds it.
+    pub(crate) fn to_toml(&self) -> toml_edit::Value {
+        match self {
+            Self::Switch(on) => i64::from(*on).into(),
+            // Bounds of options stay far below what a TOML number holds.
+            Self::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
+
     /// Reads and checks what stands in the file; the error says what would be accepted.
     pub(crate) fn from_toml(record: &OptionRecord, item: &Item) -> Result<Self, String> {
         match record.kind {
@@ -47,14 +65,21 @@ impl Value {
     }
 }
 
+/// As the file would hold it: texts in quotes, switches as 1 and 0.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_toml().fmt(f)
+    }
+}
+
 fn switch(item: &Item) -> Result<bool, String> {
     let by_number = match item.as_integer() {
         Some(0) => Some(false),
-        Some(1) => Some(true),
+        Some(1 | ALSO_ON) => Some(true),
         _ => None,
     };
     let by_word = match item.as_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("1" | "yes" | "true") => Some(true),
+        Some("1" | "-1" | "yes" | "true") => Some(true),
         Some("0" | "no" | "false") => Some(false),
         _ => None,
     };

@@ -49,6 +49,8 @@ fn what_the_file_says_is_read() {
 fn switches_take_every_spelling() {
     for (text, on) in [
         ("1", true),
+        ("-1", true),
+        ("\"-1\"", true),
         ("0", false),
         ("true", true),
         ("false", false),
@@ -60,7 +62,7 @@ fn switches_take_every_spelling() {
         let config = Config::from_str(&format!("[pop]\nenable = {text}")).unwrap();
         assert_eq!(config.read(&POP_ENABLE), on, "{text}");
     }
-    for text in ["2", "-1", "\"on\"", "1.0", "[]"] {
+    for text in ["2", "-2", "\"on\"", "1.0", "[]"] {
         assert!(reason(&format!("[pop]\nenable = {text}")).contains("takes 1 or 0"), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Options of the whole server.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::{Restart, RestartAll};
 use crate::record::{Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,44 +10,44 @@ use std::time::Duration;
 options! {
     group "base";
 
-    BASE_HOSTNAME: Option<String> = "hostname", Kind::Text { default: "" }, Restart("all"),
+    BASE_HOSTNAME: Option<String> = "hostname" | "local.hostname", Kind::Text { default: "" }, Restart(&["imap", "pop", "lmtp"]),
         "the full name of this host",
         "Shown in greetings and trace lines, and compared with the mailHost of users. \
          Not set, it is the name the system has.",
         "General settings";
-    BASE_DEFAULTDOMAIN: String = "defaultdomain", Kind::Text { default: "localhost" }, Restart("all"),
+    BASE_DEFAULTDOMAIN: String = "defaultdomain" | "service.defaultdomain", Kind::Text { default: "localhost" }, RestartAll,
         "the domain of login names that have none",
         "Users of this domain have store ids without a domain, so a change on a server that has mail \
          gives its users other mailboxes.",
         "Login";
-    BASE_LOGINSEPARATOR: String = "loginseparator", Kind::Text { default: "@" }, Restart("all"),
+    BASE_LOGINSEPARATOR: String = "loginseparator" | "service.loginseparator", Kind::Text { default: "@" }, Restart(&["imap", "pop"]),
         "the characters that separate user and domain in a login name",
         "Every character of the value is a separator; `@+` also accepts `user+domain`.",
         "Login";
-    BASE_LISTENADDR: Option<IpAddr> = "listenaddr", Kind::Address { default: "" }, Restart("all"),
+    BASE_LISTENADDR: Option<IpAddr> = "listenaddr" | "service.listenaddr", Kind::Address { default: "" }, Restart(&["imap", "pop"]),
         "the address that POP and IMAP listen on",
         "Not set, they listen on all addresses.",
         "General settings";
-    BASE_SSLCERTFILE: Option<PathBuf> = "sslcertfile", Kind::Path { default: "" }, Restart("all"),
+    BASE_SSLCERTFILE: Option<PathBuf> = "sslcertfile", Kind::Path { default: "" }, Restart(&["imap", "pop"]),
         "the certificate chain in PEM form, the server's own first",
         "Without a certificate neither STARTTLS nor SSL ports are offered.",
         "Encryption";
-    BASE_SSLKEYFILE: Option<PathBuf> = "sslkeyfile", Kind::Path { default: "" }, Restart("all"),
+    BASE_SSLKEYFILE: Option<PathBuf> = "sslkeyfile", Kind::Path { default: "" }, Restart(&["imap", "pop"]),
         "the private key of the certificate in PEM form",
         "",
         "Encryption";
-    BASE_AUTHCACHETTL: Duration = "authcachettl", Kind::integer(Unit::Seconds, 900, 0, 86_400),
-        Restart("all"),
+    BASE_AUTHCACHETTL: Duration = "authcachettl" | "service.authcachettl", Kind::integer(Unit::Seconds, 900, 0, 86_400),
+        Restart(&["imap", "pop"]),
         "how long a successful login is remembered",
         "A remembered login needs no password hash. A change of a password or a status ends it at once. \
          0 remembers none.",
         "Login";
     BASE_DIRECTORYPATH: PathBuf = "directorypath", Kind::Path { default: "directory" },
-        Restart("all"),
+        RestartAll,
         "the folder of the embedded directory of users and domains",
         "It must lie on a local disk.",
         "Users and domains";
-    BASE_RUNDIR: PathBuf = "rundir", Kind::Path { default: "run" }, Restart("all"),
+    BASE_RUNDIR: PathBuf = "rundir", Kind::Path { default: "run" }, RestartAll,
         "the folder of the sockets that the server's processes share",
         "",
         "General settings";

@@ -8,55 +8,56 @@ use std::time::Duration;
 options! {
     group "imap";
 
-    IMAP_ENABLE: bool = "enable", Kind::Switch { default: true }, Restart("all"),
+    IMAP_ENABLE: bool = "enable" | "service.imap.enable", Kind::Switch { default: true }, Restart(&["imap"]),
         "whether IMAP is offered at all",
         "",
         "Starting and stopping services";
-    IMAP_PORT: u16 = "port", Kind::port(143), Restart("imap"),
+    IMAP_PORT: u16 = "port" | "service.imap.port", Kind::port(143), Restart(&["imap"]),
         "the port of IMAP, with STARTTLS when there is a certificate",
         "",
         "Ports";
-    IMAP_ENABLESSLPORT: bool = "enablesslport", Kind::Switch { default: false }, Restart("imap"),
+    IMAP_ENABLESSLPORT: bool = "enablesslport" | "service.imap.enablesslport", Kind::Switch { default: false }, Restart(&["imap"]),
         "whether IMAP also listens on the SSL port",
         "Needs imap.sslusessl and a certificate (base.sslcertfile, base.sslkeyfile).",
         "Encryption";
-    IMAP_SSLPORT: u16 = "sslport", Kind::port(993), Restart("imap"),
+    IMAP_SSLPORT: u16 = "sslport" | "service.imap.sslport", Kind::port(993), Restart(&["imap"]),
         "the port where IMAP begins with TLS",
         "",
         "Ports";
-    IMAP_SSLUSESSL: bool = "sslusessl", Kind::Switch { default: true }, Restart("imap"),
+    IMAP_SSLUSESSL: bool = "sslusessl" | "service.imap.sslusessl", Kind::Switch { default: true }, Restart(&["imap"]),
         "whether IMAP may use TLS",
         "",
         "Encryption";
-    IMAP_NUMPROCESSES: usize = "numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart("imap"),
+    IMAP_NUMPROCESSES: usize = "numprocesses" | "service.imap.numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart(&["imap"]),
         "how many IMAP processes run",
-        "One process uses all cores of a small host; more of them share a port and keep the others'          sessions alive when one ends.",
+        "One process uses all cores of a small host; more of them share a port and keep the others' \
+         sessions alive when one ends.",
         "Processes, connections and threads";
-    IMAP_MAXSESSIONS: usize = "maxsessions", Kind::integer(Unit::Connections, 4_000, 1, 100_000),
-        Restart("imap"),
+    IMAP_MAXSESSIONS: usize = "maxsessions" | "service.imap.maxsessions", Kind::integer(Unit::Connections, 4_000, 1, 100_000),
+        Restart(&["imap"]),
         "how many connections one IMAP process holds",
         "",
         "Processes, connections and threads";
-    IMAP_MAXTHREADS: usize = "maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart("imap"),
+    IMAP_MAXTHREADS: usize = "maxthreads" | "service.imap.maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart(&["imap"]),
         "how many command steps one IMAP process executes at once",
         "Connections that wait for their client need none.",
         "Processes, connections and threads";
-    IMAP_IDLETIMEOUT: Duration = "idletimeout", Kind::integer(Unit::Minutes, 30, 30, 10_080),
-        Restart("imap"),
+    IMAP_IDLETIMEOUT: Duration = "idletimeout" | "service.imap.idletimeout", Kind::integer(Unit::Minutes, 30, 30, 10_080),
+        Restart(&["imap"]),
         "how long a silent client keeps its connection",
         "RFC 3501 section 5.4 allows no less than 30 minutes.",
         "Dropping idle clients";
-    IMAP_BANNER: String = "banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart("imap"),
+    IMAP_BANNER: String = "banner" | "service.imap.banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart(&["imap"]),
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
-    IMAP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
-        Restart("imap"),
+    IMAP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.imap.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
+        Restart(&["imap"]),
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";
     IMAP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart("imap"),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart(&["imap"]),
         "the largest message that a client may append",
         "",
         "Message size";

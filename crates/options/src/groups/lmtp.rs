@@ -10,35 +10,35 @@ use std::time::Duration;
 options! {
     group "lmtp";
 
-    LMTP_ENABLE: bool = "enable", Kind::Switch { default: true }, Restart("all"),
+    LMTP_ENABLE: bool = "enable", Kind::Switch { default: true }, Restart(&["lmtp"]),
         "whether mail is taken in by LMTP",
         "",
         "Mail in";
     LMTP_LISTENADDR: Option<IpAddr> = "listenaddr", Kind::Address { default: "127.0.0.1" },
-        Restart("lmtp"),
+        Restart(&["lmtp"]),
         "the address that LMTP listens on",
         "LMTP has no login: whoever reaches the port delivers mail. Empty means all addresses.",
         "Mail in";
-    LMTP_PORT: u16 = "port", Kind::port(24), Restart("lmtp"),
+    LMTP_PORT: u16 = "port", Kind::port(24), Restart(&["lmtp"]),
         "the port of LMTP",
         "",
         "Ports";
-    LMTP_SOCKET: Option<PathBuf> = "socket", Kind::Path { default: "" }, Restart("lmtp"),
+    LMTP_SOCKET: Option<PathBuf> = "socket", Kind::Path { default: "" }, Restart(&["lmtp"]),
         "the Unix socket where LMTP listens too",
         "Not set, there is none.",
         "Mail in";
     LMTP_MAXSESSIONS: usize = "maxsessions", Kind::integer(Unit::Connections, 200, 1, 10_000),
-        Restart("lmtp"),
+        Restart(&["lmtp"]),
         "how many connections LMTP holds",
         "",
         "Processes, connections and threads";
     LMTP_IDLETIMEOUT: Duration = "idletimeout", Kind::integer(Unit::Minutes, 5, 5, 1_440),
-        Restart("lmtp"),
+        Restart(&["lmtp"]),
         "how long a silent client keeps its connection",
         "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes.",
         "Dropping idle clients";
     LMTP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart("lmtp"),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart(&["lmtp"]),
         "the largest message that is taken in",
         "",
         "Message size";

@@ -1,7 +1,7 @@
 //! Options of the log.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::RestartAll;
 use crate::record::Kind;
 use std::path::PathBuf;
 
@@ -10,11 +10,11 @@ options! {
 
     LOG_LEVEL: String = "level",
         Kind::Choice { default: "information", choices: &["error", "warning", "information", "debug"] },
-        Restart("all"),
+        RestartAll,
         "the least severe events that are logged",
         "",
         "Logs";
-    LOG_FILE: Option<PathBuf> = "file", Kind::Path { default: "-" }, Restart("all"),
+    LOG_FILE: Option<PathBuf> = "file", Kind::Path { default: "-" }, RestartAll,
         "the file that the log goes to",
         "`-` is standard error.",
         "Logs";

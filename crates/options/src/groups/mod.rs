@@ -32,7 +32,7 @@ const GROUPS: [&[&OptionRecord]; 7] = [
 /// those whose default their handle cannot read.
 macro_rules! options {
     (group $group:literal; $(
-        $handle:ident: $type:ty = $name:literal, $kind:expr, $applies:expr,
+        $handle:ident: $type:ty = $name:literal $(| $alias:literal)?, $kind:expr, $applies:expr,
             $help:literal, $details:literal, $guide:literal;
     )*) => {
         $(
@@ -41,6 +41,7 @@ macro_rules! options {
                 $crate::record::Opt::new($crate::record::OptionRecord {
                     group: $group,
                     name: $name,
+                    alias: $crate::groups::alias!($($alias)?),
                     kind: $kind,
                     applies: $applies,
                     secret: false,
@@ -66,6 +67,17 @@ macro_rules! options {
 }
 pub(crate) use options;
 
+/// The alias of an option that may have one.
+macro_rules! alias {
+    () => {
+        None
+    };
+    ($alias:literal) => {
+        Some($alias)
+    };
+}
+pub(crate) use alias;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +102,12 @@ mod tests {
         let mut seen = HashSet::new();
         for record in registry() {
             assert!(seen.insert(record.full_name()), "{} is there twice", record.full_name());
+            let alias = record.alias.map(str::to_owned);
+            assert!(
+                alias.is_none_or(|alias| seen.insert(alias)),
+                "alias of {}",
+                record.full_name()
+            );
             let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase());
             assert!(plain(record.group) && plain(record.name), "{}", record.full_name());
         }

@@ -8,50 +8,51 @@ use std::time::Duration;
 options! {
     group "pop";
 
-    POP_ENABLE: bool = "enable", Kind::Switch { default: true }, Restart("all"),
+    POP_ENABLE: bool = "enable" | "service.pop.enable", Kind::Switch { default: true }, Restart(&["pop"]),
         "whether POP3 is offered at all",
         "",
         "Starting and stopping services";
-    POP_PORT: u16 = "port", Kind::port(110), Restart("pop"),
+    POP_PORT: u16 = "port" | "service.pop.port", Kind::port(110), Restart(&["pop"]),
         "the port of POP3, with STLS when there is a certificate",
         "",
         "Ports";
-    POP_ENABLESSLPORT: bool = "enablesslport", Kind::Switch { default: false }, Restart("pop"),
+    POP_ENABLESSLPORT: bool = "enablesslport" | "service.pop.enablesslport", Kind::Switch { default: false }, Restart(&["pop"]),
         "whether POP3 also listens on the SSL port",
         "Needs pop.sslusessl and a certificate (base.sslcertfile, base.sslkeyfile).",
         "Encryption";
-    POP_SSLPORT: u16 = "sslport", Kind::port(995), Restart("pop"),
+    POP_SSLPORT: u16 = "sslport" | "service.pop.sslport", Kind::port(995), Restart(&["pop"]),
         "the port where POP3 begins with TLS",
         "",
         "Ports";
-    POP_SSLUSESSL: bool = "sslusessl", Kind::Switch { default: true }, Restart("pop"),
+    POP_SSLUSESSL: bool = "sslusessl" | "service.pop.sslusessl", Kind::Switch { default: true }, Restart(&["pop"]),
         "whether POP3 may use TLS",
         "",
         "Encryption";
-    POP_NUMPROCESSES: usize = "numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart("pop"),
+    POP_NUMPROCESSES: usize = "numprocesses" | "service.pop.numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart(&["pop"]),
         "how many POP3 processes run",
-        "One process uses all cores of a small host; more of them share a port and keep the others'          sessions alive when one ends.",
+        "One process uses all cores of a small host; more of them share a port and keep the others' \
+         sessions alive when one ends.",
         "Processes, connections and threads";
-    POP_MAXSESSIONS: usize = "maxsessions", Kind::integer(Unit::Connections, 600, 1, 100_000),
-        Restart("pop"),
+    POP_MAXSESSIONS: usize = "maxsessions" | "service.pop.maxsessions", Kind::integer(Unit::Connections, 600, 1, 100_000),
+        Restart(&["pop"]),
         "how many connections one POP3 process holds",
         "",
         "Processes, connections and threads";
-    POP_MAXTHREADS: usize = "maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart("pop"),
+    POP_MAXTHREADS: usize = "maxthreads" | "service.pop.maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart(&["pop"]),
         "how many command steps one POP3 process executes at once",
         "Connections that wait for their client need none.",
         "Processes, connections and threads";
-    POP_IDLETIMEOUT: Duration = "idletimeout", Kind::integer(Unit::Minutes, 10, 10, 10_080),
-        Restart("pop"),
+    POP_IDLETIMEOUT: Duration = "idletimeout" | "service.pop.idletimeout", Kind::integer(Unit::Minutes, 10, 10, 10_080),
+        Restart(&["pop"]),
         "how long a silent client keeps its connection",
         "RFC 1939 section 3 allows no less than 10 minutes.",
         "Dropping idle clients";
-    POP_BANNER: String = "banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart("pop"),
+    POP_BANNER: String = "banner" | "service.pop.banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart(&["pop"]),
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
-    POP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
-        Restart("pop"),
+    POP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.pop.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
+        Restart(&["pop"]),
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";

@@ -1,7 +1,7 @@
 //! Options of the message store.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::RestartAll;
 use crate::record::{Kind, Unit};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use std::time::Duration;
 options! {
     group "store";
 
-    STORE_PATH: PathBuf = "path", Kind::Path { default: "store" }, Restart("all"),
+    STORE_PATH: PathBuf = "path", Kind::Path { default: "store" }, RestartAll,
         "the folder of the message store",
         "It must lie on a local disk.",
         "Message store";
     STORE_CLEANUPAGE: Duration = "cleanupage", Kind::integer(Unit::Hours, 1, 0, 8_760),
-        Restart("all"),
+        RestartAll,
         "how long expunged messages stay on disk",
         "Until then a session that still shows them can read them. 0 removes them as soon as no session \
          shows them.",

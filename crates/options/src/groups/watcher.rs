@@ -1,24 +1,24 @@
 //! Options of the watcher, which starts and watches the other processes.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::RestartAll;
 use crate::record::{Kind, Unit};
 use std::time::Duration;
 
 options! {
     group "watcher";
 
-    WATCHER_AUTORESTART: bool = "autorestart", Kind::Switch { default: true }, Restart("all"),
+    WATCHER_AUTORESTART: bool = "autorestart" | "local.autorestart", Kind::Switch { default: true }, RestartAll,
         "whether a process that ends by itself is started again",
         "",
         "Automatic restart";
-    WATCHER_AUTORESTARTWINDOW: Duration = "autorestartwindow",
-        Kind::integer(Unit::Seconds, 600, 1, 86_400), Restart("all"),
+    WATCHER_AUTORESTARTWINDOW: Duration = "autorestartwindow" | "local.autorestart.timeout",
+        Kind::integer(Unit::Seconds, 600, 1, 86_400), RestartAll,
         "the time over which the ends of a process are counted",
         "",
         "Automatic restart";
     WATCHER_AUTORESTARTCOUNT: u32 = "autorestartcount", Kind::integer(Unit::Count, 10, 1, 1_000),
-        Restart("all"),
+        RestartAll,
         "how often a process may end within the window before it is given up",
         "",
         "Automatic restart";

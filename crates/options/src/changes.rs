@@ -1,0 +1,76 @@
+//! What differs between two configurations, and what makes the difference take effect.
+
+use crate::config::Config;
+use crate::groups::registry;
+use crate::record::{Applies, Kind, OptionRecord};
+use crate::value::Value;
+
+/// The option by which a service is offered or not.
+const ENABLE: &str = "enable";
+
+/// The options with different values, in the order of the registry.
+pub fn changed(before: &Config, after: &Config) -> Vec<&'static OptionRecord> {
+    let differs = |record: &&OptionRecord| before.value(record) != after.value(record);
+    registry().iter().copied().filter(differs).collect()
+}
+
+/// The shell commands after which all changes have taken effect; none when no service is concerned. A
+/// service that was not enabled need not be stopped, and one that is not enabled cannot be started.
+pub fn commands(before: &Config, after: &Config) -> Vec<String> {
+    let changed = changed(before, after);
+    if changed.iter().any(|record| record.applies == Applies::RestartAll) {
+        return vec!["stop-msg".to_owned(), "start-msg".to_owned()];
+    }
+    let concerns = |record: &&OptionRecord, service: &str| match record.applies {
+        Applies::Restart(services) => services.contains(&service),
+        _ => false,
+    };
+    let restarted = |enable: &&OptionRecord| changed.iter().any(|r| concerns(r, enable.group));
+    let restarts: Vec<_> = enables().filter(restarted).collect();
+    [("stop-msg", before), ("start-msg", after)]
+        .into_iter()
+        .filter_map(|(command, config)| command_line(command, config, &restarts))
+        .collect()
+}
+
+/// The `enable` option of each service.
+fn enables() -> impl Iterator<Item = &'static OptionRecord> {
+    let is_enable = |r: &&OptionRecord| r.name == ENABLE && matches!(r.kind, Kind::Switch { .. });
+    registry().iter().copied().filter(is_enable)
+}
+
+fn command_line(command: &str, config: &Config, enables: &[&OptionRecord]) -> Option<String> {
+    let enabled = enables.iter().filter(|enable| config.value(enable) == Value::Switch(true));
+    let services: Vec<&str> = enabled.map(|enable| enable.group).collect();
+    (!services.is_empty()).then(|| format!("{command} {}", services.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+
+    fn between(before: &str, after: &str) -> Vec<String> {
+        commands(&Config::from_str(before).unwrap(), &Config::from_str(after).unwrap())
+    }
+
+    #[test]
+    fn a_change_names_the_services_to_start_again() {
+        assert_eq!(between("", "pop.port = 1110"), ["stop-msg pop", "start-msg pop"]);
+        let both = "pop.port = 1110\nimap.banner = \"hi\"";
+        assert_eq!(between("", both), ["stop-msg imap pop", "start-msg imap pop"]);
+        let base = "base.listenaddr = \"::1\"";
+        assert_eq!(between("", base), ["stop-msg imap pop", "start-msg imap pop"]);
+        assert_eq!(between("", "log.level = \"debug\""), ["stop-msg", "start-msg"]);
+        assert_eq!(between("", "# only words\npop.port = 110"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn enabling_starts_and_disabling_stops() {
+        assert_eq!(between("pop.enable = 0", ""), ["start-msg pop"]);
+        assert_eq!(between("", "pop.enable = 0"), ["stop-msg pop"]);
+        let off = "pop.enable = 0\nbase.listenaddr = \"::1\"";
+        assert_eq!(between("pop.enable = 0", off), ["stop-msg imap", "start-msg imap"]);
+        assert!(between("pop.enable = 0", "pop.enable = 0\npop.port = 1110").is_empty());
+    }
+}

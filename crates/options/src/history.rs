@@ -1,0 +1,278 @@
+//! The configuration file with all its earlier states: numbered generations in `history/` beside it.
+//!
+//! A generation is stored before the file is replaced, and what somebody has written into the file by
+//! hand becomes a generation before it is written over, so nothing that ever was in force is lost. A
+//! generation is one file: four lines that say which, when, who and why, then the text.
+
+use crate::config::{Config, MAX_FILE_BYTES, read_bounded};
+use crate::draft::Draft;
+use crate::error::{ConfigError, Problem};
+use std::fmt;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// Generations that are kept; older ones are removed when a new one is stored.
+const KEPT_GENERATIONS: usize = 1_000;
+/// The longest remark or name in bytes.
+const MAX_NOTE_BYTES: usize = 500;
+/// Room for the lines above the text of a generation.
+const HEADER_BYTES: u64 = 4_096;
+/// The starts of the lines above the text of a generation.
+const HEADER: [&str; 4] = ["# generation: ", "# when: ", "# who: ", "# remark: "];
+/// The remark of a state that was not stored by this program.
+const BY_HAND: &str = "found in the file, not written by msconfig";
+/// Permissions of a file while it is written, and of generations.
+const FILE_MODE: u32 = 0o600;
+/// Permissions of the history's folder.
+const FOLDER_MODE: u32 = 0o700;
+
+/// The configuration file and its history.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    path: PathBuf,
+    folder: PathBuf,
+    history: PathBuf,
+}
+
+/// Who changes the configuration, when and why.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// The time, as it is shown.
+    pub when: String,
+    /// The person.
+    pub who: String,
+    /// The reason; may be empty.
+    pub remark: String,
+}
+
+/// A stored state of the configuration.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Who stored it.
+    pub note: Note,
+    /// The text of the file.
+    pub text: String,
+}
+
+/// Why nothing was stored.
+#[derive(Debug)]
+pub enum WriteError {
+    /// The configuration does not fit together, or cannot be read.
+    Refused(ConfigError),
+    /// Somebody else has changed the file since it was read.
+    Changed(PathBuf),
+    /// The system refused to write or read.
+    Io(PathBuf, io::Error),
+}
+
+impl ConfigFile {
+    /// The file behind a path. A link is followed, so that it stays a link when the file is replaced.
+    pub fn new(path: &Path) -> Result<Self, WriteError> {
+        let path = path.canonicalize().map_err(at(path))?;
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let history = folder.join("history");
+        Ok(Self { path, folder, history })
+    }
+
+    /// Reads the file for changes.
+    pub fn draft(&self) -> Result<Draft, ConfigError> {
+        let text = read_bounded(&self.path, MAX_FILE_BYTES);
+        let text = text.map_err(|reason| self.refusal(vec![Problem { line: None, reason }]))?;
+        Draft::new(&text, &self.folder).map_err(|problems| self.refusal(problems))
+    }
+
+    /// Waits until no other program changes the configuration, and keeps them out.
+    pub fn lock(&self) -> Result<Writer<'_>, WriteError> {
+        let owner = fs::metadata(&self.path).map_err(at(&self.path))?;
+        if !self.history.is_dir() {
+            let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.history);
+            made.and_then(|()| give(&self.history, &owner)).map_err(at(&self.history))?;
+        }
+        let path = self.history.join("lock");
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false).mode(FILE_MODE);
+        let lock = options.open(&path).and_then(|file| file.lock().map(|()| file));
+        let lock = lock.map_err(at(&path))?;
+        give(&path, &owner).map_err(at(&path))?;
+        Ok(Writer { file: self, _lock: lock })
+    }
+
+    /// The stored generations, oldest first. Files that are no generations are passed over.
+    pub fn history(&self) -> Result<Vec<Generation>, WriteError> {
+        let numbers = self.numbers()?;
+        Ok(numbers.into_iter().filter_map(|number| self.generation(number)).collect())
+    }
+
+    /// A stored generation.
+    pub fn generation(&self, number: u32) -> Option<Generation> {
+        let text = read_bounded(&self.generation_path(number), MAX_FILE_BYTES + HEADER_BYTES);
+        parse_generation(&text.ok()?).filter(|generation| generation.number == number)
+    }
+
+    /// The values of a generation.
+    pub fn values(&self, generation: &Generation) -> Result<Config, ConfigError> {
+        let read = Config::parse_options(&generation.text, &self.folder);
+        read.map_err(|problems| ConfigError {
+            file: self.generation_path(generation.number).display().to_string(),
+            problems,
+        })
+    }
+
+    fn generation_path(&self, number: u32) -> PathBuf {
+        self.history.join(format!("{number:04}.toml"))
+    }
+
+    /// The numbers of the generations, rising.
+    fn numbers(&self) -> Result<Vec<u32>, WriteError> {
+        let entries = match fs::read_dir(&self.history) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(at(&self.history))?,
+        };
+        let number = |entry: io::Result<fs::DirEntry>| {
+            entry.ok()?.file_name().to_str()?.strip_suffix(".toml")?.parse().ok()
+        };
+        let mut numbers: Vec<u32> = entries.filter_map(number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn refusal(&self, problems: Vec<Problem>) -> ConfigError {
+        ConfigError { file: self.path.display().to_string(), problems }
+    }
+}
+
+/// The one program that may change the configuration now.
+pub struct Writer<'a> {
+    file: &'a ConfigFile,
+    _lock: File,
+}
+
+impl Writer<'_> {
+    /// Stores a draft as the next generation and puts it in force, for programs that start from now on.
+    /// Answers with its number, or `None` when the text is the one in the file.
+    pub fn store(&self, draft: &Draft, note: &Note) -> Result<Option<u32>, WriteError> {
+        let file = self.file;
+        let conflicts = draft.conflicts();
+        if !conflicts.is_empty() {
+            return Err(WriteError::Refused(file.refusal(conflicts)));
+        }
+        let found = file.draft().map_err(WriteError::Refused)?.text();
+        if found != draft.text_read() {
+            return Err(WriteError::Changed(file.path.clone()));
+        }
+        let text = draft.text();
+        if found == text {
+            return Ok(None);
+        }
+        let owner = fs::metadata(&file.path).map_err(at(&file.path))?;
+        self.keep_found(&found, note, &owner)?;
+        let number = self.add(&text, note, &owner)?;
+        replace(&file.path, text.as_bytes(), &owner, owner.permissions().mode())
+            .map_err(at(&file.path))?;
+        self.forget_oldest()?;
+        Ok(Some(number))
+    }
+
+    /// Keeps a text that is not that of the newest generation.
+    fn keep_found(&self, found: &str, note: &Note, owner: &Metadata) -> Result<(), WriteError> {
+        let numbers = self.file.numbers()?;
+        let newest = numbers.into_iter().rev().find_map(|number| self.file.generation(number));
+        if newest.is_some_and(|newest| newest.text == found) {
+            return Ok(());
+        }
+        let note = Note { who: "-".to_owned(), remark: BY_HAND.to_owned(), ..note.clone() };
+        self.add(found, &note, owner).map(|_| ())
+    }
+
+    fn add(&self, text: &str, note: &Note, owner: &Metadata) -> Result<u32, WriteError> {
+        let number = self.file.numbers()?.last().map_or(1, |last| last.saturating_add(1));
+        let path = self.file.generation_path(number);
+        let values = [&number.to_string(), &note.when, &note.who, &note.remark];
+        let header = HEADER.iter().zip(values);
+        let mut whole: String =
+            header.map(|(start, value)| format!("{start}{}\n", one_line(value))).collect();
+        whole.push_str(text);
+        replace(&path, whole.as_bytes(), owner, FILE_MODE).map_err(at(&path))?;
+        Ok(number)
+    }
+
+    fn forget_oldest(&self) -> Result<(), WriteError> {
+        let numbers = self.file.numbers()?;
+        let surplus = numbers.len().saturating_sub(KEPT_GENERATIONS);
+        for path in numbers.into_iter().take(surplus).map(|n| self.file.generation_path(n)) {
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
+        Ok(())
+    }
+}
+
+fn parse_generation(text: &str) -> Option<Generation> {
+    let mut rest = text;
+    let mut values = [""; HEADER.len()];
+    for (value, start) in values.iter_mut().zip(HEADER) {
+        (*value, rest) = rest.strip_prefix(start)?.split_once('\n')?;
+    }
+    let [number, when, who, remark] = values.map(str::to_owned);
+    let note = Note { when, who, remark };
+    Some(Generation { number: number.parse().ok()?, note, text: rest.to_owned() })
+}
+
+/// A note on one line and within its limit, whatever somebody typed.
+fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = text.chars().map(plain).collect();
+    line.truncate(line.floor_char_boundary(MAX_NOTE_BYTES));
+    line
+}
+
+/// Writes a file whole or not at all, on stable storage when this returns.
+fn replace(path: &Path, bytes: &[u8], owner: &Metadata, mode: u32) -> io::Result<()> {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".new");
+    let next = PathBuf::from(next);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&next)?;
+    file.write_all(bytes)?;
+    give(&next, owner)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    fs::rename(&next, path)?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+/// Keeps the owner, for the server may run under another user than the administrator.
+fn give(path: &Path, owner: &Metadata) -> io::Result<()> {
+    let now = fs::metadata(path)?;
+    if (now.uid(), now.gid()) == (owner.uid(), owner.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(owner.uid()), Some(owner.gid()))
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    let path = path.to_owned();
+    move |error| WriteError::Io(path, error)
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Changed(path) => write!(
+                f,
+                "{}: somebody else has changed the file since it was read; nothing was stored",
+                path.display()
+            ),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Tests of the history.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+use super::*;
+use crate::lookup::find;
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    file: ConfigFile,
+}
+
+impl Fixture {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, text).unwrap();
+        Self { file: ConfigFile::new(&path).unwrap(), folder }
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.file.path).unwrap()
+    }
+
+    fn change(&self, name: &str, value: &str) -> Result<Option<u32>, WriteError> {
+        let writer = self.file.lock().unwrap();
+        let mut draft = self.file.draft().unwrap();
+        draft.set(find(name).unwrap(), value).unwrap();
+        writer.store(&draft, &note("a\nb"))
+    }
+
+    fn remarks(&self) -> Vec<(u32, String)> {
+        let history = self.file.history().unwrap();
+        history.into_iter().map(|g| (g.number, g.note.remark)).collect()
+    }
+}
+
+fn note(remark: &str) -> Note {
+    Note { when: "now".to_owned(), who: "me".to_owned(), remark: remark.to_owned() }
+}
+
+#[test]
+fn a_change_is_kept_with_what_was_before() {
+    let fixture = Fixture::new("# mine\n");
+    assert_eq!(fixture.change("pop.port", "1110").unwrap(), Some(2));
+    assert_eq!(fixture.text(), "# mine\n\n[pop]\nport = 1110\n");
+    assert_eq!(fixture.change("pop.port", "1110").unwrap(), None, "nothing new");
+    let expected = [(1, BY_HAND.to_owned()), (2, "a b".to_owned())];
+    assert_eq!(fixture.remarks(), expected);
+    assert_eq!(fixture.file.generation(1).unwrap().text, "# mine\n");
+    assert_eq!(fixture.file.generation(2).unwrap().text, fixture.text());
+    assert_eq!(fixture.file.generation(2).unwrap().note.who, "me");
+    assert!(fixture.file.generation(3).is_none());
+}
+
+#[test]
+fn what_was_written_by_hand_becomes_a_generation() {
+    let fixture = Fixture::new("");
+    fixture.change("pop.port", "1110").unwrap();
+    fs::write(&fixture.file.path, "[pop]\nport = 3110 # by hand\n").unwrap();
+    assert_eq!(fixture.change("pop.port", "1110").unwrap(), Some(4));
+    assert_eq!(fixture.file.generation(3).unwrap().text, "[pop]\nport = 3110 # by hand\n");
+    assert_eq!(fixture.text(), "[pop]\nport = 1110 # by hand\n");
+}
+
+#[test]
+fn a_change_by_somebody_else_is_not_written_over() {
+    let fixture = Fixture::new("");
+    let mut draft = fixture.file.draft().unwrap();
+    draft.set(find("pop.port").unwrap(), "2110").unwrap();
+    fixture.change("imap.port", "1143").unwrap();
+    let before = fixture.text();
+    let stored = fixture.file.lock().unwrap().store(&draft, &note(""));
+    assert!(matches!(stored, Err(WriteError::Changed(_))), "{stored:?}");
+    assert_eq!(fixture.text(), before);
+}
+
+#[test]
+fn what_does_not_fit_or_is_damaged_is_refused_and_stays() {
+    let fixture = Fixture::new("[pop]\nport = 1110\n");
+    let refused = fixture.change("pop.port", "143").unwrap_err();
+    assert!(refused.to_string().contains("imap.port and pop.port are both 143"), "{refused}");
+    let draft = fixture.file.draft().unwrap();
+    fs::write(&fixture.file.path, "[pop]\nprot = 1\n").unwrap();
+    assert!(fixture.file.draft().is_err());
+    let stored = fixture.file.lock().unwrap().store(&draft, &note(""));
+    assert!(matches!(stored, Err(WriteError::Refused(_))), "{stored:?}");
+    assert_eq!(fixture.text(), "[pop]\nprot = 1\n");
+    assert!(fixture.remarks().is_empty());
+}
+
+#[test]
+fn mode_and_links_stay_and_generations_are_private() {
+    let fixture = Fixture::new("");
+    let path = &fixture.file.path;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+    let link = fixture.folder.path().join("link.toml");
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    let fixture = Fixture { file: ConfigFile::new(&link).unwrap(), folder: fixture.folder };
+    fixture.change("pop.port", "1110").unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&link), 0o640);
+    assert_eq!(mode(&fixture.file.generation_path(2)), FILE_MODE);
+    assert_eq!(mode(&fixture.file.history), FOLDER_MODE);
+}
+
+#[test]
+fn the_oldest_generations_are_forgotten() {
+    let fixture = Fixture::new("");
+    let writer = fixture.file.lock().unwrap();
+    for number in 1..=KEPT_GENERATIONS {
+        fs::write(fixture.file.generation_path(u32::try_from(number).unwrap()), "x").unwrap();
+    }
+    drop(writer);
+    fixture.change("pop.port", "1110").unwrap();
+    let numbers = fixture.file.numbers().unwrap();
+    assert_eq!((numbers.len(), numbers[0]), (KEPT_GENERATIONS, 3));
+}
+
+#[test]
+fn writers_wait_for_one_another() {
+    let fixture = Fixture::new("");
+    let ports: Vec<u16> = (2_001..2_021).collect();
+    std::thread::scope(|scope| {
+        for port in &ports {
+            scope.spawn(|| fixture.change("pop.port", &port.to_string()).unwrap());
+        }
+    });
+    assert_eq!(fixture.remarks().len(), ports.len() + 1);
+}
+
+#[test]
+fn damaged_generations_are_passed_over() {
+    let fixture = Fixture::new("");
+    fixture.change("pop.port", "1110").unwrap();
+    fs::write(fixture.file.generation_path(1), "# generation: 1\n# when: x\n").unwrap();
+    fs::write(fixture.file.generation_path(7), "# generation: 8\n").unwrap();
+    assert_eq!(fixture.remarks(), [(2, "a b".to_owned())]);
+    assert_eq!(fixture.change("pop.port", "1111").unwrap(), Some(8), "no number is used twice");
+}
