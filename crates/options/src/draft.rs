@@ -41,9 +41,10 @@ impl Draft {
         &self.config
     }
 
-    /// What would keep the draft from being stored.
+    /// What would keep the draft from being stored; without lines, for there is no such file.
     pub fn conflicts(&self) -> Vec<Problem> {
         let mut conflicts = self.config.conflicts();
+        conflicts.iter_mut().for_each(|problem| problem.line = None);
         if self.text().len() as u64 > MAX_FILE_BYTES {
             let reason = format!("the file would be larger than {MAX_FILE_BYTES} bytes");
             conflicts.push(Problem { line: None, reason });
