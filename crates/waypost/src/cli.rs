@@ -1,7 +1,23 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// The commands that are also programs: links of their name to this one.
+pub(crate) const PROGRAMS: [&str; 1] = ["msconfig"];
+
+/// The name that this program is called by, and the command line as if it were called as `waypost` and
+/// its command.
+pub(crate) fn called(words: impl Iterator<Item = OsString>) -> (&'static str, Vec<OsString>) {
+    let mut words: Vec<OsString> = words.collect();
+    let name = words.first().and_then(|word| Path::new(word).file_name().map(OsStr::to_owned));
+    let program = PROGRAMS.into_iter().find(|program| name.as_deref() == Some(OsStr::new(program)));
+    if let Some(program) = program {
+        words.insert(1, program.into());
+    }
+    (program.unwrap_or("waypost"), words)
+}
 
 /// A mail access server: POP3 and IMAP over one store, mail in by LMTP.
 #[derive(Debug, Parser)]
@@ -45,6 +61,8 @@ pub(crate) enum Command {
     },
     /// Check the configuration file
     CheckConfig,
+    /// Change and show options; without arguments it asks for commands
+    Msconfig(MsconfigArguments),
     /// Show the version
     Version,
     /// The writer of the store (started by `run`)
@@ -125,6 +143,15 @@ pub(crate) enum DomainCommand {
     List,
 }
 
+/// Options begin with one dash here, as the administrator's guide writes them, so the words are read by
+/// the tool itself.
+#[derive(Debug, Args)]
+pub(crate) struct MsconfigArguments {
+    /// `help` lists the commands
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DeliverArguments {
     /// Login name or address of the user
@@ -163,6 +190,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_program_is_a_command() {
+        let words = |line: &str| {
+            let (_, words) = called(line.split(' ').map(OsString::from));
+            let words = words.into_iter();
+            words.map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words("/bin/msconfig set a -1"), "/bin/msconfig msconfig set a -1");
+        assert_eq!(words("msconfig"), "msconfig msconfig");
+        assert_eq!(words("./waypost msconfig"), "./waypost msconfig");
+        let line = "waypost msconfig --config f set -prompt a -1";
+        let parsed = Cli::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(parsed.config.as_deref(), Some(Path::new("f")));
+        let Command::Msconfig(arguments) = parsed.command else { panic!("another command") };
+        assert_eq!(arguments.words, ["set", "-prompt", "a", "-1"]);
     }
 
     #[test]

@@ -18,11 +18,12 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (program, words) = cli::called(std::env::args_os());
+    let cli = Cli::parse_from(words);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::progress(format_args!("waypost: {failure}"));
+            output::progress(format_args!("{program}: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }
@@ -35,6 +36,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     let file = config_file::find(cli.config.as_deref())?;
     match &cli.command {
         Command::CheckConfig => tools::check::run(&file),
+        Command::Msconfig(arguments) => tools::msconfig::run(&file, &arguments.words),
         Command::Run => watch::run(&file),
         Command::Stored => roles::stored::run(&file),
         Command::Imapd => roles::imapd::run(&file),

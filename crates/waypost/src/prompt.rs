@@ -4,7 +4,7 @@ use crate::cli::PasswordSource;
 use crate::failure::{Context, Failure};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use waypost_types::Secret;
 
 /// The longest password line in bytes.
@@ -25,6 +25,20 @@ pub(crate) fn new_password(source: &PasswordSource) -> Result<Secret<String>, Fa
     } else {
         Err(Failure::new("the two passwords differ; nothing was changed"))
     }
+}
+
+/// Reads a value that must not be seen: from the terminal when a person types, else the next line of
+/// standard input.
+pub(crate) fn hidden_value(question: &str) -> Result<Secret<String>, Failure> {
+    if !io::stdin().is_terminal() {
+        return read_line(io::stdin().lock()).context("cannot read the value");
+    }
+    let terminal = File::options().read(true).write(true).open(TERMINAL);
+    let asked = terminal.and_then(|terminal| {
+        let _silent = Silent::new(&terminal)?;
+        ask(&terminal, question)
+    });
+    asked.context("cannot ask for the value")
 }
 
 fn ask_twice() -> io::Result<(Secret<String>, Secret<String>)> {

@@ -52,6 +52,13 @@ fn a_second_run_finds_its_mail_and_its_settings_again() {
     }
     assert!(told.contains(&environment_before["WAYPOST_BOB_PASSWORD"]), "{told}");
     assert!(login(&environment_before).command("CREATE kept").contains("t OK"));
+    let port = Command::new(folder.join("bin/msconfig"))
+        .env("WAYPOST_CONFIG", folder.join("config.toml"))
+        .args(["show", "imap.port"])
+        .output()
+        .unwrap();
+    let expected = format!("imap.port = {}  ", environment_before["WAYPOST_IMAP_PORT"]);
+    assert!(String::from_utf8_lossy(&port.stdout).starts_with(&expected), "{port:?}");
     first.signal("INT");
     assert!(first.wait().success());
 

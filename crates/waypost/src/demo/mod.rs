@@ -3,6 +3,7 @@
 mod certificate;
 mod configuration;
 mod env_file;
+mod programs;
 mod users;
 
 use crate::failure::{Context, Failure};
@@ -22,6 +23,7 @@ struct Files {
     certificate: PathBuf,
     key: PathBuf,
     ca: PathBuf,
+    bin: PathBuf,
 }
 
 impl Files {
@@ -33,6 +35,7 @@ impl Files {
             certificate: file("cert.pem"),
             key: file("key.pem"),
             ca: file("ca.pem"),
+            bin: file("bin"),
         }
     }
 }
@@ -43,6 +46,7 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     settings::private_folder(&folder)?;
     let files = Files::new(&folder);
     certificate::ensure(&files)?;
+    programs::ensure(&files.bin)?;
     configuration::ensure(&files.config)?;
     // Claimed before ports are looked at: those of a demo that runs are taken, by itself.
     let lock = watch::claim(&config_file::load(&files.config)?)?;
@@ -71,6 +75,7 @@ fn announce(facts: &Facts<'_>) {
     for line in try_it(facts) {
         tell(format_args!("  {line}"));
     }
+    tell(format_args!("\nThe administrator's programs: {}", facts.files.bin.display()));
     tell(format_args!("\nCtrl-C ends it; the next run finds its mail again."));
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod deliver;
 pub(crate) mod domain;
 pub(crate) mod import;
+pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod status;
 pub(crate) mod user;

@@ -1,0 +1,128 @@
+//! What `msconfig` answers: options, help, history, differences.
+
+use super::command::COMMANDS;
+use super::write_failure;
+use crate::failure::Failure;
+use std::fmt::Write;
+use waypost_options::{
+    Config, ConfigFile, OptionRecord, Value, changed, commands, describe, matching, registry,
+};
+
+/// What stands in place of a secret value.
+const HIDDEN: &str = "(hidden)";
+
+/// The options of a pattern: those that are set; all of them with `default`, or when the pattern names
+/// one alone. What differs from its default has the default beside it.
+pub(super) fn show(
+    config: &Config,
+    pattern: &str,
+    default: bool,
+    passwords: bool,
+) -> Result<Vec<String>, Failure> {
+    let records = matching(pattern).map_err(Failure::usage)?;
+    let all = default || records.len() == 1;
+    let shown = records.into_iter().filter(|record| all || config.is_set(record));
+    Ok(shown.map(|record| setting(config, record, passwords)).collect())
+}
+
+fn setting(config: &Config, record: &OptionRecord, passwords: bool) -> String {
+    let (value, default) = (config.value(record), Value::default_of(record));
+    let mark =
+        if value == default { "  (default)".to_owned() } else { format!("  (default: {default})") };
+    if record.secret && !passwords && value != default {
+        return format!("{} = {HIDDEN}", record.full_name());
+    }
+    format!("{} = {value}{mark}", record.full_name())
+}
+
+/// All commands and groups, or the options that a name or a pattern means.
+pub(super) fn help(name: Option<&str>) -> Result<Vec<String>, Failure> {
+    let Some(name) = name else { return Ok(overview()) };
+    let is_it = |(usage, _): &&(&str, &str)| usage.split(' ').next() == Some(name);
+    if let Some((usage, what)) = COMMANDS.iter().find(is_it) {
+        return Ok(vec![format!("{usage}: {what}")]);
+    }
+    match matching(name).map_err(Failure::usage)?.as_slice() {
+        [record] => Ok(explanation(record)),
+        records => {
+            Ok(records.iter().map(|r| format!("{:<26} {}", r.full_name(), r.help)).collect())
+        }
+    }
+}
+
+fn overview() -> Vec<String> {
+    let mut lines: Vec<String> =
+        COMMANDS.iter().map(|(usage, what)| format!("{usage:<37} {what}")).collect();
+    let mut groups: Vec<&str> = registry().iter().map(|record| record.group).collect();
+    groups.dedup();
+    lines.push(format!("Groups of options, which `help GROUP` lists: {}", groups.join(", ")));
+    lines
+}
+
+fn explanation(record: &OptionRecord) -> Vec<String> {
+    let mut lines = vec![
+        format!("{}: {}", record.full_name(), record.help),
+        format!("  {}", describe(record.kind).replace('`', "")),
+        format!("  takes effect {}", record.applies),
+    ];
+    lines.extend(record.alias.map(|alias| format!("  older name: {alias}")));
+    lines.push(format!("  guide: {}", record.guide));
+    if !record.details.is_empty() {
+        lines.push(format!("  {}", record.details));
+    }
+    lines
+}
+
+/// One line per generation, oldest first.
+pub(super) fn history(file: &ConfigFile) -> Result<Vec<String>, Failure> {
+    let generations = file.history().map_err(write_failure)?;
+    Ok(generations
+        .into_iter()
+        .map(|generation| {
+            let note = generation.note;
+            let mut line = format!("{:>4}  {}  {:<10}", generation.number, note.when, note.who);
+            if !note.remark.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "  {}", note.remark);
+            }
+            line.trim_end().to_owned()
+        })
+        .collect())
+}
+
+/// The options that differ: `-` before, `+` after.
+pub(super) fn difference(before: &Config, after: &Config) -> Vec<String> {
+    let lines = |record: &&OptionRecord| {
+        [('-', before), ('+', after)]
+            .map(|(sign, config)| format!("{sign} {}", setting(config, record, false)))
+    };
+    changed(before, after).iter().flat_map(lines).collect()
+}
+
+/// What the file says now against the generation before the newest.
+pub(super) fn last_change(file: &ConfigFile) -> Result<Vec<String>, Failure> {
+    let now = file.draft().map_err(Failure::usage)?;
+    let generations = file.history().map_err(write_failure)?;
+    let Some(before) = generations.iter().rev().find(|g| g.text != now.text()) else {
+        return Ok(Vec::new());
+    };
+    let before = file.values(before).map_err(Failure::usage)?;
+    Ok(difference(&before, now.config()))
+}
+
+/// What a change that was stored means.
+pub(super) fn outcome(number: Option<u32>, before: &Config, after: &Config) -> Vec<String> {
+    let Some(number) = number else {
+        return vec!["Nothing to store: the file says so already.".to_owned()];
+    };
+    let commands = commands(before, after);
+    let effect = match (changed(before, after).as_slice(), commands.is_empty()) {
+        ([], _) => "no value has changed.".to_owned(),
+        (_, true) => "no enabled service is concerned.".to_owned(),
+        ([one], false) => format!("{} takes effect {}:", one.full_name(), one.applies),
+        (_, false) => "the changes take effect with:".to_owned(),
+    };
+    let mut lines = vec![format!("Stored as generation {number}; {effect}")];
+    lines.extend(commands);
+    lines
+}

@@ -1,0 +1,135 @@
+//! The state between two commands: the stored options and the draft of the next ones.
+
+use super::command::{Command, NewValue};
+use super::{listing, write_failure};
+use crate::failure::{Context, Failure};
+use crate::prompt;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use waypost_options::{
+    Config, ConfigError, ConfigFile, Draft, Note, OptionRecord, Problem, Writer, find,
+};
+use waypost_types::Moment;
+
+/// Where the name of the person at the terminal is looked for, the first that is set.
+const NAMES: [&str; 3] = ["SUDO_USER", "LOGNAME", "USER"];
+
+/// What one run of the program works on.
+pub(super) struct Session<'a> {
+    file: &'a ConfigFile,
+    stored: Config,
+    draft: Draft,
+    touched: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the file; one that is damaged or has unknown options is refused.
+    pub(super) fn open(file: &'a ConfigFile) -> Result<Self, Failure> {
+        let draft = file.draft().map_err(Failure::usage)?;
+        Ok(Self { file, stored: draft.config().clone(), draft, touched: false })
+    }
+
+    /// The options that are in the file.
+    pub(super) fn stored(&self) -> &Config {
+        &self.stored
+    }
+
+    /// Whether a change was made that is not stored.
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// Carries out a command other than those that end or store; answers with lines to print.
+    pub(super) fn execute(&mut self, command: &Command) -> Result<Vec<String>, Failure> {
+        match command {
+            Command::Set { name, value } => self.set(name, value),
+            Command::Unset { name } => self.unset(name),
+            Command::Revert { number } => self.revert(*number),
+            Command::Show { default, passwords, pattern } => {
+                listing::show(self.draft.config(), pattern, *default, *passwords)
+            }
+            Command::Help { name } => listing::help(name.as_deref()),
+            Command::History => listing::history(self.file),
+            Command::Diff { from, to } => self.diff(*from, *to),
+            Command::Write { .. } | Command::Exit | Command::Quit => Ok(Vec::new()),
+        }
+    }
+
+    /// Stores the draft; answers with the number of its generation, if it is a new one.
+    pub(super) fn store(
+        &mut self,
+        writer: &Writer<'_>,
+        remark: &str,
+    ) -> Result<Option<u32>, Failure> {
+        let number = writer.store(&self.draft, &note(remark)?).map_err(write_failure)?;
+        *self = Self::open(self.file)?;
+        Ok(number)
+    }
+
+    /// The same for a session that did not keep others out.
+    pub(super) fn write(&mut self, remark: &str) -> Result<(), Failure> {
+        let writer = self.file.lock().map_err(write_failure)?;
+        self.store(&writer, remark).map(|_| ())
+    }
+
+    /// What `write` would refuse.
+    pub(super) fn conflicts(&self) -> Vec<Problem> {
+        self.draft.conflicts()
+    }
+
+    fn set(&mut self, name: &str, value: &NewValue) -> Result<Vec<String>, Failure> {
+        let record = find(name).map_err(Failure::usage)?;
+        let set = match value {
+            NewValue::Given(text) => self.draft.set(record, text),
+            NewValue::Prompted => {
+                let question = format!("{}: ", record.full_name());
+                self.draft.set(record, prompt::hidden_value(&question)?.expose())
+            }
+        };
+        set.map_err(Failure::usage)?;
+        self.touched = true;
+        Ok(Vec::new())
+    }
+
+    fn unset(&mut self, name: &str) -> Result<Vec<String>, Failure> {
+        let record: &OptionRecord = find(name).map_err(Failure::usage)?;
+        if self.draft.unset(record).map_err(Failure::usage)? {
+            self.touched = true;
+        }
+        Ok(Vec::new())
+    }
+
+    fn revert(&mut self, number: u32) -> Result<Vec<String>, Failure> {
+        let generation = self.file.generation(number).ok_or_else(|| no_generation(number))?;
+        self.draft.replace(&generation.text).map_err(|problems| {
+            let file = format!("generation {number}");
+            Failure::usage(ConfigError { file, problems })
+        })?;
+        self.touched = true;
+        Ok(Vec::new())
+    }
+
+    fn diff(&self, from: Option<u32>, to: Option<u32>) -> Result<Vec<String>, Failure> {
+        let from = from.map(|number| self.generation(number)).transpose()?;
+        let to = to.map(|number| self.generation(number)).transpose()?;
+        let from = from.as_ref().unwrap_or(&self.stored);
+        Ok(listing::difference(from, to.as_ref().unwrap_or(self.draft.config())))
+    }
+
+    fn generation(&self, number: u32) -> Result<Config, Failure> {
+        let generation = self.file.generation(number).ok_or_else(|| no_generation(number))?;
+        self.file.values(&generation).map_err(Failure::usage)
+    }
+}
+
+fn no_generation(number: u32) -> Failure {
+    Failure::usage(format!("there is no generation {number}; `history` lists them"))
+}
+
+fn note(remark: &str) -> Result<Note, Failure> {
+    let now = OffsetDateTime::from_unix_timestamp(Moment::now().wall.seconds);
+    let when = now.context("the clock")?.format(&Rfc3339).context("the clock")?;
+    let named = NAMES.iter().find_map(|name| std::env::var(name).ok().filter(|n| !n.is_empty()));
+    let who = named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    Ok(Note { when, who, remark: remark.to_owned() })
+}
