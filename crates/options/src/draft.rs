@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_secret_is_not_repeated() {
+        let mut record = *find("base.hostname").unwrap();
+        record.secret = true;
+        let refused = draft("").set(&record, "xyzzy\n").unwrap_err();
+        assert!(refused.contains("takes one line") && !refused.contains("xyzzy"), "{refused}");
+    }
+
+    #[test]
     fn ports_can_change_places_and_a_clash_is_told() {
         let mut draft = draft("");
         set(&mut draft, "pop.port", "143");

@@ -260,6 +260,34 @@ fn the_dialogues_of_the_guide_run_as_printed() {
 }
 
 #[test]
+fn the_single_commands_of_the_guide_are_taken() {
+    let world = World::new(CONFIG);
+    for (name, value) in [
+        ("base.loginseparator", "@+"),
+        ("pop.enable", "1"),
+        ("pop.enable", "0"),
+        ("pop.port", "1110"),
+        ("pop.numprocesses", "4"),
+        ("pop.banner", "%h ready"),
+        ("imap.enable", "1"),
+        ("imap.enable", "0"),
+        ("imap.port", "1143"),
+        ("imap.enablesslport", "1"),
+        ("imap.sslport", "1993"),
+        ("imap.plaintextmincipher", "128"),
+        ("imap.idletimeout", "45"),
+        ("imap.numprocesses", "2"),
+        ("imap.banner", "%h %p"),
+    ] {
+        assert!(world.run(&["set", name, value], "").status.success(), "set {name} {value}");
+        let shown = world.ok(&format!("show {name}")).replace('"', "");
+        assert!(shown.starts_with(&format!("{name} = {value}  ")), "{shown}");
+    }
+    let minus = world.run(&["set", "imap.enablesslport", "-1"], "");
+    assert!(String::from_utf8_lossy(&minus.stdout).contains("Nothing to store"), "{minus:?}");
+}
+
+#[test]
 fn what_is_typed_ahead_or_pasted_is_not_lost() {
     let commands = "set pop.port 1110\rset imap.port 1143\rset lmtp.port 1024\rwrite\rexit\r";
     let pasted = format!("\u{1b}[200~{}\u{1b}[201~\r", commands.replace('\r', "\n"));

@@ -26,13 +26,16 @@ pub(super) fn show(
 }
 
 fn setting(config: &Config, record: &OptionRecord, passwords: bool) -> String {
-    let (value, default) = (config.value(record), Value::default_of(record));
-    let mark =
-        if value == default { "  (default)".to_owned() } else { format!("  (default: {default})") };
-    if record.secret && !passwords && value != default {
-        return format!("{} = {HIDDEN}", record.full_name());
+    let name = record.full_name();
+    if record.secret && !passwords {
+        return format!("{name} = {HIDDEN}");
     }
-    format!("{} = {value}{mark}", record.full_name())
+    let (value, default) = (config.value(record), Value::default_of(record));
+    if value == default {
+        format!("{name} = {value}  (default)")
+    } else {
+        format!("{name} = {value}  (default: {default})")
+    }
 }
 
 /// All commands and groups, or the options that a name or a pattern means.
@@ -125,4 +128,20 @@ pub(super) fn outcome(number: Option<u32>, before: &Config, after: &Config) -> V
     let mut lines = vec![format!("Stored as generation {number}; {effect}")];
     lines.extend(commands);
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waypost_options::{Kind, find};
+
+    #[test]
+    fn a_secret_is_shown_only_when_asked_for() {
+        let mut record = *find("base.hostname").unwrap();
+        record.secret = true;
+        record.kind = Kind::Text { default: "xyzzy" };
+        let config = Config::from_str("").unwrap();
+        assert_eq!(setting(&config, &record, false), "base.hostname = (hidden)");
+        assert_eq!(setting(&config, &record, true), "base.hostname = \"xyzzy\"  (default)");
+    }
 }
