@@ -9,7 +9,7 @@ use crate::queue::HashQueue;
 use crate::remembered::Remembered;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use waypost_directory::Directory;
@@ -26,7 +26,7 @@ pub struct Authenticator {
 
 struct Shared {
     directory: Arc<dyn Directory>,
-    config: AuthConfig,
+    config: RwLock<Arc<AuthConfig>>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
     queue: Arc<HashQueue>,
@@ -42,7 +42,16 @@ impl Authenticator {
     /// Whether a service takes passwords on such a connection; without it IMAP shows `LOGINDISABLED` and
     /// POP3 offers no `USER`.
     pub fn password_allowed(&self, service: Service, tls_bits: Option<u32>) -> bool {
-        self.shared.config.password_allowed(service, tls_bits)
+        self.shared.config().password_allowed(service, tls_bits)
+    }
+
+    /// Takes in changed settings for the logins that begin from now on. The default domain and the
+    /// memory of logins stay: the accounts of users and what is remembered depend on them.
+    pub fn reconfigure(&self, config: AuthConfig) {
+        let old = self.shared.config();
+        let (default_domain, remember_for) = (old.default_domain.clone(), old.remember_for);
+        let config = Arc::new(AuthConfig { default_domain, remember_for, ..config });
+        *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// Checks a login and logs the outcome. Answers to wrong passwords come late by intent
@@ -60,7 +69,7 @@ impl Authenticator {
         let remembered = Mutex::new(Remembered::new(config.remember_for)?);
         let shared = Shared {
             directory,
-            config,
+            config: RwLock::new(Arc::new(config)),
             remembered,
             failures: Mutex::new(Failures::new()),
             queue: Arc::new(HashQueue::new(cores)),
@@ -70,8 +79,12 @@ impl Authenticator {
 }
 
 impl Shared {
+    fn config(&self) -> Arc<AuthConfig> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Result<Identity, LoginFailure> {
-        let name = LoginName::parse(&attempt.login, &self.config);
+        let name = LoginName::parse(&attempt.login, &self.config());
         let outcome = self.check(&attempt, name.clone()).await;
         let delay = match &outcome {
             Err(failure) if failure.kind.is_delayed() => {
@@ -91,7 +104,7 @@ impl Shared {
         attempt: &LoginAttempt,
         name: Option<LoginName>,
     ) -> Result<Identity, LoginFailure> {
-        if !self.config.password_allowed(attempt.service, attempt.tls) {
+        if !self.config().password_allowed(attempt.service, attempt.tls) {
             let reason = format!("{} without enough encryption", attempt.service);
             return Err(LoginFailure::new(FailureKind::PrivacyRequired, reason));
         }
@@ -99,7 +112,7 @@ impl Shared {
             return Err(LoginFailure::new(FailureKind::BadCredentials, "malformed login name"));
         };
         let identity = self.identify(attempt, name).await?;
-        pipeline::authorize(&self.config, identity, attempt.authorization_id.as_deref())
+        pipeline::authorize(&self.config(), identity, attempt.authorization_id.as_deref())
     }
 
     async fn identify(
@@ -132,7 +145,7 @@ impl Shared {
         let (shared, password) = (Arc::clone(self), attempt.password.clone());
         let work = tokio::task::spawn_blocking(move || {
             let _held_until_done = turn;
-            pipeline::decide(&*shared.directory, &shared.config, &name, &password)
+            pipeline::decide(&*shared.directory, &shared.config(), &name, &password)
         });
         work.await.unwrap_or_else(|error| {
             let reason = format!("the check ended early: {error}");

@@ -251,6 +251,18 @@ async fn passwords_need_the_encryption_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn settings_change_under_the_service() {
+    let directory = Counting::new();
+    let auth = over(&directory, config());
+    assert_eq!(kind(&auth, attempt("alice", "wonder")).await, None);
+    let default_domain = "elsewhere.example".to_owned();
+    auth.reconfigure(AuthConfig { imap_plaintext_min_cipher: 128, default_domain, ..config() });
+    let attempt = |tls| LoginAttempt { service: Service::Imap, tls, ..attempt("alice", "wonder") };
+    assert_eq!(kind(&auth, attempt(None)).await, Some(FailureKind::PrivacyRequired));
+    assert_eq!(kind(&auth, attempt(Some(128))).await, None, "the default domain stays");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_directory_that_fails_is_no_wrong_password() {
     let directory = Counting::new();
     let auth = over(&directory, config());

@@ -3,7 +3,7 @@
 use crate::login::Service;
 use std::time::Duration;
 
-/// Settings of the login pipeline, read once at start.
+/// Settings of the login pipeline.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
     /// `base.defaultdomain`: the domain of a login name that has none.

@@ -10,7 +10,7 @@ pub const LOGIN_TIME: Duration = Duration::from_secs(60);
 /// The least autologout time after login (RFC 3501 section 5.4).
 pub const IDLE_TIMEOUT_MIN: Duration = Duration::from_secs(30 * 60);
 
-/// Settings of the IMAP service. A session keeps the settings it began with.
+/// Settings of the IMAP service. A session shows what it began with; times and sizes change under it.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The text of the greeting, placeholders (such as the host's name) already filled in.
@@ -41,7 +41,7 @@ impl Default for Config {
     }
 }
 
-/// Settings that can be replaced while the service runs; new sessions take the new ones.
+/// Settings that can be replaced while the service runs.
 #[derive(Debug, Default)]
 pub struct SharedConfig(RwLock<Arc<Config>>);
 
@@ -56,7 +56,7 @@ impl SharedConfig {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the settings for sessions that begin later.
+    /// Replaces the settings: times and sizes for every session, the rest for those that begin later.
     pub fn replace(&self, config: Config) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }

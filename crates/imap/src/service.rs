@@ -29,7 +29,8 @@ impl ImapService {
         &self.auth
     }
 
-    fn current_config(&self) -> Arc<Config> {
+    /// The settings as they are now.
+    pub(crate) fn current_config(&self) -> Arc<Config> {
         self.config.current()
     }
 }

@@ -226,7 +226,7 @@ impl ImapSession {
         self.commands += 1;
         let (tag, row) = (start.tag.clone(), &table::APPEND);
         let checked = match row.states.allow(&self.state) {
-            true => Append::new(start, self.config.max_message_bytes),
+            true => Append::new(start, self.service.current_config().max_message_bytes),
             false => Err(Completion::bad(row.states.refusal())),
         };
         match checked {
@@ -460,7 +460,7 @@ impl ImapSession {
 
     fn deadline(&self, io: &Io<'_>) -> Instant {
         let limit = match self.state.user() {
-            Some(_) => self.config.idle_timeout,
+            Some(_) => self.service.current_config().idle_timeout,
             None => LOGIN_TIME,
         };
         self.since.unwrap_or(io.now.instant) + limit

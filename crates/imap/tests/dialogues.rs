@@ -56,6 +56,7 @@ dialogues! {
     objectid
     pipelining
     recent
+    refresh
     rename
     search
     select

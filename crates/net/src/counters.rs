@@ -14,6 +14,8 @@ pub struct Counters {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     step_panics: AtomicU64,
+    /// Connections allowed at once; 0 as long as the limit of the start holds.
+    seats: AtomicU64,
 }
 
 /// The counters at one time.
@@ -50,6 +52,20 @@ impl Counters {
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             step_panics: self.step_panics.load(Relaxed),
+        }
+    }
+
+    /// Allows another number of connections from now on. Those above it stay until they end; zero is
+    /// taken as one.
+    pub fn allow(&self, max_sessions: u32) {
+        self.seats.store(u64::from(max_sessions.max(1)), Relaxed);
+    }
+
+    /// The connections allowed at once, when the service was started with this limit.
+    pub(crate) fn allowed(&self, at_start: u32) -> u64 {
+        match self.seats.load(Relaxed) {
+            0 => u64::from(at_start),
+            allowed => allowed,
         }
     }
 
@@ -111,5 +127,20 @@ mod tests {
         assert!(Seat::take(&counters, 2).is_some());
         let seen = counters.snapshot();
         assert_eq!((seen.current, seen.max, seen.total), (1, 2, 3));
+    }
+
+    #[test]
+    fn the_limit_may_change_under_connections() {
+        let counters = Arc::new(Counters::default());
+        let take = || Seat::take(&counters, counters.allowed(2));
+        let taken = [take(), take()];
+        assert!(taken.iter().all(Option::is_some) && take().is_none());
+        counters.allow(3);
+        let third = take();
+        assert!(third.is_some() && take().is_none());
+        counters.allow(0);
+        drop((taken, third));
+        let only = take();
+        assert!(only.is_some() && take().is_none(), "at least one connection is allowed");
     }
 }

@@ -191,7 +191,8 @@ impl<S: Service> Acceptor<S> {
     /// Gives a connection a seat, or has it told that there is none.
     fn admit(&mut self, accepted: Accepted, stop: &watch::Receiver<bool>) {
         let shared = Arc::clone(&self.shared);
-        match Seat::take(&shared.counters, u64::from(shared.limits.max_sessions)) {
+        let limit = shared.counters.allowed(shared.limits.max_sessions);
+        match Seat::take(&shared.counters, limit) {
             Some(seat) => {
                 self.sessions.spawn(run(shared, accepted, seat, stop.clone()));
             }

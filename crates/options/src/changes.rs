@@ -7,6 +7,10 @@ use crate::value::Value;
 
 /// The option by which a service is offered or not.
 const ENABLE: &str = "enable";
+/// The command that has services read their options again.
+const REFRESH: &str = "refresh";
+/// Every service, in [`Applies::Refresh`].
+const ALL: &str = "all";
 
 /// The options with different values, in the order of the registry.
 pub fn changed(before: &Config, after: &Config) -> Vec<&'static OptionRecord> {
@@ -30,7 +34,25 @@ pub fn commands(before: &Config, after: &Config) -> Vec<String> {
     [("stop-msg", before), ("start-msg", after)]
         .into_iter()
         .filter_map(|(command, config)| command_line(command, config, &restarts))
+        .chain(refresh(after, &changed, &restarts))
         .collect()
+}
+
+/// The command for what running services take in; a service that is started again needs none.
+fn refresh(
+    after: &Config,
+    changed: &[&OptionRecord],
+    restarts: &[&OptionRecord],
+) -> Option<String> {
+    let applies =
+        |to: &str| changed.iter().any(|r| matches!(r.applies, Applies::Refresh(s) if s == to));
+    if applies(ALL) {
+        return Some(REFRESH.to_owned());
+    }
+    let restarted = |enable: &OptionRecord| restarts.iter().any(|r| r.group == enable.group);
+    let refreshed: Vec<_> =
+        enables().filter(|enable| applies(enable.group) && !restarted(enable)).collect();
+    command_line(REFRESH, after, &refreshed)
 }
 
 /// The `enable` option of each service.
@@ -58,10 +80,14 @@ mod tests {
     fn a_change_names_the_services_to_start_again() {
         assert_eq!(between("", "pop.port = 1110"), ["stop-msg pop", "start-msg pop"]);
         let both = "pop.port = 1110\nimap.banner = \"hi\"";
-        assert_eq!(between("", both), ["stop-msg imap pop", "start-msg imap pop"]);
+        assert_eq!(between("", both), ["stop-msg pop", "start-msg pop", "refresh imap"]);
+        let one = "pop.port = 1110\npop.banner = \"hi\"";
+        assert_eq!(between("", one), ["stop-msg pop", "start-msg pop"]);
+        assert_eq!(between("", "pop.enable = 0\npop.banner = \"hi\""), ["stop-msg pop"]);
         let base = "base.listenaddr = \"::1\"";
         assert_eq!(between("", base), ["stop-msg imap pop", "start-msg imap pop"]);
-        assert_eq!(between("", "log.level = \"debug\""), ["stop-msg", "start-msg"]);
+        assert_eq!(between("", "log.level = \"debug\""), ["refresh"]);
+        assert_eq!(between("", "watcher.autorestart = 0"), ["stop-msg", "start-msg"]);
         assert_eq!(between("", "# only words\npop.port = 110"), Vec::<String>::new());
     }
 

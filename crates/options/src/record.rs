@@ -140,7 +140,7 @@ impl Unit {
 pub enum Applies {
     /// At the next connection.
     NextConnection,
-    /// When the named service is told to read its options again.
+    /// When the named service is told to read its options again; `all` is every service.
     Refresh(&'static str),
     /// When the named services are started again.
     Restart(&'static [&'static str]),
@@ -152,6 +152,7 @@ impl fmt::Display for Applies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NextConnection => f.write_str("at the next connection"),
+            Self::Refresh("all") => f.write_str("after a refresh"),
             Self::Refresh(service) => write!(f, "after a refresh of {service}"),
             Self::Restart(services) => {
                 write!(f, "after a restart of {}", services.join(" and "))

@@ -9,6 +9,7 @@ use faulty::{Fault, Faulty};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use support::{LOGIN, MAIL, NOW, Policy, World, deliver, store};
 use waypost_net::testing::Dialogue;
 use waypost_pop3::{Pop3Session, limits};
@@ -64,6 +65,21 @@ fn every_script_is_answered_as_written() {
         let world = World::new(store(), Policy { min_cipher, ..Policy::default() });
         world.open().play_file(&script).unwrap_or_else(|error| panic!("{error}"));
     }
+}
+
+#[test]
+fn settings_change_under_a_session() {
+    let world = World::new(store(), Policy::default());
+    let mut session = logged_in(&world);
+    world.reconfigure(|config| {
+        config.idle_timeout = Duration::from_secs(20 * 60);
+        config.banner = "new".to_owned();
+    });
+    play(
+        &mut session,
+        "C: NOOP\nS: +OK{*}\nTIME +19m\nQUIET\nC: NOOP\nS: +OK{*}\nTIME +21m\nCLOSE\n",
+    );
+    play(&mut world.open(), "S: +OK new{*}\n");
 }
 
 #[test]

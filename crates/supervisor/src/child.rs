@@ -1,27 +1,49 @@
 //! A started process's side of being watched: signs of life, orders, and the end with the watcher.
 
-use crate::control::{ALIVE, READY, RELOAD, UNCONFINED};
+use crate::counts::Counts;
+use crate::frames::{
+    ALIVE, COUNT, COUNTED, Frame, Frames, NOT_RELOADED, READY, RELOAD, RELOADED, UNCONFINED,
+};
 use crate::limits::{HEARTBEAT, STOP_GRACE};
 use rustix::process::{Signal, getpid, kill_process};
 use std::io;
 use std::os::unix::net::UnixStream as BlockingStream;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// A stopping process that is not gone after this long kills itself, should the watcher not do it.
 const LAST_RESORT: Duration = STOP_GRACE.saturating_mul(2);
-/// Orders that wait to be carried out; a further reload is the same as the one that waits.
-const ORDERS: usize = 1;
+/// Answers that wait to be sent; the one who gives them waits when there are more.
+const ANSWERS: usize = 4;
 
-/// What the watcher or the administrator asks for while a process serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Read certificate and settings again.
-    Reload,
+/// How a process counts its connections.
+type Counter = Box<dyn Fn() -> Counts + Send + Sync>;
+
+/// The orders to read certificate and settings again. Orders that come while one is carried out
+/// become one: it reads the same files.
+#[derive(Debug)]
+pub struct Reloads {
+    asked: watch::Receiver<u64>,
+    answers: mpsc::Sender<Frame>,
+}
+
+impl Reloads {
+    /// Waits for the next order and answers with its number; `None` when no more can come.
+    pub async fn next(&mut self) -> Option<u64> {
+        self.asked.changed().await.ok()?;
+        Some(*self.asked.borrow_and_update())
+    }
+
+    /// Tells the watcher how the order ended.
+    pub async fn finished(&self, number: u64, well: bool) {
+        let code = if well { RELOADED } else { NOT_RELOADED };
+        // Nobody listens only when the process is ending.
+        let _ = self.answers.send(Frame::new(code, number)).await;
+    }
 }
 
 /// Keeps up the link to the watcher, for as long as the runtime lives.
@@ -29,7 +51,8 @@ pub struct Attendant {
     ready: Arc<Notify>,
     unconfined: Arc<Notify>,
     stop: watch::Receiver<bool>,
-    orders: Option<mpsc::Receiver<Order>>,
+    reloads: Option<Reloads>,
+    counter: Arc<OnceLock<Counter>>,
 }
 
 impl Attendant {
@@ -43,13 +66,19 @@ impl Attendant {
         let signals = Signals::register()?;
         let [ready, unconfined] = [(); 2].map(|()| Arc::new(Notify::new()));
         let (stop_sender, stop) = watch::channel(false);
-        let (order_sender, orders) = mpsc::channel(ORDERS);
+        let (asked_sender, asked) = watch::channel(0);
+        let (answers, answered) = mpsc::channel(ANSWERS);
+        let counter = Arc::default();
         let link = Link {
             stream,
             ready: Arc::clone(&ready),
             unconfined: Arc::clone(&unconfined),
-            orders: order_sender,
+            asked: asked_sender,
+            answered,
+            _answers: answers.clone(),
+            counter: Arc::clone(&counter),
         };
+        let reloads = Some(Reloads { asked, answers });
         tokio::spawn(async move {
             link.attend(signals).await;
             last_resort();
@@ -57,7 +86,7 @@ impl Attendant {
             let _ = stop_sender.send(true);
             stop_sender.closed().await;
         });
-        Ok(Self { ready, unconfined, stop, orders: Some(orders) })
+        Ok(Self { ready, unconfined, stop, reloads, counter })
     }
 
     /// Tells the watcher that this process serves.
@@ -76,8 +105,13 @@ impl Attendant {
     }
 
     /// The orders, once; `None` when somebody else carries them out.
-    pub fn orders(&mut self) -> Option<mpsc::Receiver<Order>> {
-        self.orders.take()
+    pub fn reloads(&mut self) -> Option<Reloads> {
+        self.reloads.take()
+    }
+
+    /// Says how connections are counted; the first call counts.
+    pub fn count_with(&self, counter: impl Fn() -> Counts + Send + Sync + 'static) {
+        let _ = self.counter.set(Box::new(counter));
     }
 }
 
@@ -99,39 +133,56 @@ struct Link {
     stream: UnixStream,
     ready: Arc<Notify>,
     unconfined: Arc<Notify>,
-    orders: mpsc::Sender<Order>,
+    asked: watch::Sender<u64>,
+    answered: mpsc::Receiver<Frame>,
+    /// Keeps `answered` open when nobody carries out orders.
+    _answers: mpsc::Sender<Frame>,
+    counter: Arc<OnceLock<Counter>>,
 }
 
 impl Link {
     /// Answers when the process shall end.
     async fn attend(mut self, mut signals: Signals) {
         let mut beat = tokio::time::interval(HEARTBEAT);
+        let mut frames = Frames::default();
         loop {
-            tokio::select! {
-                _ = beat.tick() => if self.say(ALIVE).await.is_err() { return },
-                () = self.ready.notified() => if self.say(READY).await.is_err() { return },
-                () = self.unconfined.notified() => {
-                    if self.say(UNCONFINED).await.is_err() { return }
-                }
-                order = self.stream.read_u8() => match order {
-                    Ok(RELOAD) => self.reload(),
-                    // A byte of a later version.
-                    Ok(_) => {}
+            let say = tokio::select! {
+                _ = beat.tick() => Some(Frame::new(ALIVE, 0)),
+                () = self.ready.notified() => Some(Frame::new(READY, 0)),
+                () = self.unconfined.notified() => Some(Frame::new(UNCONFINED, 0)),
+                answer = self.answered.recv() => answer,
+                order = frames.next(&mut self.stream) => match order {
+                    Ok(order) => self.obey(order),
                     Err(_) => return,
                 },
                 _ = signals.terminate.recv() => return,
-                _ = signals.hang_up.recv() => self.reload(),
+                _ = signals.hang_up.recv() => {
+                    self.asked.send_modify(|_| ());
+                    None
+                }
+            };
+            if let Some(frame) = say
+                && self.stream.write_all(&frame.bytes()).await.is_err()
+            {
+                return;
             }
         }
     }
 
-    fn reload(&self) {
-        // Full: a reload that has not begun yet will see the same files.
-        let _ = self.orders.try_send(Order::Reload);
-    }
-
-    async fn say(&mut self, byte: u8) -> io::Result<()> {
-        self.stream.write_all(&[byte]).await
+    /// Begins to carry out an order; answers with what can be said at once.
+    fn obey(&self, order: Frame) -> Option<Frame> {
+        match order.code {
+            RELOAD => {
+                self.asked.send_replace(order.number);
+                None
+            }
+            COUNT => {
+                let counts = self.counter.get().map(|count| count()).unwrap_or_default();
+                Some(Frame { code: COUNTED, number: order.number, counts })
+            }
+            // Of a later version.
+            _ => None,
+        }
     }
 }
 
@@ -170,12 +221,35 @@ mod tests {
     async fn orders_are_passed_on_and_the_end_of_the_watcher_stops() {
         let (mut watcher, child) = BlockingStream::pair().unwrap();
         let mut attendant = Attendant::start(child).unwrap();
-        let mut orders = attendant.orders().unwrap();
-        watcher.write_all(&[RELOAD]).unwrap();
-        assert_eq!(orders.recv().await, Some(Order::Reload));
+        let mut reloads = attendant.reloads().unwrap();
+        watcher.write_all(&Frame::new(RELOAD, 9).bytes()).unwrap();
+        assert_eq!(reloads.next().await, Some(9));
         let mut stop = attendant.stop();
         assert!(!*stop.borrow());
         drop(watcher);
         assert!(*stop.wait_for(|stop| *stop).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn answers_carry_the_number_of_their_question() {
+        let (watcher, child) = BlockingStream::pair().unwrap();
+        watcher.set_nonblocking(true).unwrap();
+        let mut watcher = UnixStream::from_std(watcher).unwrap();
+        let mut attendant = Attendant::start(child).unwrap();
+        let counts = Counts { current: 3, ..Counts::default() };
+        attendant.count_with(move || counts);
+        watcher.write_all(&Frame::new(COUNT, 4).bytes()).await.unwrap();
+        watcher.write_all(&Frame::new(RELOAD, 5).bytes()).await.unwrap();
+        let mut reloads = attendant.reloads().unwrap();
+        let number = reloads.next().await.unwrap();
+        reloads.finished(number, false).await;
+        let mut frames = Frames::default();
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            let frame = frames.next(&mut watcher).await.unwrap();
+            heard.extend((frame.code != ALIVE).then_some(frame));
+        }
+        let counted = Frame { code: COUNTED, number: 4, counts };
+        assert_eq!(heard, [counted, Frame::new(NOT_RELOADED, 5)]);
     }
 }

@@ -1,7 +1,7 @@
 //! The socket between the watcher and one of its processes: the process's standard input.
 //!
-//! The watcher sends one line with the listening sockets attached, later single bytes of orders;
-//! the process answers with single bytes. The end of the stream means that the other side is gone.
+//! The watcher sends one line with the listening sockets attached; then both sides send what
+//! [`crate::frames`] lists. The end of the stream means that the other side is gone.
 //! Descriptors travel as messages, so none is inherited by accident and no number is guessed.
 
 use crate::limits::LISTENERS;
@@ -15,17 +15,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-/// From the process: alive.
-pub(crate) const ALIVE: u8 = b'a';
-/// From the process: not confined as it should be.
-pub(crate) const UNCONFINED: u8 = b'u';
-/// From the process: serving.
-pub(crate) const READY: u8 = b'r';
-/// From the watcher: read certificate and settings again.
-pub(crate) const RELOAD: u8 = b'l';
-
 /// How the first line begins; the number is the version of this protocol.
-const GREETING: &str = "waypost-watcher 1 ";
+const GREETING: &str = "waypost-watcher 2 ";
 /// A listener where clients speak in the clear first.
 const PLAIN: u8 = b'p';
 /// A listener where clients begin with TLS.
@@ -153,7 +144,7 @@ mod tests {
         send_listeners(&ours, &[]).unwrap();
         assert!(Inherited::from_stream(theirs).unwrap().listeners.is_empty());
 
-        for line in ["hello\n", "waypost-watcher 1 p\n", "waypost-watcher 2 \n", "unfinished"] {
+        for line in ["hello\n", "waypost-watcher 2 p\n", "waypost-watcher 1 \n", "unfinished"] {
             let (mut ours, theirs) = UnixStream::pair().unwrap();
             io::Write::write_all(&mut ours, line.as_bytes()).unwrap();
             drop(ours);

@@ -1,7 +1,9 @@
 //! Starting a process: this very program again, with its role as the subcommand.
 
 use crate::control::send_listeners;
+use crate::frames::Frame;
 use crate::ports::Bound;
+use rustix::net::{SendFlags, send};
 use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -85,6 +87,13 @@ impl Running {
     /// The process number; `None` once it has ended.
     pub(crate) fn process(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Sends it an order. One that hangs may have no room for it, and must not make its watcher
+    /// wait; one that ends meanwhile reads everything anew.
+    pub(crate) fn order(&self, order: Frame) {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let _ = send(&self.stream, &order.bytes(), flags);
     }
 
     /// Asks it to end.

@@ -3,29 +3,39 @@
 //! - [`Plan`]: which processes run with which sockets, read from the configuration.
 //! - [`Lock`]: one watcher for each run folder, and the state file that `waypost status` reads.
 //! - [`run`]: binds, starts, watches, stops.
+//! - [`ask`]: the administrator's requests to a running watcher, over its control socket.
 //! - [`Inherited`] and [`Attendant`]: the other end, in a process that the watcher started.
 //!
 //! Nothing else binds a port, so a worker that dies is replaced while clients wait in the queue of a
 //! socket that never closed.
 
+mod admin;
 mod child;
 mod control;
+mod counts;
+mod frames;
+mod house;
 mod launch;
+mod member;
 mod owner;
 mod plan;
 mod ports;
 mod restart;
+mod service;
 mod slot;
 mod state;
 mod watcher;
 
-pub use child::{Attendant, Order};
+pub use admin::{Answer, AskError, Phase, Request, ServiceState, ask};
+pub use child::{Attendant, Reloads};
 pub use control::{Inherited, InheritedListener};
+pub use counts::Counts;
 pub use plan::{Endpoint, ListenerPlan, Plan, RolePlan};
 pub use ports::BindError;
 pub use restart::{RestartRules, Restarts, Verdict};
+pub use service::Service;
 pub use state::{Lock, LockError, ProcessState, Row, read_state};
-pub use watcher::{Ending, WatchError, run};
+pub use watcher::{Ending, Hooks, OnReady, OnSettings, WatchError, run};
 
 /// The named times and limits of watching.
 pub mod limits {
@@ -46,6 +56,24 @@ pub mod limits {
     pub const STOP_GRACE: Duration = Duration::from_secs(12);
     /// Connections that wait to be accepted on one port.
     pub const BACKLOG: i32 = 4_096;
+    /// A request of an administrator, with its line end, in bytes.
+    pub const REQUEST_BYTES: usize = 512;
+    /// What is answered to one request, in bytes.
+    pub const ANSWER_BYTES: u64 = 1 << 20;
+    /// How long a request may take to come in, and its answer to be taken.
+    pub const REQUEST_TIME: Duration = Duration::from_secs(5);
+    /// Requests carried out at the same time; more wait to be accepted.
+    pub const REQUESTS: usize = 16;
+    /// How long whoever starts a service waits for it to serve.
+    pub const START_WAIT: Duration = Duration::from_secs(30);
+    /// How long whoever stops services waits for their end: of the workers, then of the writer.
+    pub const STOP_WAIT: Duration = Duration::from_secs(30);
+    /// How long whoever has settings read again waits for the processes to say that they have.
+    pub const RELOAD_WAIT: Duration = Duration::from_secs(10);
+    /// How long a status waits for the counters of the processes; then it shows older ones.
+    pub const COUNT_WAIT: Duration = Duration::from_secs(1);
+    /// How long a tool waits for an answer; longer than the watcher takes for any.
+    pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
     /// Sockets handed to one process.
     pub const LISTENERS: usize = 16;
     /// The exit code of a process that no restart can help: its settings are wrong.

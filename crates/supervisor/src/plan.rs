@@ -1,6 +1,7 @@
 //! Which processes run, with which listening sockets: the configuration as the watcher sees it.
 
 use crate::restart::RestartRules;
+use crate::service::Service;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use waypost_options::{
@@ -16,10 +17,12 @@ const LMTP_SOCKET_MODE: u32 = 0o666;
 const STORED_SOCKET_MODE: u32 = 0o600;
 
 /// Everything that the watcher runs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Plan {
     /// The configuration file, absolute; handed to every process.
     pub config: PathBuf,
+    /// What was read from it.
+    pub settings: Config,
     /// The folder of the watcher's lock and state.
     pub rundir: PathBuf,
     /// The writer of the store: starts first, ends last.
@@ -66,7 +69,7 @@ impl Plan {
     pub fn new(config: &Config, config_file: &Path) -> Self {
         let rundir = config.read(&BASE_RUNDIR);
         let stored = RolePlan {
-            name: "stored",
+            name: Service::Store.role(),
             processes: 1,
             listeners: vec![ListenerPlan {
                 option: BASE_RUNDIR.record.full_name(),
@@ -80,12 +83,23 @@ impl Plan {
             window: config.read(&WATCHER_AUTORESTARTWINDOW),
             count: config.read(&WATCHER_AUTORESTARTCOUNT),
         };
-        Self { config: config_file.to_owned(), rundir, stored, workers, restart }
+        let settings = config.clone();
+        Self { config: config_file.to_owned(), settings, rundir, stored, workers, restart }
     }
 
     /// The socket of the store's writer.
     pub fn stored_socket(config: &Config) -> PathBuf {
         config.read(&BASE_RUNDIR).join("stored.sock")
+    }
+
+    /// What a service runs; `None` when it is disabled.
+    pub fn role(&self, service: Service) -> Option<&RolePlan> {
+        self.roles().find(|role| role.name == service.role())
+    }
+
+    /// The control socket of the watcher.
+    pub fn control_socket(config: &Config) -> PathBuf {
+        config.read(&BASE_RUNDIR).join("control.sock")
     }
 
     /// The writer first, then the services.
@@ -98,7 +112,7 @@ fn imapd(config: &Config) -> Option<RolePlan> {
     let address = config.read(&BASE_LISTENADDR);
     let ssl = config.read(&IMAP_ENABLESSLPORT).then_some(&IMAP_SSLPORT);
     config.read(&IMAP_ENABLE).then(|| RolePlan {
-        name: "imapd",
+        name: Service::Imap.role(),
         processes: config.read(&IMAP_NUMPROCESSES),
         listeners: ports(config, address, &IMAP_PORT, ssl),
     })
@@ -108,7 +122,7 @@ fn popd(config: &Config) -> Option<RolePlan> {
     let address = config.read(&BASE_LISTENADDR);
     let ssl = config.read(&POP_ENABLESSLPORT).then_some(&POP_SSLPORT);
     config.read(&POP_ENABLE).then(|| RolePlan {
-        name: "popd",
+        name: Service::Pop.role(),
         processes: config.read(&POP_NUMPROCESSES),
         listeners: ports(config, address, &POP_PORT, ssl),
     })
@@ -122,7 +136,11 @@ fn lmtpd(config: &Config) -> Option<RolePlan> {
         endpoint: Endpoint::Unix(path, LMTP_SOCKET_MODE),
         tls: false,
     }));
-    config.read(&LMTP_ENABLE).then_some(RolePlan { name: "lmtpd", processes: 1, listeners })
+    config.read(&LMTP_ENABLE).then_some(RolePlan {
+        name: Service::Lmtp.role(),
+        processes: 1,
+        listeners,
+    })
 }
 
 fn ports(

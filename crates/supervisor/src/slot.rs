@@ -1,16 +1,18 @@
 //! One place for one process: keeps it running until told to stop.
 
-use crate::control::{READY, RELOAD, UNCONFINED};
+use crate::counts::Counts;
+use crate::frames::{
+    COUNT, COUNTED, Frame, Frames, NOT_RELOADED, READY, RELOAD, RELOADED, UNCONFINED,
+};
 use crate::launch::{Launch, Running, describe};
 use crate::limits::{EXIT_SETTINGS, RESTART_DELAY_MAX, STOP_GRACE};
 use crate::ports::Bound;
 use crate::restart::{Restarts, Verdict};
-use crate::state::{Board, ProcessState};
+use crate::state::{Board, Entry, ProcessState, seconds_now};
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use waypost_types::Moment;
@@ -41,12 +43,13 @@ pub(crate) struct Slot {
     pub(crate) launch: Launch,
     pub(crate) listeners: Arc<[Bound]>,
     pub(crate) restarts: Restarts,
-    /// The row of the board.
-    pub(crate) row: usize,
+    /// Shows the row of that name.
     pub(crate) board: Arc<Board>,
     pub(crate) stop: watch::Receiver<Stop>,
-    /// Changes with every reload that is asked for.
+    /// The number of the last reload that was asked for.
     pub(crate) reload: watch::Receiver<u64>,
+    /// The number of the last question for counters.
+    pub(crate) count: watch::Receiver<u64>,
     /// See [`crate::limits::HUNG_AFTER`].
     pub(crate) hung_after: Duration,
     /// Whether a process of this slot has ever served.
@@ -78,7 +81,7 @@ impl Slot {
                 return self.vacate(Vacated::Stopped);
             }
             tracing::info!(process = self.name, "process is started again");
-            self.board.update(self.row, |row| row.restarts = row.restarts.saturating_add(1));
+            self.update(|entry| entry.row.restarts = entry.row.restarts.saturating_add(1));
         }
     }
 
@@ -111,7 +114,7 @@ impl Slot {
             Vacated::GivenUp => {
                 tracing::error!(
                     process = self.name,
-                    "process is given up; see its last messages, then restart the server"
+                    "process is given up; see its last messages, then start the service again"
                 );
                 self.show(ProcessState::GivenUp, None);
             }
@@ -120,10 +123,19 @@ impl Slot {
     }
 
     fn show(&self, state: ProcessState, process: Option<u32>) {
-        self.board.update(self.row, |row| {
+        self.update(|entry| {
+            let row = &mut entry.row;
+            if process.is_none() || row.process != process {
+                row.since = process.map(|_| seconds_now());
+                row.counts = Counts::default();
+            }
             row.state = state;
             row.process = process;
         });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Entry)) {
+        self.board.update(&self.name, change);
     }
 
     /// Waits for the delay; true when the slot shall stop instead.
@@ -147,15 +159,16 @@ impl Slot {
     /// Looks after a process until it ends; `None` when it shall be told to end.
     async fn attend(&mut self, running: &mut Running) -> io::Result<Option<End>> {
         let mut open = true;
+        let mut frames = Frames::default();
         let silence = sleep(self.hung_after);
         tokio::pin!(silence);
         loop {
             tokio::select! {
                 status = running.child.wait() => return Ok(Some(End::Ended(status?))),
-                byte = running.stream.read_u8(), if open => match byte {
-                    Ok(byte) => {
+                frame = frames.next(&mut running.stream), if open => match frame {
+                    Ok(frame) => {
                         silence.set(sleep(self.hung_after));
-                        self.listen(byte, running);
+                        self.listen(frame, running);
                     }
                     // It is ending; should it hang there, the silence tells.
                     Err(_) => open = false,
@@ -165,8 +178,12 @@ impl Slot {
                     return Ok(Some(End::Hung));
                 }
                 Ok(()) = self.reload.changed() => {
-                    // A process that ends meanwhile reads everything anew anyhow.
-                    let _ = running.stream.write_all(&[RELOAD]).await;
+                    let number = *self.reload.borrow_and_update();
+                    running.order(Frame::new(RELOAD, number));
+                }
+                Ok(()) = self.count.changed() => {
+                    let number = *self.count.borrow_and_update();
+                    running.order(Frame::new(COUNT, number));
                 }
                 () = told(&mut self.stop, Stop::Gently) => return Ok(None),
             }
@@ -174,19 +191,28 @@ impl Slot {
     }
 
     /// Takes note of what a process says; most of it is only that it is alive.
-    fn listen(&mut self, byte: u8, running: &Running) {
-        match byte {
+    fn listen(&mut self, frame: Frame, running: &Running) {
+        let number = frame.number;
+        match frame.code {
             READY => {
                 self.was_ready = true;
                 self.show(ProcessState::Ready, running.process());
             }
-            UNCONFINED => self.board.update(self.row, |row| row.confined = false),
+            UNCONFINED => self.update(|entry| entry.row.confined = false),
+            RELOADED => self.update(|entry| entry.reloaded = (number, true)),
+            NOT_RELOADED => self.update(|entry| entry.reloaded = (number, false)),
+            COUNTED => self.update(|entry| {
+                entry.counted = number;
+                entry.row.counts = frame.counts;
+            }),
             _ => {}
         }
     }
 
     /// Tells a process to end, and makes it.
     async fn end(&mut self, mut running: Running) -> io::Result<End> {
+        // The port closes as soon as the process lets go of it, not when its last client is gone.
+        self.listeners = Arc::new([]);
         running.terminate();
         let status = tokio::select! {
             ended = timeout(STOP_GRACE, running.child.wait()) => ended.ok().transpose()?,
@@ -216,6 +242,7 @@ mod tests {
     use super::*;
     use crate::limits::HUNG_AFTER;
     use crate::restart::RestartRules;
+    use crate::service::Service;
     use crate::state::Row;
 
     struct World {
@@ -225,27 +252,21 @@ mod tests {
 
     impl World {
         fn slot(script: &str, count: u32) -> (Self, Slot) {
-            let row = Row {
-                name: "test".to_owned(),
-                state: ProcessState::Down,
-                process: None,
-                restarts: 0,
-                confined: true,
-                places: Vec::new(),
-            };
-            let board = Arc::new(Board::new(vec![row]));
+            let board = Arc::new(Board::new());
+            board.replace(Service::Imap, vec![Row::new("imapd", Vec::new())]);
             let stop = watch::Sender::new(Stop::Run);
             let (_, reload) = watch::channel(0);
+            let (_, questions) = watch::channel(0);
             let window = Duration::from_secs(600);
             let slot = Slot {
-                name: "test".to_owned(),
+                name: "imapd".to_owned(),
                 launch: Launch::program("/bin/sh", &["-c", script]),
                 listeners: Arc::new([]),
                 restarts: Restarts::new(RestartRules { enabled: true, window, count }),
-                row: 0,
                 board: Arc::clone(&board),
                 stop: stop.subscribe(),
                 reload,
+                count: questions,
                 hung_after: HUNG_AFTER,
                 was_ready: false,
             };
@@ -318,5 +339,30 @@ mod tests {
         world.wait_for(|row| row.restarts == 2).await;
         world.stop.send_replace(Stop::Now);
         assert_eq!(kept.await.unwrap(), Vacated::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_frozen_process_is_killed_and_replaced() {
+        let script =
+            "printf r >&0; for i in 1 2 3; do sleep 0.1; printf a >&0; done; kill -STOP $$";
+        let (world, mut slot) = World::slot(script, 10);
+        slot.hung_after = Duration::from_millis(500);
+        let kept = tokio::spawn(slot.keep());
+        let first = world.wait_for(|row| row.state == ProcessState::Ready).await;
+        let next = world
+            .wait_for(|row| row.state == ProcessState::Ready && row.process != first.process)
+            .await;
+        assert_eq!(next.restarts, 1);
+        world.stop.send_replace(Stop::Now);
+        assert_eq!(kept.await.unwrap(), Vacated::Stopped);
+    }
+
+    #[tokio::test]
+    async fn without_automatic_restart_the_first_end_is_the_last() {
+        let (world, mut slot) = World::slot("exit 1", 10);
+        let rules = RestartRules { enabled: false, window: Duration::from_secs(1), count: 10 };
+        slot.restarts = Restarts::new(rules);
+        assert_eq!(slot.keep().await, Vacated::GivenUp);
+        assert_eq!(world.board.rows().remove(0).restarts, 0);
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of the running processes, one watcher's claim on its folder, and the state file.
 
+use crate::counts::Counts;
+use crate::service::Service;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use waypost_types::Moment;
 
 /// Locked while a watcher runs.
 const LOCK_FILE: &str = "watcher.lock";
@@ -66,58 +69,127 @@ pub struct Row {
     pub restarts: u32,
     /// Whether the system confines it as it should be; what it last said.
     pub confined: bool,
+    /// When it was started, in seconds since 1970, while it runs.
+    pub since: Option<u64>,
+    /// What it last said of its connections.
+    pub counts: Counts,
     /// Where it listens, for people.
     pub places: Vec<String>,
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let process = self.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let (name, state, restarts) = (&self.name, self.state.name(), self.restarts);
+        let process = or_dash(self.process);
+        let since = or_dash(self.since);
+        let counts = self.counts.to_array().map(|count| count.to_string()).join(",");
         let places = if self.places.is_empty() { "-".to_owned() } else { self.places.join(",") };
         let confined = if self.confined { CONFINED } else { UNCONFINED };
-        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{confined}\t{places}")
+        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{confined}\t{since}\t{counts}\t{places}")
     }
 }
 
+fn or_dash(number: Option<impl fmt::Display>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
 impl Row {
-    fn parse(line: &str) -> Option<Self> {
-        let fields: Vec<&str> = line.splitn(6, '\t').collect();
-        let [name, state, process, restarts, confined, places] = fields.as_slice() else {
+    /// A process that was not started yet.
+    pub(crate) fn new(name: &str, places: Vec<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: ProcessState::Down,
+            process: None,
+            restarts: 0,
+            confined: true,
+            since: None,
+            counts: Counts::default(),
+            places,
+        }
+    }
+
+    /// The service that it is part of.
+    pub fn service(&self) -> Option<Service> {
+        Service::of_process(&self.name)
+    }
+
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.splitn(8, '\t').collect();
+        let [name, state, process, restarts, confined, since, counts, places] = fields.as_slice()
+        else {
             return None;
         };
         let places = places.split(',').filter(|place| *place != "-");
+        let counts: Vec<u64> = counts.split(',').filter_map(|count| count.parse().ok()).collect();
         Some(Self {
             name: (*name).to_owned(),
             state: ProcessState::ALL.into_iter().find(|known| known.name() == *state)?,
             process: process.parse().ok(),
             restarts: restarts.parse().ok()?,
             confined: *confined == CONFINED,
+            since: since.parse().ok(),
+            counts: Counts::from_array(counts.try_into().ok()?),
             places: places.map(str::to_owned).collect(),
         })
     }
 }
 
+/// The time of day, in seconds since 1970.
+pub(crate) fn seconds_now() -> u64 {
+    u64::try_from(Moment::now().wall.seconds).unwrap_or_default()
+}
+
+/// A row, and what its process has answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) row: Row,
+    /// The last order to read settings again that was answered, and whether it went well.
+    pub(crate) reloaded: (u64, bool),
+    /// The last question for counters that was answered.
+    pub(crate) counted: u64,
+}
+
 /// The processes of one watcher; shared by the tasks that look after them.
 #[derive(Debug)]
 pub(crate) struct Board {
-    rows: Mutex<Vec<Row>>,
+    entries: Mutex<Vec<Entry>>,
     changed: watch::Sender<()>,
 }
 
 impl Board {
-    pub(crate) fn new(rows: Vec<Row>) -> Self {
-        Self { rows: Mutex::new(rows), changed: watch::Sender::new(()) }
+    pub(crate) fn new() -> Self {
+        Self { entries: Mutex::new(Vec::new()), changed: watch::Sender::new(()) }
     }
 
-    pub(crate) fn update(&self, row: usize, change: impl FnOnce(&mut Row)) {
-        if let Some(row) = self.lock().get_mut(row) {
-            change(row);
+    /// Replaces the rows of a service, which keeps its place in the order of services.
+    pub(crate) fn replace(&self, service: Service, rows: Vec<Row>) {
+        let entry = |row| Entry { row, reloaded: (0, true), counted: 0 };
+        let mut entries = self.lock();
+        entries.retain(|entry| entry.row.service() != Some(service));
+        entries.extend(rows.into_iter().map(entry));
+        let order = |entry: &Entry| {
+            let place = Service::ALL.into_iter().position(|one| entry.row.service() == Some(one));
+            place.unwrap_or(Service::ALL.len())
+        };
+        // Stable, so the processes of a service stay in their order.
+        entries.sort_by_key(order);
+        drop(entries);
+        self.changed.send_replace(());
+    }
+
+    /// Changes the row of a process; one that was replaced meanwhile is no longer there.
+    pub(crate) fn update(&self, name: &str, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().iter_mut().find(|entry| entry.row.name == name) {
+            change(entry);
         }
         self.changed.send_replace(());
     }
 
     pub(crate) fn rows(&self) -> Vec<Row> {
+        self.lock().iter().map(|entry| entry.row.clone()).collect()
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.lock().clone()
     }
 
@@ -125,8 +197,8 @@ impl Board {
         self.changed.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -255,6 +327,8 @@ mod tests {
             process,
             restarts: 3,
             confined: process.is_some(),
+            since: process.map(u64::from),
+            counts: Counts { total: 5, ..Counts::default() },
             places: places.iter().map(|p| (*p).to_owned()).collect(),
         };
         let rows = vec![
@@ -271,7 +345,8 @@ mod tests {
     fn the_state_of_a_killed_watcher_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         Lock::acquire(folder.path()).unwrap().write_state(&[]).unwrap();
-        fs::write(folder.path().join(STATE_FILE), "stored\tready\t1\t0\tconfined\t-\n").unwrap();
+        let line = format!("{}\n", Row::new("stored", Vec::new()));
+        fs::write(folder.path().join(STATE_FILE), line).unwrap();
         let _lock = Lock::acquire(folder.path()).unwrap();
         assert_eq!(read_state(folder.path()).unwrap(), Some(Vec::new()));
     }
@@ -288,6 +363,21 @@ mod tests {
         });
         Lock::acquire(folder.path()).unwrap();
         looking.join().unwrap();
+    }
+
+    #[test]
+    fn rows_are_replaced_in_their_place() {
+        let board = Board::new();
+        let rows = |names: &[&str]| names.iter().map(|name| Row::new(name, Vec::new())).collect();
+        board.replace(Service::Imap, rows(&["imapd.1", "imapd.2"]));
+        board.replace(Service::Lmtp, rows(&["lmtpd"]));
+        board.replace(Service::Store, rows(&["stored"]));
+        board.replace(Service::Imap, rows(&["imapd"]));
+        let names: Vec<_> = board.rows().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["stored", "imapd", "lmtpd"]);
+        board.update("imapd.2", |entry| entry.row.restarts = 9);
+        board.update("imapd", |entry| entry.row.restarts = 1);
+        assert_eq!(board.rows().iter().map(|row| row.restarts).sum::<u32>(), 1);
     }
 
     #[test]

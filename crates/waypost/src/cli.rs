@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The commands that are also programs: links of their name to this one.
-pub(crate) const PROGRAMS: [&str; 1] = ["msconfig"];
+pub(crate) const PROGRAMS: [&str; 4] = ["msconfig", "start-msg", "stop-msg", "refresh"];
 
 /// The name that this program is called by, and the command line as if it were called as `waypost` and
 /// its command.
@@ -41,8 +41,29 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", default_value = "./var")]
         folder: PathBuf,
     },
-    /// Show which processes run
+    /// Show services, processes, connections and ports
     Status,
+    /// Start services that are enabled; without names, all of them
+    StartMsg {
+        /// pop, imap, lmtp or store
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+    },
+    /// Stop services, enabled or not; without names, all of them
+    StopMsg {
+        /// Kill the processes instead of telling their clients first
+        #[arg(short, long)]
+        force: bool,
+        /// pop, imap, lmtp or store; or watcher, which ends the server
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+    },
+    /// Have services read their settings again without dropping a connection; without names, all
+    Refresh {
+        /// pop, imap, lmtp or store
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+    },
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
@@ -207,6 +228,19 @@ mod tests {
         assert_eq!(parsed.config.as_deref(), Some(Path::new("f")));
         let Command::Msconfig(arguments) = parsed.command else { panic!("another command") };
         assert_eq!(arguments.words, ["set", "-prompt", "a", "-1"]);
+    }
+
+    #[test]
+    fn tools_are_known_by_the_name_they_are_called_with() {
+        let parse = |line: &str| {
+            let (program, words) = called(line.split(' ').map(OsString::from));
+            (program, Cli::try_parse_from(words).unwrap().command)
+        };
+        let start = parse("/usr/bin/start-msg pop");
+        assert!(matches!(start, ("start-msg", Command::StartMsg { .. })));
+        let stop = parse("stop-msg -f pop");
+        assert!(matches!(stop, ("stop-msg", Command::StopMsg { force: true, .. })));
+        assert!(matches!(parse("waypost refresh"), ("waypost", Command::Refresh { .. })));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -17,7 +17,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Registry, reload};
 use waypost_options::{Config, LOG_FILE, LOG_LEVEL};
 
 /// Lines that wait to be written.
@@ -66,16 +68,30 @@ pub(crate) fn start(target: Target, process: &'static str) -> io::Result<Log> {
     std::thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || writer.write_all(&receiver))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(target.level)
+    let (level, handle) = reload::Layer::new(target.level);
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .event_format(Line { process })
-        .with_writer(move || queue.clone())
-        .finish();
+        .with_writer(move || queue.clone());
+    let subscriber = Registry::default().with(level).with(lines);
+    let _ = LEVEL.set(handle);
     // A process has one log; a second start would be a fault of this program, and the first stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
     log_panics();
     Ok(log)
+}
+
+/// The level of this process's log, once it has one.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
+/// Takes in a changed level. The file stays: a confined process could not open another.
+pub(crate) fn reconfigure(config: &Config) {
+    let level = level(&config.read(&LOG_LEVEL));
+    if let Some(handle) = LEVEL.get()
+        && let Err(error) = handle.reload(level)
+    {
+        tracing::error!(%error, "level of the log not changed");
+    }
 }
 
 /// A panic becomes a line of the log instead of free text.

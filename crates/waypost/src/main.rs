@@ -48,6 +48,9 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Import(arguments) => tools::import::run(&file, arguments),
         Command::Backup { folder } => tools::backup::run(&file, folder),
         Command::Status => tools::status::run(&file),
+        Command::StartMsg { services } => tools::control::start(&file, services),
+        Command::StopMsg { force, services } => tools::control::stop(&file, *force, services),
+        Command::Refresh { services } => tools::control::refresh(&file, services),
         Command::Demo { .. } | Command::Version => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use crate::failure::{Context, Failure};
 use crate::{config_file, log, roles, settings};
 use std::path::Path;
 use waypost_options::Config;
-use waypost_supervisor::{Ending, Lock, Plan, Row};
+use waypost_supervisor::{Ending, Hooks, Lock, Plan, Row};
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
@@ -32,7 +32,8 @@ pub(crate) fn serve(
     let _log = log::start(log, "waypost").context("cannot start the log")?;
     roles::raise_descriptor_limit();
     let plan = Plan::new(config, file);
-    match waypost_supervisor::run(&plan, lock, on_ready).map_err(Failure::new)? {
+    let hooks = Hooks { on_ready: Box::new(on_ready), on_settings: Box::new(log::reconfigure) };
+    match waypost_supervisor::run(&plan, lock, hooks).map_err(Failure::new)? {
         Ending::Stopped => Ok(()),
         Ending::StoredLost => Err(Failure::new(
             "the store's writer cannot be kept running; the log says why (log.file)",

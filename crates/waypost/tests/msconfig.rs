@@ -332,7 +332,7 @@ fn the_prompt_helps_completes_and_remembers() {
     terminal.press(" 9\r");
     terminal.wait_until_shown("no less than 10 minutes.\nmsconfig> ");
     terminal.press("help pop.b?\r");
-    terminal.wait_until_shown("\npop.banner: the text of the greeting\n  text, default %h %p service (%P %V)\n  takes effect after a restart of pop\n  older name: service.pop.banner\n  guide: Greeting\n  %h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.\nmsconfig> ");
+    terminal.wait_until_shown("\npop.banner: the text of the greeting\n  text, default %h %p service (%P %V)\n  takes effect after a refresh of pop\n  older name: service.pop.banner\n  guide: Greeting\n  %h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.\nmsconfig> ");
     terminal.press("\u{1b}[A\u{1b}[A\u{7f}20\r");
     terminal.wait_until_shown("msconfig> set pop.idletimeout 20\nmsconfig# ");
     terminal.press("diff\r");

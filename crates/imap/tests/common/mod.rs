@@ -195,6 +195,11 @@ impl World {
         match name {
             "max_message_bytes" => self.settings.max_message_bytes = value.parse().unwrap(),
             "plaintext_min_cipher" => self.settings.plaintext_min_cipher = value.parse().unwrap(),
+            "idle_timeout" => {
+                self.settings.idle_timeout =
+                    Duration::from_secs(60 * value.parse::<u64>().unwrap());
+            }
+            "banner" => value.clone_into(&mut self.settings.banner),
             _ => panic!("unknown option {name}"),
         }
         self.config.replace(self.settings.clone());

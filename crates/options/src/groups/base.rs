@@ -1,7 +1,7 @@
 //! Options of the whole server.
 
 use super::options;
-use crate::record::Applies::{Restart, RestartAll};
+use crate::record::Applies::{Refresh, Restart, RestartAll};
 use crate::record::{Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 options! {
     group "base";
 
-    BASE_HOSTNAME: Option<String> = "hostname" | "local.hostname", Kind::Text { default: "" }, Restart(&["imap", "pop", "lmtp"]),
+    BASE_HOSTNAME: Option<String> = "hostname" | "local.hostname", Kind::Text { default: "" }, Refresh("all"),
         "the full name of this host",
         "Shown in greetings and trace lines, and compared with the mailHost of users. \
          Not set, it is the name the system has.",
@@ -20,7 +20,7 @@ options! {
         "Users of this domain have store ids without a domain, so a change on a server that has mail \
          gives its users other mailboxes.",
         "Login";
-    BASE_LOGINSEPARATOR: String = "loginseparator" | "service.loginseparator", Kind::Text { default: "@" }, Restart(&["imap", "pop"]),
+    BASE_LOGINSEPARATOR: String = "loginseparator" | "service.loginseparator", Kind::Text { default: "@" }, Refresh("all"),
         "the characters that separate user and domain in a login name",
         "Every character of the value is a separator; `@+` also accepts `user+domain`.",
         "Login";

@@ -1,7 +1,7 @@
 //! Options of the IMAP service.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ options! {
          sessions alive when one ends.",
         "Processes, connections and threads";
     IMAP_MAXSESSIONS: usize = "maxsessions" | "service.imap.maxsessions", Kind::integer(Unit::Connections, 4_000, 1, 100_000),
-        Restart(&["imap"]),
+        Refresh("imap"),
         "how many connections one IMAP process holds",
         "",
         "Processes, connections and threads";
@@ -43,21 +43,21 @@ options! {
         "Connections that wait for their client need none.",
         "Processes, connections and threads";
     IMAP_IDLETIMEOUT: Duration = "idletimeout" | "service.imap.idletimeout", Kind::integer(Unit::Minutes, 30, 30, 10_080),
-        Restart(&["imap"]),
+        Refresh("imap"),
         "how long a silent client keeps its connection",
         "RFC 3501 section 5.4 allows no less than 30 minutes.",
         "Dropping idle clients";
-    IMAP_BANNER: String = "banner" | "service.imap.banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart(&["imap"]),
+    IMAP_BANNER: String = "banner" | "service.imap.banner", Kind::Text { default: "%h %p service (%P %V)" }, Refresh("imap"),
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
     IMAP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.imap.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
-        Restart(&["imap"]),
+        Refresh("imap"),
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";
     IMAP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart(&["imap"]),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Refresh("imap"),
         "the largest message that a client may append",
         "",
         "Message size";

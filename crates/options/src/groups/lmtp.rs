@@ -1,7 +1,7 @@
 //! Options of LMTP, the way in for mail.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,17 +28,17 @@ options! {
         "Not set, there is none.",
         "Mail in";
     LMTP_MAXSESSIONS: usize = "maxsessions", Kind::integer(Unit::Connections, 200, 1, 10_000),
-        Restart(&["lmtp"]),
+        Refresh("lmtp"),
         "how many connections LMTP holds",
         "",
         "Processes, connections and threads";
     LMTP_IDLETIMEOUT: Duration = "idletimeout", Kind::integer(Unit::Minutes, 5, 5, 1_440),
-        Restart(&["lmtp"]),
+        Refresh("lmtp"),
         "how long a silent client keeps its connection",
         "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes.",
         "Dropping idle clients";
     LMTP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Restart(&["lmtp"]),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Refresh("lmtp"),
         "the largest message that is taken in",
         "",
         "Message size";

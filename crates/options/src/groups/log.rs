@@ -1,7 +1,7 @@
 //! Options of the log.
 
 use super::options;
-use crate::record::Applies::RestartAll;
+use crate::record::Applies::{Refresh, RestartAll};
 use crate::record::Kind;
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ options! {
 
     LOG_LEVEL: String = "level",
         Kind::Choice { default: "information", choices: &["error", "warning", "information", "debug"] },
-        RestartAll,
+        Refresh("all"),
         "the least severe events that are logged",
         "",
         "Logs";

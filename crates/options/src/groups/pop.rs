@@ -1,7 +1,7 @@
 //! Options of the POP3 service.
 
 use super::options;
-use crate::record::Applies::Restart;
+use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ options! {
          sessions alive when one ends.",
         "Processes, connections and threads";
     POP_MAXSESSIONS: usize = "maxsessions" | "service.pop.maxsessions", Kind::integer(Unit::Connections, 600, 1, 100_000),
-        Restart(&["pop"]),
+        Refresh("pop"),
         "how many connections one POP3 process holds",
         "",
         "Processes, connections and threads";
@@ -43,16 +43,16 @@ options! {
         "Connections that wait for their client need none.",
         "Processes, connections and threads";
     POP_IDLETIMEOUT: Duration = "idletimeout" | "service.pop.idletimeout", Kind::integer(Unit::Minutes, 10, 10, 10_080),
-        Restart(&["pop"]),
+        Refresh("pop"),
         "how long a silent client keeps its connection",
         "RFC 1939 section 3 allows no less than 10 minutes.",
         "Dropping idle clients";
-    POP_BANNER: String = "banner" | "service.pop.banner", Kind::Text { default: "%h %p service (%P %V)" }, Restart(&["pop"]),
+    POP_BANNER: String = "banner" | "service.pop.banner", Kind::Text { default: "%h %p service (%P %V)" }, Refresh("pop"),
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
     POP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.pop.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
-        Restart(&["pop"]),
+        Refresh("pop"),
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";

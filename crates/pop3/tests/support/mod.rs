@@ -10,7 +10,7 @@ use waypost_auth::{AuthConfig, Authenticator};
 use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
 use waypost_net::session::Service;
 use waypost_net::testing::{Dialogue, Memory};
-use waypost_pop3::{Config, Pop3Service, Pop3Session, limits};
+use waypost_pop3::{Config, Pop3Service, Pop3Session, SharedConfig, limits};
 use waypost_store::model::{ModelStore, payload};
 use waypost_store::{Deliver, Mutation, Recipient, Store};
 use waypost_types::{AccountName, FlagSet, Secret, UnixTime};
@@ -84,6 +84,7 @@ impl Directory for Everybody {
 /// A service over a store. While it lives, its thread is in a runtime, which logins need.
 pub struct World {
     service: Pop3Service,
+    config: SharedConfig,
     _runtime: EnterGuard<'static>,
 }
 
@@ -114,12 +115,19 @@ impl World {
             version: "0.1.0".to_owned(),
             idle_timeout: limits::IDLE_TIME,
         };
-        let service = Pop3Service::new(store, auth, Arc::new(RwLock::new(Arc::new(config))));
-        Self { service, _runtime: runtime().enter() }
+        let config: SharedConfig = Arc::new(RwLock::new(Arc::new(config)));
+        let service = Pop3Service::new(store, auth, Arc::clone(&config));
+        Self { service, config, _runtime: runtime().enter() }
     }
 
     pub fn open(&self) -> Dialogue<Pop3Session> {
         Dialogue::open(|facts| self.service.session(facts)).unwrap()
+    }
+
+    /// Changes settings under the sessions.
+    pub fn reconfigure(&self, change: impl FnOnce(&mut Config)) {
+        let mut config = self.config.write().unwrap();
+        change(Arc::make_mut(&mut config));
     }
 
     pub fn session(&self, facts: waypost_net::session::ConnectionFacts) -> Pop3Session {

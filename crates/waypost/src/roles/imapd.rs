@@ -25,7 +25,11 @@ fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
     let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
     let auth = Arc::new(auth.context("cannot check logins")?);
     let shared = Arc::new(SharedConfig::new(settings::imap(&parts.config)));
-    let service = ImapService::new(Arc::clone(&parts.store), auth, Arc::clone(&shared));
-    let reconfigure = Box::new(move |config: &_| shared.replace(settings::imap(config)));
+    let service =
+        ImapService::new(Arc::clone(&parts.store), Arc::clone(&auth), Arc::clone(&shared));
+    let reconfigure = Box::new(move |config: &_| {
+        auth.reconfigure(settings::auth(config));
+        shared.replace(settings::imap(config));
+    });
     Ok(Built { service, reconfigure })
 }

@@ -25,8 +25,9 @@ fn build(parts: &Parts) -> Result<Built<Pop3Service>, Failure> {
     let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
     let auth = auth.context("cannot check logins")?;
     let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::pop3(&parts.config))));
-    let service = Pop3Service::new(Arc::clone(&parts.store), auth, Arc::clone(&shared));
+    let service = Pop3Service::new(Arc::clone(&parts.store), auth.clone(), Arc::clone(&shared));
     let reconfigure = Box::new(move |config: &_| {
+        auth.reconfigure(settings::auth(config));
         *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings::pop3(config));
     });
     Ok(Built { service, reconfigure })

@@ -4,13 +4,13 @@ use super::{name_process, raise_descriptor_limit};
 use crate::failure::{Context, Failure};
 use crate::{config_file, log, settings};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 use waypost_options::Config;
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::server::{StoredConfig, run_stored};
-use waypost_supervisor::{Attendant, Inherited};
+use waypost_supervisor::{Attendant, Inherited, Reloads};
 
 const NAME: &str = "stored";
 
@@ -24,16 +24,19 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let _log = log::start(target, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.context("cannot start threads")?.block_on(work(&config, inherited));
+    let ended = runtime.context("cannot start threads")?.block_on(work(file, &config, inherited));
     if let Err(failure) = &ended {
         tracing::error!(%failure, "process fails");
     }
     ended
 }
 
-async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {
-    let attendant =
-        Arc::new(Attendant::start(inherited.stream).context("cannot reach the watcher")?);
+async fn work(file: &Path, config: &Config, inherited: Inherited) -> Result<(), Failure> {
+    let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
+    if let Some(reloads) = attendant.reloads() {
+        tokio::spawn(obey(reloads, file.to_owned()));
+    }
+    let attendant = Arc::new(attendant);
     let socket = inherited.listeners.into_iter().next();
     let socket = socket.ok_or_else(|| Failure::new("the watcher sent no socket"))?;
     tokio::spawn(announce(config.clone(), Arc::clone(&attendant)));
@@ -45,6 +48,29 @@ async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {
     let config = StoredConfig::new(settings::engine(config));
     let listener = UnixListener::from(socket.fd);
     run_stored(listener, config, shutdown).await.context("the store")
+}
+
+/// Takes in a changed level of the log; the writer has no other setting that may change under it.
+async fn obey(mut reloads: Reloads, file: PathBuf) {
+    while let Some(number) = reloads.next().await {
+        let path = file.clone();
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await;
+        let well = match loaded {
+            Ok(Ok(config)) => {
+                log::reconfigure(&config);
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "settings not read again, the old ones stay");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "settings not read again");
+                false
+            }
+        };
+        reloads.finished(number, well).await;
+    }
 }
 
 /// Tells the watcher once the writer answers: its socket takes connections before the store is open,

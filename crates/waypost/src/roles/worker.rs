@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
 use waypost_directory::{Directory, EmbeddedDirectory};
+use waypost_net::counters::Counters;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::Service;
@@ -17,7 +17,7 @@ use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store::Store;
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
-use waypost_supervisor::{Attendant, Inherited, InheritedListener, Order};
+use waypost_supervisor::{Attendant, Counts, Inherited, InheritedListener, Reloads};
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
 const EXTRA_BLOCKING_THREADS: usize = 32;
@@ -121,11 +121,19 @@ async fn work<S: Service>(
     let directory: EmbeddedDirectory = settings::directory(&config)?;
     let parts = Parts { config, store: Arc::new(store), directory: Arc::new(directory) };
     let Built { service, reconfigure } = build(&parts)?;
-    if let Some(orders) = attendant.orders() {
-        tokio::spawn(obey(orders, tls.clone(), file.to_owned(), reconfigure));
+    let counters: Arc<Counters> = Arc::default();
+    let counted = Arc::clone(&counters);
+    attendant.count_with(move || counts(&counted));
+    if let Some(reloads) = attendant.reloads() {
+        let (limited, limits) = (Arc::clone(&counters), role.limits);
+        let reconfigure = move |config: &Config| {
+            limited.allow(limits(config).max_sessions);
+            reconfigure(config);
+        };
+        tokio::spawn(obey(reloads, tls.clone(), file.to_owned(), Box::new(reconfigure)));
     }
     attendant.announce();
-    let setup = Setup { limits, tls, counters: Arc::default() };
+    let setup = Setup { limits, tls, counters };
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
     served.context("cannot serve")
 }
@@ -134,28 +142,49 @@ fn listener(inherited: InheritedListener) -> Result<Listener, Failure> {
     Listener::from_fd(inherited.fd, inherited.tls).context("cannot use an inherited socket")
 }
 
-/// Carries out orders for as long as the process lives.
+fn counts(counters: &Counters) -> Counts {
+    let seen = counters.snapshot();
+    Counts {
+        current: seen.current,
+        max: seen.max,
+        total: seen.total,
+        failed: seen.failed,
+        refused: seen.refused,
+    }
+}
+
+/// Reads settings and certificate again whenever asked, for as long as the process lives. Connections
+/// stay; what does not fit leaves the old settings.
 async fn obey(
-    mut orders: mpsc::Receiver<Order>,
+    mut reloads: Reloads,
     tls: Option<Arc<TlsReloader>>,
     file: PathBuf,
     reconfigure: Box<dyn Fn(&Config) + Send>,
 ) {
-    while let Some(Order::Reload) = orders.recv().await {
+    while let Some(number) = reloads.next().await {
         let (tls, file) = (tls.clone(), file.clone());
         let read = move || {
             // Both outcomes are logged there, and a bad file leaves the old certificate.
-            let _ = tls.map(|tls| tls.reload());
-            Config::load(&file)
+            let certificate = tls.is_none_or(|tls| tls.reload().is_ok());
+            (certificate, Config::load(&file))
         };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(Ok(config)) => {
+        let well = match tokio::task::spawn_blocking(read).await {
+            Ok((certificate, Ok(config))) => {
+                log::reconfigure(&config);
                 reconfigure(&config);
                 tracing::info!("settings read again");
+                certificate
             }
-            Ok(Err(error)) => tracing::error!(%error, "settings not read again, the old ones stay"),
-            Err(error) => tracing::error!(%error, "settings not read again"),
-        }
+            Ok((_, Err(error))) => {
+                tracing::error!(%error, "settings not read again, the old ones stay");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "settings not read again");
+                false
+            }
+        };
+        reloads.finished(number, well).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod control;
 pub(crate) mod deliver;
 pub(crate) mod domain;
 pub(crate) mod import;

@@ -1,42 +1,159 @@
-//! `waypost status`: the watcher's state file, for people.
+//! `waypost status`: what the watcher knows of services and processes, for people.
 
 use crate::config_file;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
 use std::path::Path;
 use waypost_options::BASE_RUNDIR;
-use waypost_supervisor::{ProcessState, Row, read_state};
+use waypost_supervisor::{
+    Answer, AskError, Counts, Phase, Plan, ProcessState, Request, Row, ServiceState, ask,
+    read_state,
+};
+use waypost_types::Moment;
 
-/// Prints the processes; fails when the server does not run, or not all of it.
+/// Prints processes and services; fails when the server does not run, or not all that is enabled.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     let rundir = config.read(&BASE_RUNDIR);
     let rows = read_state(&rundir).context(format!("cannot read {}", rundir.display()))?;
     let rows = rows.ok_or_else(|| Failure::new("not running; `waypost run` starts it"))?;
+    match ask(&Plan::control_socket(&config), &Request::Status) {
+        Ok(answers) => show(&answers),
+        Err(AskError::NotRunning) => {
+            // It opens its control socket after its folder, and closes it before the end.
+            processes(&rows);
+            Err(Failure::new("the server is starting or ending"))
+        }
+        Err(error) => {
+            processes(&rows);
+            Err(Failure::new(error))
+        }
+    }
+}
+
+fn show(answers: &[Answer]) -> Result<(), Failure> {
+    let row = |answer: &Answer| match answer {
+        Answer::Process(row) => Some(row.clone()),
+        _ => None,
+    };
+    let rows: Vec<Row> = answers.iter().filter_map(row).collect();
+    processes(&rows);
+    tell("");
     tell(format_args!(
-        "{:<10} {:<9} {:>8} {:>8}  LISTENS ON",
-        "PROCESS", "STATE", "PID", "RESTARTS"
+        "{:<8} {:<7} {:<9} {:>9} {:>6} {:>6} {:>8} {:>7}",
+        "SERVICE", "ENABLED", "STATE", "PROCESSES", "OPEN", "MOST", "TOTAL", "REFUSED"
     ));
-    rows.iter().for_each(print);
+    let states = answers.iter().filter_map(|answer| match answer {
+        Answer::Service(state) => Some(*state),
+        _ => None,
+    });
+    let faults: Vec<String> = states
+        .filter_map(|state| {
+            let own: Vec<&Row> =
+                rows.iter().filter(|row| row.service() == Some(state.service)).collect();
+            service(state, &own);
+            fault(state, &own)
+        })
+        .collect();
+    if let Some(server) = answers.iter().find_map(server) {
+        tell("");
+        tell(server);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("; "))) }
+}
+
+fn server(answer: &Answer) -> Option<String> {
+    let Answer::Server { version, process, since } = answer else { return None };
+    let uptime = uptime(Some(*since));
+    Some(format!("Waypost {version}, up for {uptime}, watcher is process {process}"))
+}
+
+fn processes(rows: &[Row]) {
+    tell(format_args!(
+        "{:<10} {:<9} {:>8} {:>8} {:>9} {:>6}  LISTENS ON",
+        "PROCESS", "STATE", "PID", "RESTARTS", "UPTIME", "OPEN"
+    ));
+    rows.iter().for_each(process);
     for row in rows.iter().filter(|row| !row.confined) {
         tell(format_args!(
             "warning: {} is not fully kept from writing the store; see the log",
             row.name
         ));
     }
-    // Between the claim on the folder and the first state there is no row.
-    if !rows.is_empty() && rows.iter().all(|row| row.state == ProcessState::Ready) {
-        Ok(())
+}
+
+fn process(row: &Row) {
+    let process = row.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let (name, state, restarts) = (&row.name, row.state.name(), row.restarts);
+    let (uptime, open) = (uptime(row.since), row.counts.current);
+    tell(format_args!(
+        "{name:<10} {state:<9} {process:>8} {restarts:>8} {uptime:>9} {open:>6}  {}",
+        row.places.join(" ")
+    ));
+}
+
+fn service(state: ServiceState, rows: &[&Row]) {
+    let ready = rows.iter().filter(|row| row.state == ProcessState::Ready).count();
+    let sum = rows.iter().fold(Counts::default(), |sum, row| sum.plus(row.counts));
+    let enabled = if state.enabled { "yes" } else { "no" };
+    let (name, phase) = (state.service.name(), phase(state, rows));
+    tell(format_args!(
+        "{name:<8} {enabled:<7} {phase:<9} {:>9} {:>6} {:>6} {:>8} {:>7}",
+        format!("{ready}/{}", rows.len()),
+        sum.current,
+        sum.max,
+        sum.total,
+        sum.refused
+    ));
+}
+
+/// A service that stopped by itself is told from one that was told to.
+fn phase(state: ServiceState, rows: &[&Row]) -> &'static str {
+    let given_up = rows.iter().any(|row| row.state == ProcessState::GivenUp);
+    if state.phase == Phase::Stopped && given_up {
+        ProcessState::GivenUp.name()
     } else {
-        Err(Failure::new("not every process is ready; the log says why (log.file)"))
+        state.phase.name()
     }
 }
 
-fn print(row: &Row) {
-    let process = row.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    let (name, state, restarts) = (&row.name, row.state.name(), row.restarts);
-    tell(format_args!(
-        "{name:<10} {state:<9} {process:>8} {restarts:>8}  {}",
-        row.places.join(" ")
-    ));
+/// What an administrator should look after.
+fn fault(state: ServiceState, rows: &[&Row]) -> Option<String> {
+    let service = state.service;
+    match state.phase {
+        Phase::Started if rows.iter().all(|row| row.state == ProcessState::Ready) => None,
+        Phase::Started => Some(format!("{service} is not ready; the log says why (log.file)")),
+        Phase::Stopping => Some(format!("{service} is ending")),
+        Phase::Stopped if !state.enabled => None,
+        Phase::Stopped => Some(format!("{service} is stopped; `start-msg {service}` starts it")),
+    }
+}
+
+/// The time since then, in its two largest units.
+fn uptime(since: Option<u64>) -> String {
+    let now = u64::try_from(Moment::now().wall.seconds).unwrap_or_default();
+    since.map_or_else(|| "-".to_owned(), |since| span(now.saturating_sub(since)))
+}
+
+fn span(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    match seconds {
+        0..MINUTE => format!("{seconds}s"),
+        MINUTE..HOUR => format!("{}m{:02}s", seconds / MINUTE, seconds % MINUTE),
+        HOUR..DAY => format!("{}h{:02}m", seconds / HOUR, seconds % HOUR / MINUTE),
+        _ => format!("{}d{:02}h", seconds / DAY, seconds % DAY / HOUR),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let spans = [59, 61, 3_661, 90_000].map(span);
+        assert_eq!(spans, ["59s", "1m01s", "1h01m", "1d01h"]);
+    }
 }

@@ -114,7 +114,8 @@ impl World {
     pub fn processes(&self) -> Vec<Process> {
         let output = self.run(&["status"], "");
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().skip(1).map(process).collect()
+        let lines = text.lines().skip(1).take_while(|line| !line.is_empty());
+        lines.filter(|line| !line.starts_with("warning:")).map(process).collect()
     }
 
     pub fn process(&self, name: &str) -> Process {
@@ -122,9 +123,40 @@ impl World {
         found.unwrap_or_else(|| panic!("no process {name}"))
     }
 
+    /// The line of a service in `waypost status`, in words.
+    pub fn service(&self, name: &str) -> Vec<String> {
+        let output = self.run(&["status"], "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        line.map(words).unwrap_or_else(|| panic!("no service {name}: {text}"))
+    }
+
+    /// Changes a line of the configuration, or adds it.
+    pub fn set(&self, option: &str, value: &str) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let start = format!("{option} = ");
+        let others = text.lines().filter(|line| !line.starts_with(&start));
+        let text: String = others.map(|line| format!("{line}\n")).collect();
+        fs::write(self.config(), format!("{text}{start}{value}\n")).unwrap();
+    }
+
+    /// A port that was free a moment ago.
+    pub fn free_port() -> u16 {
+        let [port] = free_ports();
+        port
+    }
+
     /// A connection that has read its greeting.
     pub fn connect(&self, port: u16) -> Connection {
         Connection::open(port)
+    }
+
+    /// An IMAP session of a user, while the service runs.
+    pub fn try_imap(&self, user: &str) -> Option<Connection> {
+        let mut connection = Connection::try_open(self.imap)?;
+        let reply = connection.try_command(&format!("LOGIN {user} {PASSWORD}"));
+        reply.starts_with("t OK").then_some(connection)
     }
 
     /// An IMAP session of a user.
@@ -188,11 +220,16 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::try_open(port).unwrap_or_else(|| panic!("port {port} does not answer"))
+    }
+
+    /// `None` when nobody listens, or hangs up without a word.
+    pub fn try_open(port: u16) -> Option<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let mut connection = Self { stream: BufReader::new(stream), greeting: String::new() };
-        connection.greeting = connection.line();
-        connection
+        let got = connection.stream.read_line(&mut connection.greeting).ok()?;
+        (got > 0).then_some(connection)
     }
 
     pub fn line(&mut self) -> String {
@@ -212,6 +249,20 @@ impl Connection {
                 return reply;
             }
         }
+    }
+
+    /// Sends a line as it is; answers with the next line.
+    pub fn say(&mut self, line: &str) -> String {
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.line()
+    }
+
+    /// As [`Self::command`]; what came before a reset, when there was one.
+    pub fn try_command(&mut self, command: &str) -> String {
+        let _ = self.stream.get_mut().write_all(format!("t {command}\r\n").as_bytes());
+        let mut reply = String::new();
+        let _ = self.stream.read_line(&mut reply);
+        reply
     }
 
     /// Everything until the server closes.

@@ -1,0 +1,386 @@
+//! All services of one watcher, what is asked of them, and the order of their start and end.
+
+use crate::admin::{Answer, Desk, Outcome, Phase, Request, Waiting};
+use crate::member::{Member, Sockets, bind_role};
+use crate::plan::Plan;
+use crate::service::Service;
+use crate::slot::{Stop, Vacated};
+use crate::state::{Board, Lock, ProcessState, Row, seconds_now};
+use crate::watcher::{Ending, Hooks, Signals};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use waypost_options::Config;
+
+/// What happened while the watcher waited.
+enum Event {
+    End,
+    Reload,
+    Changed,
+    Vacated(Service, Vacated),
+    Asked(Request, tokio::sync::oneshot::Sender<Outcome>),
+    /// A task of a slot was lost; it has not told which.
+    Lost,
+}
+
+/// All services and what connects them.
+pub(crate) struct House {
+    config_file: PathBuf,
+    /// As last read and found good.
+    settings: Config,
+    since: u64,
+    board: Arc<Board>,
+    members: [Member; Service::ALL.len()],
+    slots: JoinSet<(Service, Vacated)>,
+    /// Numbers orders and questions to processes.
+    number: u64,
+    count: watch::Sender<u64>,
+    /// The writer ends in this way when no service is being stopped any more.
+    store_stop: Option<Stop>,
+}
+
+impl House {
+    /// Nothing is started yet.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let count = watch::Sender::new(0);
+        Self {
+            config_file: plan.config.clone(),
+            settings: plan.settings.clone(),
+            since: seconds_now(),
+            board: Arc::new(Board::new()),
+            members: Service::ALL.map(|service| Member::new(service, count.subscribe())),
+            slots: JoinSet::new(),
+            number: 0,
+            count,
+            store_stop: None,
+        }
+    }
+
+    pub(crate) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
+    /// Has a service started: the writer at once, the others as soon as it serves.
+    pub(crate) fn install(&mut self, service: Service, sockets: &Sockets, plan: &Plan) {
+        let (board, role) = (self.board(), plan.role(service));
+        if let (Some(role), Some(member)) = (role, self.member(service)) {
+            member.start(role, sockets, plan, &board);
+        }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        lock: &Lock,
+        mut signals: Signals,
+        mut desk: Desk,
+        hooks: Hooks<'_>,
+    ) -> Ending {
+        let Hooks { on_ready, on_settings } = hooks;
+        let mut on_ready = Some(on_ready);
+        let mut changes = self.board.changes();
+        self.spawn(Service::Store);
+        loop {
+            match self.event(&mut signals, &mut changes, &mut desk).await {
+                Event::End => break,
+                Event::Asked(Request::End, outcome) => {
+                    let said = vec![Answer::Done("the server is ending".to_owned())];
+                    let _ = outcome.send(Outcome { answers: said, waiting: None });
+                    break;
+                }
+                Event::Reload => self.reload(&on_settings),
+                Event::Changed => self.note(lock, &mut on_ready),
+                Event::Vacated(Service::Store, Vacated::GivenUp) => {
+                    tracing::error!("the store's writer is lost, so everything ends");
+                    self.end(&mut signals).await;
+                    return Ending::StoredLost;
+                }
+                Event::Vacated(service, _) => self.vacated(service),
+                Event::Asked(request, outcome) => {
+                    // Whoever asked may have gone.
+                    let _ = outcome.send(self.answer(request, &on_settings));
+                }
+                Event::Lost => {}
+            }
+        }
+        tracing::info!("told to end");
+        drop(desk);
+        self.end(&mut signals).await;
+        tracing::info!("ended");
+        Ending::Stopped
+    }
+
+    async fn event(
+        &mut self,
+        signals: &mut Signals,
+        changes: &mut watch::Receiver<()>,
+        desk: &mut Desk,
+    ) -> Event {
+        tokio::select! {
+            // Ends are noted before what is asked: a service may be started once it is said to have
+            // stopped.
+            biased;
+            _ = signals.terminate.recv() => Event::End,
+            _ = signals.interrupt.recv() => Event::End,
+            _ = signals.hang_up.recv() => Event::Reload,
+            Some(ended) = self.slots.join_next() => match ended {
+                Ok((service, how)) => Event::Vacated(service, how),
+                Err(error) => {
+                    tracing::error!(%error, "a process is no longer watched");
+                    Event::Lost
+                }
+            },
+            Some((request, outcome)) = desk.recv() => Event::Asked(request, outcome),
+            Ok(()) = changes.changed() => Event::Changed,
+        }
+    }
+
+    fn member(&mut self, service: Service) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.service == service)
+    }
+
+    fn phase(&self, service: Service) -> Phase {
+        let member = self.members.iter().find(|member| member.service == service);
+        member.map_or(Phase::Stopped, |member| member.phase)
+    }
+
+    fn spawn(&mut self, service: Service) {
+        let Some(member) = self.members.iter_mut().find(|member| member.service == service) else {
+            return;
+        };
+        for slot in member.waiting.drain(..) {
+            member.running += 1;
+            self.slots.spawn(async move { (service, slot.keep().await) });
+        }
+    }
+
+    /// Takes note of the end of a slot; the writer follows when it was to wait for that.
+    fn vacated(&mut self, service: Service) {
+        if let Some(member) = self.member(service) {
+            member.vacated();
+        }
+        self.stop_store_in_turn();
+    }
+
+    /// Writes the state down, starts the services once the writer serves, and says when all do.
+    fn note(&mut self, lock: &Lock, on_ready: &mut Option<impl FnOnce(&[Row])>) {
+        let rows = self.board.rows();
+        if let Err(error) = lock.write_state(&rows) {
+            tracing::warn!(%error, "state file not written");
+        }
+        let is_ready = |row: &Row| row.state == ProcessState::Ready;
+        let store = |row: &&Row| row.service() == Some(Service::Store);
+        if rows.iter().find(store).is_some_and(is_ready) {
+            Service::ALL.into_iter().for_each(|service| self.spawn(service));
+        }
+        if !rows.is_empty()
+            && rows.iter().all(is_ready)
+            && let Some(on_ready) = on_ready.take()
+        {
+            tracing::info!(processes = rows.len(), "ready");
+            on_ready(&rows);
+        }
+    }
+
+    fn answer(&mut self, request: Request, on_settings: &impl Fn(&Config)) -> Outcome {
+        match request {
+            Request::Start(services) => self.start(&services),
+            Request::Stop { services, force } => self.stop(&services, force),
+            Request::Refresh(services) => self.refresh(&services, on_settings),
+            Request::Status => self.status(),
+            // Answered where the loop can be left.
+            Request::End => Outcome::default(),
+        }
+    }
+
+    /// Reads the settings again; the old ones stay when the file is not good.
+    fn read_settings(&mut self) -> Result<Plan, Answer> {
+        let settings = Config::load(&self.config_file)
+            .map_err(|error| Answer::Failed(format!("nothing was changed: {error}")))?;
+        self.settings = settings;
+        Ok(Plan::new(&self.settings, &self.config_file))
+    }
+
+    fn start(&mut self, asked: &[Service]) -> Outcome {
+        let plan = match self.read_settings() {
+            Ok(plan) => plan,
+            Err(answer) => return Outcome { answers: vec![answer], waiting: None },
+        };
+        let mut answers = Vec::new();
+        let mut chosen = Vec::new();
+        for service in self.chosen(asked, &plan) {
+            match self.may_start(service, &plan) {
+                Ok(()) => chosen.push(service),
+                // Without names, what runs already is nothing to speak of.
+                Err(Answer::Done(_)) if asked.is_empty() => {}
+                Err(answer) => answers.push(answer),
+            }
+        }
+        chosen.retain(|service| match self.open(*service, &plan) {
+            Ok(()) => true,
+            Err(answer) => {
+                answers.push(answer);
+                false
+            }
+        });
+        self.spawn(Service::Store);
+        if chosen.is_empty() && answers.is_empty() {
+            answers.push(Answer::Done("every enabled service is started already".to_owned()));
+        }
+        Outcome { answers, waiting: Some(Waiting::Ready(chosen)) }
+    }
+
+    /// The services to start: those asked for, or all that are enabled; the writer before others
+    /// when it does not run.
+    fn chosen(&self, asked: &[Service], plan: &Plan) -> Vec<Service> {
+        let store_runs = self.phase(Service::Store) == Phase::Started;
+        let wanted = |service: &Service| match asked.is_empty() {
+            true => plan.role(*service).is_some(),
+            false => asked.contains(service) || (*service == Service::Store && !store_runs),
+        };
+        Service::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// Why a service is not to be started now; [`Answer::Done`] when it runs already.
+    fn may_start(&self, service: Service, plan: &Plan) -> Result<(), Answer> {
+        if let (None, Some(option)) = (plan.role(service), service.enabled_by()) {
+            let option = option.record.full_name();
+            return Err(Answer::Failed(format!(
+                "{service} is not enabled; `msconfig set {option} 1` enables it, then \
+                 `start-msg {service}` starts it"
+            )));
+        }
+        match self.phase(service) {
+            Phase::Stopped => Ok(()),
+            Phase::Started => Err(Answer::Done(format!("{service} is started already"))),
+            Phase::Stopping => Err(Answer::Failed(format!(
+                "{service} is still ending; start it when `waypost status` shows it stopped, or \
+                 kill it with `stop-msg -f {service}`"
+            ))),
+        }
+    }
+
+    fn open(&mut self, service: Service, plan: &Plan) -> Result<(), Answer> {
+        let Some(role) = plan.role(service) else { return Ok(()) };
+        let sockets =
+            bind_role(role).map_err(|error| Answer::Failed(format!("{service}: {error}")))?;
+        self.install(service, &sockets, plan);
+        Ok(())
+    }
+
+    fn stop(&mut self, asked: &[Service], force: bool) -> Outcome {
+        let how = if force { Stop::Now } else { Stop::Gently };
+        let runs = |service: &Service| self.phase(*service) != Phase::Stopped;
+        let wanted = |service: &Service| asked.is_empty() || asked.contains(service);
+        let (chosen, idle): (Vec<_>, Vec<_>) =
+            Service::ALL.into_iter().filter(wanted).partition(runs);
+        let idle = idle.iter().filter(|_| !asked.is_empty());
+        let mut answers: Vec<_> =
+            idle.map(|service| Answer::Done(format!("{service} is not started"))).collect();
+        if chosen.is_empty() && answers.is_empty() {
+            answers.push(Answer::Done("nothing is started".to_owned()));
+        }
+        self.stop_members(&chosen, how);
+        Outcome { answers, waiting: Some(Waiting::Stopped(chosen)) }
+    }
+
+    /// Stops services; the writer after those that are to end with it, because their last changes
+    /// go through it.
+    fn stop_members(&mut self, services: &[Service], how: Stop) {
+        let board = self.board();
+        for service in services.iter().filter(|service| **service != Service::Store) {
+            if let Some(member) = self.member(*service) {
+                member.stop(how, &board);
+            }
+        }
+        if services.contains(&Service::Store) {
+            self.store_stop = self.store_stop.max(Some(how));
+        }
+        self.stop_store_in_turn();
+    }
+
+    fn stop_store_in_turn(&mut self) {
+        let board = self.board();
+        let is_awaited =
+            |member: &Member| member.service != Service::Store && member.phase == Phase::Stopping;
+        if let Some(how) = self.store_stop
+            && !self.members.iter().any(is_awaited)
+            && let Some(store) = self.member(Service::Store)
+        {
+            if store.phase != Phase::Stopped {
+                store.stop(how, &board);
+            }
+            self.store_stop = None;
+        }
+    }
+
+    fn refresh(&mut self, asked: &[Service], on_settings: &impl Fn(&Config)) -> Outcome {
+        if let Err(answer) = self.read_settings() {
+            return Outcome { answers: vec![answer], waiting: None };
+        }
+        on_settings(&self.settings);
+        self.number += 1;
+        let (number, settings) = (self.number, &self.settings);
+        let mut answers = Vec::new();
+        let mut chosen = Vec::new();
+        let wanted = |member: &&Member| asked.is_empty() || asked.contains(&member.service);
+        for member in self.members.iter().filter(wanted) {
+            let service = member.service;
+            match (member.phase, asked.is_empty()) {
+                (Phase::Started, _) => {
+                    member.reload.send_replace(number);
+                    chosen.push(service);
+                    answers.extend(member.outdated(settings).map(Answer::Done));
+                }
+                (_, true) => {}
+                (_, false) => answers.push(Answer::Failed(format!("{service} is not started"))),
+            }
+        }
+        Outcome { answers, waiting: Some(Waiting::Reloaded(chosen, number)) }
+    }
+
+    /// As a refresh of everything, told by a signal.
+    fn reload(&mut self, on_settings: &impl Fn(&Config)) {
+        for answer in self.refresh(&[], on_settings).answers {
+            match answer {
+                Answer::Failed(text) => tracing::error!("{text}"),
+                said => tracing::info!("{said}"),
+            }
+        }
+    }
+
+    fn status(&mut self) -> Outcome {
+        self.number += 1;
+        self.count.send_replace(self.number);
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let server = Answer::Server { version, process: std::process::id(), since: self.since };
+        // The file may have changed since it was last needed; a bad one counts at the next start.
+        let settings = Config::load(&self.config_file).unwrap_or_else(|_| self.settings.clone());
+        let services = self.members.iter().map(|member| Answer::Service(member.state(&settings)));
+        let answers = std::iter::once(server).chain(services).collect();
+        Outcome { answers, waiting: Some(Waiting::Counted(self.number)) }
+    }
+
+    /// Ends the services, then the writer. A second signal makes it quick.
+    async fn end(&mut self, signals: &mut Signals) {
+        self.stop_members(&Service::ALL, Stop::Gently);
+        loop {
+            tokio::select! {
+                ended = self.slots.join_next() => match ended {
+                    Some(Ok((service, _))) => self.vacated(service),
+                    Some(Err(error)) => tracing::error!(%error, "a process is no longer watched"),
+                    None => return,
+                },
+                // The writer always ends gently: what it has taken is committed.
+                () = signals.end() => self.hurry(),
+            }
+        }
+    }
+
+    fn hurry(&mut self) {
+        let workers = self.members.iter().filter(|member| member.service != Service::Store);
+        workers.for_each(|member| {
+            member.stop.send_replace(Stop::Now);
+        });
+    }
+}

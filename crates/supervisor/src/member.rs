@@ -1,0 +1,169 @@
+//! One service inside the watcher: what it was started with, and its slots.
+
+use crate::admin::{Phase, ServiceState};
+use crate::launch::Launch;
+use crate::limits::HUNG_AFTER;
+use crate::plan::{Endpoint, Plan, RolePlan};
+use crate::ports::{BindError, Bound, bind};
+use crate::restart::Restarts;
+use crate::service::Service;
+use crate::slot::{Slot, Stop};
+use crate::state::{Board, ProcessState, Row};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::watch;
+use waypost_options::{Applies, Config, registry};
+
+/// A service, running or not.
+pub(crate) struct Member {
+    pub(crate) service: Service,
+    pub(crate) phase: Phase,
+    /// Slots that wait for the store's writer.
+    pub(crate) waiting: Vec<Slot>,
+    /// Slots whose tasks run.
+    pub(crate) running: usize,
+    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) reload: watch::Sender<u64>,
+    count: watch::Receiver<u64>,
+    /// Unix sockets to remove at the end.
+    paths: Vec<PathBuf>,
+    /// The settings it was started with.
+    started_with: Option<Config>,
+}
+
+/// The opened sockets of a service.
+pub(crate) type Sockets = Arc<[Bound]>;
+
+/// Opens all sockets of a role, or none.
+pub(crate) fn bind_role(role: &RolePlan) -> Result<Sockets, BindError> {
+    let bound = role.listeners.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+    Ok(bound.into_iter().flatten().collect())
+}
+
+impl Member {
+    /// Not started.
+    pub(crate) fn new(service: Service, count: watch::Receiver<u64>) -> Self {
+        Self {
+            service,
+            phase: Phase::Stopped,
+            waiting: Vec::new(),
+            running: 0,
+            stop: watch::Sender::new(Stop::Run),
+            reload: watch::Sender::new(0),
+            count,
+            paths: Vec::new(),
+            started_with: None,
+        }
+    }
+
+    /// Makes the slots of a service; they wait to be spawned.
+    pub(crate) fn start(
+        &mut self,
+        role: &RolePlan,
+        sockets: &Sockets,
+        plan: &Plan,
+        board: &Arc<Board>,
+    ) {
+        let names: Vec<String> = names(role).collect();
+        let places: Vec<String> = sockets.iter().map(|one| one.place.clone()).collect();
+        let rows = names.iter().map(|name| Row::new(name, places.clone())).collect();
+        board.replace(self.service, rows);
+        self.phase = Phase::Started;
+        self.paths = unix_paths(role);
+        self.started_with = Some(plan.settings.clone());
+        self.stop = watch::Sender::new(Stop::Run);
+        self.waiting = names
+            .into_iter()
+            .map(|name| Slot {
+                name,
+                launch: Launch::role(role.name, &plan.config),
+                listeners: Arc::clone(sockets),
+                restarts: Restarts::new(plan.restart),
+                board: Arc::clone(board),
+                stop: self.stop.subscribe(),
+                reload: self.reload.subscribe(),
+                count: self.count.clone(),
+                hung_after: HUNG_AFTER,
+                was_ready: false,
+            })
+            .collect();
+    }
+
+    /// Tells its processes to end, or to end more urgently.
+    pub(crate) fn stop(&mut self, how: Stop, board: &Board) {
+        for slot in self.waiting.drain(..) {
+            board.update(&slot.name, |entry| entry.row.state = ProcessState::Stopped);
+        }
+        self.stop.send_modify(|stop| *stop = (*stop).max(how));
+        self.phase = Phase::Stopping;
+        self.settle();
+    }
+
+    /// Takes note that the task of a slot has ended.
+    pub(crate) fn vacated(&mut self) {
+        self.running = self.running.saturating_sub(1);
+        self.settle();
+    }
+
+    /// Nothing left means stopped, also when every process was given up.
+    fn settle(&mut self) {
+        if self.running == 0 && self.waiting.is_empty() {
+            self.phase = Phase::Stopped;
+            self.paths.drain(..).for_each(|path| remove_socket(&path));
+        }
+    }
+
+    /// For a status.
+    pub(crate) fn state(&self, settings: &Config) -> ServiceState {
+        let enabled = self.service.is_enabled(settings);
+        ServiceState { service: self.service, enabled, phase: self.phase }
+    }
+
+    /// Tells of the options that have changed since the service was started, and that it reads only
+    /// then.
+    pub(crate) fn outdated(&self, settings: &Config) -> Option<String> {
+        let service = self.service;
+        let changed = self.changed(settings).join(", ");
+        (!changed.is_empty()).then(|| {
+            format!("{changed}: changed, and used after `stop-msg {service}; start-msg {service}`")
+        })
+    }
+
+    fn changed(&self, settings: &Config) -> Vec<String> {
+        let Some(old) = &self.started_with else { return Vec::new() };
+        let own = |applies: Applies| match applies {
+            Applies::RestartAll => true,
+            Applies::Restart(services) => services.contains(&self.service.name()),
+            _ => false,
+        };
+        let changed = registry()
+            .iter()
+            .filter(|record| own(record.applies) && old.value(record) != settings.value(record));
+        changed.map(|record| record.full_name()).collect()
+    }
+}
+
+fn names(role: &RolePlan) -> Box<dyn Iterator<Item = String>> {
+    let name = role.name;
+    match role.processes {
+        1 => Box::new(std::iter::once(name.to_owned())),
+        several => Box::new((1..=several).map(move |number| format!("{name}.{number}"))),
+    }
+}
+
+fn unix_paths(role: &RolePlan) -> Vec<PathBuf> {
+    let path = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Unix(path, _) => Some(path.clone()),
+        Endpoint::Tcp(..) => None,
+    };
+    role.listeners.iter().filter_map(|listener| path(&listener.endpoint)).collect()
+}
+
+/// Removes a socket that nobody listens on any more.
+pub(crate) fn remove_socket(path: &Path) {
+    let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "socket not removed");
+    }
+}
