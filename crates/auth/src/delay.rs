@@ -5,9 +5,10 @@
 
 use crate::login::LoginName;
 use crate::recent::RecentMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
+use waypost_types::network;
 
 /// The delay of a first failure.
 pub const SHORTEST_DELAY: Duration = Duration::from_secs(1);
@@ -17,8 +18,6 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const FORGET_AFTER: Duration = Duration::from_secs(600);
 /// Half the number of addresses, and of accounts, that are watched at once.
 const WATCHED_HALF: usize = 10_000;
-/// The part of an IPv6 address that names one customer: a /64, since everybody has one at least.
-const IPV6_NETWORK: u128 = !0 << 64;
 
 /// Recent failures by address and by account.
 pub(crate) struct Failures {
@@ -64,14 +63,6 @@ fn raise<K: std::hash::Hash + Eq>(map: &mut RecentMap<K, Count>, key: K, now: In
 fn delay(failures: u32) -> Duration {
     let doubled = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     SHORTEST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY)
-}
-
-/// The address that stands for a peer's whole network.
-pub(crate) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & IPV6_NETWORK)),
-        v4 => v4,
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Who may hash a password now: one attempt per core, a bounded number waiting, and of those a bounded
 //! share from one address, so that a flood from one place leaves room for everybody else.
 
-use crate::delay::network;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use waypost_types::network;
 
 /// How many logins may wait for a core to hash their password; the next is told to come again. At 20 to
 /// 40 ms a hash this is a wait of a few seconds, which clients endure.

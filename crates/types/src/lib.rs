@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O. Constructors refuse what cannot be right, so code above never re-checks.
 
+mod address;
 mod flags;
 mod id;
 mod name;
@@ -9,6 +10,7 @@ mod secret;
 mod time;
 mod uid_set;
 
+pub use address::network;
 pub use flags::{FlagSet, Keyword, KeywordError, SystemFlag, SystemFlags};
 pub use id::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 pub use name::{AccountName, MailboxName, NameError, SpecialUse};
