@@ -2,8 +2,9 @@
 
 use crate::config::Config;
 use crate::groups::registry;
-use crate::record::{Applies, Kind, OptionRecord};
+use crate::record::{Applies, Kind, OptionRecord, Place};
 use crate::value::Value;
+use std::collections::HashSet;
 
 /// The option by which a service is offered or not.
 const ENABLE: &str = "enable";
@@ -13,15 +14,26 @@ const REFRESH: &str = "refresh";
 const ALL: &str = "all";
 
 /// The options with different values, in the order of the registry.
-pub fn changed(before: &Config, after: &Config) -> Vec<&'static OptionRecord> {
-    let differs = |record: &&OptionRecord| before.value(record) != after.value(record);
-    registry().iter().copied().filter(differs).collect()
+pub fn changed(before: &Config, after: &Config) -> Vec<Place> {
+    let mut places = after.places();
+    let is_gone = |place: &Place| place.record.named && !after.is_set(place);
+    places.extend(before.places().into_iter().filter(is_gone));
+    let mut seen = HashSet::new();
+    places.retain(|place| seen.insert(place.full_name()));
+    places.retain(|place| before.value_at(place) != after.value_at(place));
+    places.sort_by_key(|place| position(after, place));
+    places
+}
+
+fn position(config: &Config, place: &Place) -> Option<usize> {
+    let name = place.record.full_name();
+    config.registry().iter().position(|record| record.full_name() == name)
 }
 
 /// The shell commands after which all changes have taken effect; none when no service is concerned. A
 /// service that was not enabled need not be stopped, and one that is not enabled cannot be started.
 pub fn commands(before: &Config, after: &Config) -> Vec<String> {
-    let changed = changed(before, after);
+    let changed: Vec<_> = changed(before, after).iter().map(|place| place.record).collect();
     if changed.iter().any(|record| record.applies == Applies::RestartAll) {
         return vec!["stop-msg".to_owned(), "start-msg".to_owned()];
     }
@@ -42,7 +54,7 @@ pub fn commands(before: &Config, after: &Config) -> Vec<String> {
 fn refresh(
     after: &Config,
     changed: &[&OptionRecord],
-    restarts: &[&OptionRecord],
+    restarts: &[&'static OptionRecord],
 ) -> Option<String> {
     let applies =
         |to: &str| changed.iter().any(|r| matches!(r.applies, Applies::Refresh(s) if s == to));
@@ -57,12 +69,19 @@ fn refresh(
 
 /// The `enable` option of each service.
 fn enables() -> impl Iterator<Item = &'static OptionRecord> {
-    let is_enable = |r: &&OptionRecord| r.name == ENABLE && matches!(r.kind, Kind::Switch { .. });
+    let is_enable = |r: &&OptionRecord| {
+        r.name == ENABLE && !r.group.contains('.') && matches!(r.kind, Kind::Switch { .. })
+    };
     registry().iter().copied().filter(is_enable)
 }
 
-fn command_line(command: &str, config: &Config, enables: &[&OptionRecord]) -> Option<String> {
-    let enabled = enables.iter().filter(|enable| config.value(enable) == Value::Switch(true));
+fn command_line(
+    command: &str,
+    config: &Config,
+    enables: &[&'static OptionRecord],
+) -> Option<String> {
+    let is_on = |enable: &&&'static OptionRecord| config.value(enable) == Value::Switch(true);
+    let enabled = enables.iter().filter(is_on);
     let services: Vec<&str> = enabled.map(|enable| enable.group).collect();
     (!services.is_empty()).then(|| format!("{command} {}", services.join(" ")))
 }

@@ -1,19 +1,17 @@
-//! The configuration: `config.toml`, one table per group.
+//! The configuration: `config.toml`, one table per group; `imap.logfile` is the table `logfile` in `imap`.
 //!
 //! The whole file is read and checked before any of it counts, and all faults are told at once.
 
 use crate::checks;
 use crate::error::{ConfigError, Problem};
-use crate::groups::registry;
-use crate::nearest::nearest;
-use crate::record::{Opt, OptionRecord};
+use crate::groups::{Registry, registry};
+use crate::reader::Reader;
+use crate::record::{Opt, OptionRecord, Place, full_name};
 use crate::value::{OptionType, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use toml_edit::{Document, Item, TableLike};
 
 /// The largest configuration file in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -21,14 +19,23 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A checked configuration.
 #[derive(Clone)]
 pub struct Config {
-    settings: BTreeMap<String, Setting>,
+    registry: Registry,
+    settings: Settings,
     folder: PathBuf,
 }
 
+/// What is set, by full names.
+pub(crate) type Settings = BTreeMap<String, Setting>;
+
+/// A value that is set.
 #[derive(Clone)]
-struct Setting {
-    value: Value,
-    line: Option<usize>,
+pub(crate) struct Setting {
+    /// Where the value belongs.
+    pub(crate) place: Place,
+    /// The value, checked.
+    pub(crate) value: Value,
+    /// The line that sets it.
+    pub(crate) line: Option<usize>,
 }
 
 impl Config {
@@ -55,25 +62,66 @@ impl Config {
 
     /// The value of an option: what the file says, else the default.
     pub fn read<T: OptionType>(&self, option: &Opt<T>) -> T {
+        self.read_named(option, "")
+    }
+
+    /// The value of an option of one of [`Config::members`]; another name has the defaults.
+    pub fn read_named<T: OptionType>(&self, option: &Opt<T>, member: &str) -> T {
         let record = &option.record;
-        let value = self.value(record);
+        let value = self.value_of(record, member);
         T::from_value(record, &value, &self.folder).unwrap_or_default()
     }
 
-    /// The checked value of an option by its record, for listings.
+    /// The names for which the group of an option has something set, in the order of the alphabet.
+    pub fn members<T>(&self, option: &Opt<T>) -> Vec<&str> {
+        self.members_of(option.record.group)
+    }
+
+    /// The checked value of an option that exists once, by its record.
     pub fn value(&self, record: &OptionRecord) -> Value {
-        let set = self.settings.get(&record.full_name());
+        self.value_of(record, "")
+    }
+
+    /// The checked value of an option, for listings.
+    pub fn value_at(&self, place: &Place) -> Value {
+        self.value_of(place.record, &place.member)
+    }
+
+    /// Whether the file sets an option.
+    pub fn is_set(&self, place: &Place) -> bool {
+        self.settings.contains_key(&place.full_name())
+    }
+
+    /// The options there are; one that exists once per name stands there for each name in use.
+    pub fn places(&self) -> Vec<Place> {
+        let place = |record, member: &str| Place { record, member: member.to_owned() };
+        let places = self.registry.iter().flat_map(|record| match record.named {
+            true => self.members_of(record.group).iter().map(|m| place(record, m)).collect(),
+            false => vec![Place::of(record)],
+        });
+        places.collect()
+    }
+
+    /// The options that could be set.
+    pub fn registry(&self) -> Registry {
+        self.registry
+    }
+
+    fn value_of(&self, record: &OptionRecord, member: &str) -> Value {
+        let set = self.settings.get(&full_name(record, member));
         set.map_or_else(|| Value::default_of(record), |setting| setting.value.clone())
+    }
+
+    pub(crate) fn members_of(&self, group: &str) -> Vec<&str> {
+        let places = self.settings.values().map(|setting| &setting.place);
+        let places = places.filter(|place| place.record.group == group && place.record.named);
+        let members: BTreeSet<&str> = places.map(|place| place.member.as_str()).collect();
+        members.into_iter().collect()
     }
 
     /// The line that sets an option.
     pub(crate) fn line(&self, record: &OptionRecord) -> Option<usize> {
         self.settings.get(&record.full_name()).and_then(|setting| setting.line)
-    }
-
-    /// Whether the file sets an option.
-    pub fn is_set(&self, record: &OptionRecord) -> bool {
-        self.settings.contains_key(&record.full_name())
     }
 
     /// What does not fit together.
@@ -82,22 +130,19 @@ impl Config {
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
-        let config = Self::parse_options(text, folder)?;
+        let config = Self::parse_options(registry(), text, folder)?;
         let conflicts = config.conflicts();
         if conflicts.is_empty() { Ok(config) } else { Err(conflicts) }
     }
 
     /// Checks each option by itself.
-    pub(crate) fn parse_options(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
-        let document = Document::parse(text).map_err(|error| {
-            let line = error.span().map(|span| line_of(text, &span));
-            vec![Problem { line, reason: error.message().trim().replace('\n', "; ") }]
-        })?;
-        let mut reader = Reader { text, settings: BTreeMap::new(), problems: Vec::new() };
-        reader.document(document.as_table());
-        let Reader { settings, problems, .. } = reader;
-        let config = Self { settings, folder: folder.to_owned() };
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    pub(crate) fn parse_options(
+        registry: Registry,
+        text: &str,
+        folder: &Path,
+    ) -> Result<Self, Vec<Problem>> {
+        let settings = Reader::read(registry, text)?;
+        Ok(Self { registry, settings, folder: folder.to_owned() })
     }
 }
 
@@ -112,78 +157,6 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<String, String> {
         return Err(format!("is larger than {limit} bytes"));
     }
     Ok(text)
-}
-
-fn line_of(text: &str, span: &Range<usize>) -> usize {
-    let before = text.as_bytes().iter().take(span.start);
-    before.filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// Gathers settings and problems from a document.
-struct Reader<'a> {
-    text: &'a str,
-    settings: BTreeMap<String, Setting>,
-    problems: Vec<Problem>,
-}
-
-impl Reader<'_> {
-    fn document(&mut self, root: &dyn TableLike) {
-        for (group, item) in root.iter() {
-            let line = self.line(root, group, item);
-            if !registry().iter().any(|record| record.group == group) {
-                let groups = registry().iter().map(|record| record.group);
-                self.unknown(line, "group", group, nearest(group, groups));
-            } else if let Some(table) = item.as_table_like() {
-                self.group(group, table);
-            } else {
-                let reason = format!("`{group}` is a group; write [{group}] and its options below");
-                self.problems.push(Problem { line, reason });
-            }
-        }
-    }
-
-    fn group(&mut self, group: &str, table: &dyn TableLike) {
-        for (name, item) in table.iter() {
-            let line = self.line(table, name, item);
-            let full_name = format!("{group}.{name}");
-            match registry().iter().find(|r| r.group == group && r.name == name) {
-                Some(record) => self.option(record, full_name, item, line),
-                None => {
-                    let names: Vec<String> = registry().iter().map(|r| r.full_name()).collect();
-                    let best = nearest(&full_name, names.iter().map(String::as_str));
-                    self.unknown(line, "option", &full_name, best);
-                }
-            }
-        }
-    }
-
-    fn option(&mut self, record: &OptionRecord, name: String, item: &Item, line: Option<usize>) {
-        match Value::from_toml(record, item) {
-            Ok(value) => {
-                self.settings.insert(name, Setting { value, line });
-            }
-            Err(expected) => {
-                let found = match item.as_value() {
-                    Some(value) if !record.secret => {
-                        format!(", not {}", value.to_string().trim())
-                    }
-                    _ => String::new(),
-                };
-                let reason = format!("{name} {expected}{found}");
-                self.problems.push(Problem { line, reason });
-            }
-        }
-    }
-
-    fn unknown(&mut self, line: Option<usize>, what: &str, name: &str, meant: Option<&str>) {
-        let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        self.problems.push(Problem { line, reason: format!("unknown {what} {name}{hint}") });
-    }
-
-    fn line(&self, table: &dyn TableLike, key: &str, item: &Item) -> Option<usize> {
-        let key = table.get_key_value(key).and_then(|(key, _)| key.span());
-        key.or_else(|| item.span()).map(|span| line_of(self.text, &span))
-    }
 }
 
 #[cfg(test)]

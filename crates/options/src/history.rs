@@ -7,6 +7,7 @@
 use crate::config::{Config, MAX_FILE_BYTES, read_bounded};
 use crate::draft::Draft;
 use crate::error::{ConfigError, Problem};
+use crate::groups::{Registry, registry};
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -31,6 +32,7 @@ const FOLDER_MODE: u32 = 0o700;
 /// The configuration file and its history.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
+    registry: Registry,
     path: PathBuf,
     folder: PathBuf,
     history: PathBuf,
@@ -72,17 +74,22 @@ pub enum WriteError {
 impl ConfigFile {
     /// The file behind a path. A link is followed, so that it stays a link when the file is replaced.
     pub fn new(path: &Path) -> Result<Self, WriteError> {
+        Self::with(registry(), path)
+    }
+
+    /// The file of other options than those of the release.
+    pub fn with(registry: Registry, path: &Path) -> Result<Self, WriteError> {
         let path = path.canonicalize().map_err(at(path))?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let history = folder.join("history");
-        Ok(Self { path, folder, history })
+        Ok(Self { registry, path, folder, history })
     }
 
     /// Reads the file for changes.
     pub fn draft(&self) -> Result<Draft, ConfigError> {
         let text = read_bounded(&self.path, MAX_FILE_BYTES);
         let text = text.map_err(|reason| self.refusal(vec![Problem { line: None, reason }]))?;
-        Draft::new(&text, &self.folder).map_err(|problems| self.refusal(problems))
+        Draft::new(self.registry, &text, &self.folder).map_err(|problems| self.refusal(problems))
     }
 
     /// Waits until no other program changes the configuration, and keeps them out.
@@ -115,7 +122,7 @@ impl ConfigFile {
 
     /// The values of a generation.
     pub fn values(&self, generation: &Generation) -> Result<Config, ConfigError> {
-        let read = Config::parse_options(&generation.text, &self.folder);
+        let read = Config::parse_options(self.registry, &generation.text, &self.folder);
         read.map_err(|problems| ConfigError {
             file: self.generation_path(generation.number).display().to_string(),
             problems,

@@ -16,8 +16,10 @@ mod groups;
 mod history;
 mod lookup;
 mod nearest;
+mod reader;
 mod record;
 mod reference;
+mod sheet;
 mod value;
 
 pub use banner::{Banner, expand_banner};
@@ -25,9 +27,11 @@ pub use changes::{changed, commands};
 pub use config::{Config, MAX_FILE_BYTES};
 pub use draft::Draft;
 pub use error::{ConfigError, Problem};
-pub use groups::{base::*, imap::*, lmtp::*, log::*, pop::*, registry, store::*, watcher::*};
+pub use groups::{
+    Registry, base::*, imap::*, lmtp::*, log::*, pop::*, registry, store::*, watcher::*,
+};
 pub use history::{ConfigFile, Generation, Note, WriteError, Writer};
-pub use lookup::{find, matching};
-pub use record::{Applies, Kind, Opt, OptionRecord, Unit};
-pub use reference::{describe, reference_markdown};
+pub use lookup::{beginning, explained, find, matching};
+pub use record::{Applies, Grammar, Kind, Opt, OptionRecord, Place, Unit, point_at};
+pub use reference::{describe, notes, reference_markdown};
 pub use value::{OptionType, Value};

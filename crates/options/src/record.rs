@@ -18,6 +18,10 @@ pub struct OptionRecord {
     pub applies: Applies,
     /// Whether the value must not be shown.
     pub secret: bool,
+    /// Whether a wrong value endangers the server, so that a change wants to be meant.
+    pub restricted: bool,
+    /// Whether the option exists once per name: `group:NAME.name`.
+    pub named: bool,
     /// One line of help: lower case, no full stop.
     pub help: &'static str,
     /// What the line leaves out; may be empty.
@@ -27,9 +31,28 @@ pub struct OptionRecord {
 }
 
 impl OptionRecord {
-    /// `group.name`
+    /// `group.name`, and `group:NAME.name` for an option that exists once per name.
     pub fn full_name(&self) -> String {
-        format!("{}.{}", self.group, self.name)
+        let name = if self.named { ":NAME" } else { "" };
+        format!("{}{name}.{}", self.group, self.name)
+    }
+
+    /// The same option, its value kept apart and never shown.
+    #[must_use]
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    /// The same option, changed only by somebody who says so.
+    #[must_use]
+    pub const fn restricted(self) -> Self {
+        Self { restricted: true, ..self }
+    }
+
+    /// The same option, once per name.
+    #[must_use]
+    pub const fn named(self) -> Self {
+        Self { named: true, ..self }
     }
 }
 
@@ -46,11 +69,11 @@ pub enum Kind {
         /// What it counts.
         unit: Unit,
         /// The default.
-        default: u64,
+        default: i64,
         /// The least value.
-        min: u64,
+        min: i64,
         /// The greatest value.
-        max: u64,
+        max: i64,
     },
     /// One line of text; empty where the default is empty.
     Text {
@@ -75,18 +98,47 @@ pub enum Kind {
         /// The words.
         choices: &'static [&'static str],
     },
+    /// One line of text with a grammar of its own; empty for "not set".
+    Formal {
+        /// How it is written.
+        grammar: Grammar,
+    },
 }
 
 impl Kind {
     /// A TCP port; 0 is refused, because a port that the system picks is one that no client finds.
     pub(crate) const fn port(default: u16) -> Self {
-        Self::Integer { unit: Unit::Port, default: default as u64, min: 1, max: u16::MAX as u64 }
+        Self::Integer { unit: Unit::Port, default: default as i64, min: 1, max: u16::MAX as i64 }
     }
 
     /// A whole number within bounds.
-    pub(crate) const fn integer(unit: Unit, default: u64, min: u64, max: u64) -> Self {
+    pub(crate) const fn integer(unit: Unit, default: i64, min: i64, max: i64) -> Self {
         Self::Integer { unit, default, min, max }
     }
+}
+
+/// How a text of [`Kind::Formal`] is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Grammar {
+    /// The form in a few words, for help and manual.
+    pub form: &'static str,
+    /// Checks a text that is not empty; the error says what is wrong and where: [`point_at`] makes one.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+/// Functions cannot be compared; two grammars of one form are one.
+impl PartialEq for Grammar {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form
+    }
+}
+
+impl Eq for Grammar {}
+
+/// What is wrong with a text, then the text with a caret under the byte `at`.
+pub fn point_at(text: &str, at: usize, what: &str) -> String {
+    let before = &text[..text.floor_char_boundary(at)];
+    format!("{what}\n  {text}\n  {:>1$}", '^', before.chars().count() + 1)
 }
 
 /// What a number counts.
@@ -170,8 +222,59 @@ pub struct Opt<T> {
     reads: PhantomData<fn() -> T>,
 }
 
+/// An option, and whose it is when it exists once per name.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The record.
+    pub record: &'static OptionRecord,
+    /// The name in `group:NAME.option`; empty when the option has none.
+    pub member: String,
+}
+
+impl Place {
+    /// The place of an option that exists once.
+    pub const fn of(record: &'static OptionRecord) -> Self {
+        Self { record, member: String::new() }
+    }
+
+    /// `group.name` or `group:NAME.name`.
+    pub fn full_name(&self) -> String {
+        full_name(self.record, &self.member)
+    }
+
+    /// The keys of the tables that lead to the option in the file.
+    pub(crate) fn tables(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.record.group.split('.').map(str::to_owned).collect();
+        if let Some(last) = keys.last_mut().filter(|_| self.record.named) {
+            *last = format!("{last}:{}", self.member);
+        }
+        keys
+    }
+}
+
+/// The name of an option; `member` counts only when it exists once per name.
+pub(crate) fn full_name(record: &OptionRecord, member: &str) -> String {
+    if record.named {
+        format!("{}:{member}.{}", record.group, record.name)
+    } else {
+        record.full_name()
+    }
+}
+
 impl<T> Opt<T> {
     pub(crate) const fn new(record: OptionRecord) -> Self {
         Self { record, reads: PhantomData }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_stands_under_the_place() {
+        assert_eq!(point_at("+imap:", 6, "no client"), "no client\n  +imap:\n        ^");
+        assert_eq!(point_at("é,", 2, "comma"), "comma\n  é,\n   ^");
+        assert_eq!(point_at("a", 99, "end"), "end\n  a\n   ^");
     }
 }

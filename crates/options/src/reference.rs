@@ -9,7 +9,8 @@ pub fn reference_markdown() -> String {
     let mut text = String::from(
         "# Options\n\n\
          Generated from the option registry; change the registry, not this file.\n\n\
-         Options stand in `config.toml`, one table per group:\n\n\
+         Options stand in `config.toml`, one table per group; a dot in a group leads to a table in the table, and \
+         a name stands behind a colon, between quotes:\n\n\
          ```toml\n[imap]\nport = 143\nidletimeout = 30\n```\n\n\
          What the file does not set has its default. A switch takes `1` or `0`, `\"yes\"` or `\"no\"`, \
          `true` or `false`. \
@@ -41,12 +42,22 @@ fn entry(text: &mut String, record: &OptionRecord) {
     if let Some(alias) = record.alias {
         let _ = writeln!(text, "- older name: `{alias}`");
     }
-    if record.secret {
-        text.push_str("- secret: never shown\n");
+    for note in notes(record) {
+        let _ = writeln!(text, "- {note}");
     }
     if !record.details.is_empty() {
         let _ = write!(text, "\n{}\n", record.details);
     }
+}
+
+/// What is special about an option.
+pub fn notes(record: &OptionRecord) -> Vec<&'static str> {
+    let notes = [
+        (record.secret, "secret: kept in `secrets.toml`, shown only with `-passwords`"),
+        (record.restricted, "restricted: `set` and `unset` change it only with `-restricted`"),
+        (record.named, "exists once per NAME: letters, digits, `.`, `-` and `_`"),
+    ];
+    notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
 }
 
 /// Type, bounds and default in words, values between backticks.
@@ -61,6 +72,7 @@ pub fn describe(kind: Kind) -> String {
         Kind::Text { default } => format!("text, {}", text_default(default)),
         Kind::Address { default } => format!("IP address, {}", text_default(default)),
         Kind::Path { default } => format!("path, {}", text_default(default)),
+        Kind::Formal { grammar } => format!("text of the form `{}`, no default", grammar.form),
         Kind::Choice { default, choices } => {
             format!("one of `{}`, default `{default}`", choices.join("`, `"))
         }

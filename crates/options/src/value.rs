@@ -18,7 +18,7 @@ pub enum Value {
     /// Of a switch.
     Switch(bool),
     /// Of an integer.
-    Integer(u64),
+    Integer(i64),
     /// Of all others.
     Text(String),
 }
@@ -33,11 +33,12 @@ impl Value {
             | Kind::Address { default }
             | Kind::Path { default }
             | Kind::Choice { default, .. } => Self::Text(default.to_owned()),
+            Kind::Formal { .. } => Self::Text(String::new()),
         }
     }
 
-    /// Checks what somebody typed; the error says what would be accepted.
-    pub(crate) fn from_text(record: &OptionRecord, text: &str) -> Result<Self, String> {
+    /// Checks what somebody typed.
+    pub(crate) fn from_text(record: &OptionRecord, text: &str) -> Result<Self, Misfit> {
         Self::from_toml(record, &toml_edit::value(text))
     }
 
@@ -45,22 +46,40 @@ impl Value {
     pub(crate) fn to_toml(&self) -> toml_edit::Value {
         match self {
             Self::Switch(on) => i64::from(*on).into(),
-            // Bounds of options stay far below what a TOML number holds.
-            Self::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+            Self::Integer(number) => (*number).into(),
             Self::Text(text) => text.as_str().into(),
         }
     }
 
-    /// Reads and checks what stands in the file; the error says what would be accepted.
-    pub(crate) fn from_toml(record: &OptionRecord, item: &Item) -> Result<Self, String> {
+    /// Reads and checks what stands in the file.
+    pub(crate) fn from_toml(record: &OptionRecord, item: &Item) -> Result<Self, Misfit> {
         match record.kind {
-            Kind::Switch { .. } => switch(item).map(Self::Switch),
-            Kind::Integer { unit, min, max, .. } => integer(item, unit, min, max),
-            _ => {
-                let text = item.as_str().ok_or_else(|| "takes a text in quotes".to_owned())?;
-                check_text(record, text)?;
-                Ok(Self::Text(text.to_owned()))
+            Kind::Switch { .. } => switch(item).map(Self::Switch).map_err(Misfit::Takes),
+            Kind::Integer { unit, min, max, .. } => {
+                integer(item, unit, min, max).map_err(Misfit::Takes)
             }
+            kind => text(kind, item).map(Self::Text),
+        }
+    }
+}
+
+/// Why something is no value of an option.
+#[derive(Debug)]
+pub(crate) enum Misfit {
+    /// What would be accepted, behind the name of the option.
+    Takes(String),
+    /// What is wrong and where, said by the option's own grammar.
+    Fault(String),
+}
+
+impl Misfit {
+    /// The refusal of `found`, which is left out when nobody may see it.
+    pub(crate) fn told(&self, name: &str, found: Option<&str>) -> String {
+        match (self, found) {
+            (Self::Takes(expected), Some(found)) => format!("{name} {expected}, not {found}"),
+            (Self::Takes(expected), None) => format!("{name} {expected}"),
+            (Self::Fault(_), None) => format!("{name} is not written as it must be"),
+            (Self::Fault(fault), Some(_)) => format!("{name}: {fault}"),
         }
     }
 }
@@ -87,38 +106,46 @@ fn switch(item: &Item) -> Result<bool, String> {
     found.ok_or_else(|| "takes 1 or 0, \"yes\" or \"no\", true or false".to_owned())
 }
 
-fn integer(item: &Item, unit: Unit, min: u64, max: u64) -> Result<Value, String> {
-    let number = match (item.as_integer(), item.as_str()) {
-        (Some(number), _) => u64::try_from(number).ok(),
-        (None, Some(text)) => text.parse().ok(),
-        (None, None) => None,
-    };
+fn integer(item: &Item, unit: Unit, min: i64, max: i64) -> Result<Value, String> {
+    let number = item.as_integer().or_else(|| item.as_str()?.parse().ok());
     let within = number.filter(|n| (min..=max).contains(n));
     let unit = if unit.name().is_empty() { String::new() } else { format!(" {}", unit.name()) };
     within.map(Value::Integer).ok_or_else(|| format!("takes a number from {min} to {max}{unit}"))
 }
 
-fn check_text(record: &OptionRecord, text: &str) -> Result<(), String> {
+fn text(kind: Kind, item: &Item) -> Result<String, Misfit> {
+    let takes = |expected: &str| Misfit::Takes(expected.to_owned());
+    let text = item.as_str().ok_or_else(|| takes("takes a text in quotes"))?;
     if text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
-        return Err(format!(
+        return Err(Misfit::Takes(format!(
             "takes one line of at most {MAX_TEXT_BYTES} bytes without control characters"
-        ));
+        )));
     }
-    match record.kind {
+    check_text(kind, text)?;
+    Ok(text.to_owned())
+}
+
+fn check_text(kind: Kind, text: &str) -> Result<(), Misfit> {
+    let expected = match kind {
         Kind::Text { default } if text.is_empty() && !default.is_empty() => {
-            Err("must not be empty".to_owned())
+            "must not be empty".to_owned()
         }
         Kind::Address { .. } if !text.is_empty() && text.parse::<IpAddr>().is_err() => {
-            Err("takes an IP address such as 127.0.0.1 or ::1".to_owned())
+            "takes an IP address such as 127.0.0.1 or ::1".to_owned()
         }
         Kind::Path { default } if is_no_path(text) && !is_no_path(default) => {
-            Err("takes a path".to_owned())
+            "takes a path".to_owned()
         }
         Kind::Choice { choices, .. } if !choices.contains(&text) => {
-            Err(format!("takes one of: {}", choices.join(", ")))
+            format!("takes one of: {}", choices.join(", "))
         }
-        _ => Ok(()),
-    }
+        Kind::Formal { grammar } if !text.is_empty() => {
+            let fault = |fault| Misfit::Fault(format!("{fault}\n  it is written {}", grammar.form));
+            return (grammar.check)(text).map_err(fault);
+        }
+        _ => return Ok(()),
+    };
+    Err(Misfit::Takes(expected))
 }
 
 fn is_no_path(text: &str) -> bool {
@@ -153,12 +180,13 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(u16, u32, u64, usize);
+integers!(i32, i64, u16, u32, u64, usize);
 
 impl OptionType for Duration {
     fn from_value(record: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
         match (value, record.kind) {
             (Value::Integer(number), Kind::Integer { unit, .. }) => {
+                let number = u64::try_from(*number).ok()?;
                 Some(Self::from_secs(number.checked_mul(unit.seconds()?)?))
             }
             _ => None,
@@ -212,12 +240,12 @@ impl OptionType for Option<PathBuf> {
     }
 }
 
-/// Whether a handle reads its default and both its bounds.
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::record::Opt;
 
+    /// Whether a handle reads its default and both its bounds.
     pub(crate) fn reads_all<T: OptionType>(handle: &Opt<T>) -> bool {
         let record = &handle.record;
         let mut values = vec![Value::default_of(record)];

@@ -96,7 +96,7 @@ fn unknown_names_are_met_with_the_nearest() {
     let problems = refused("[imap]\nprot = 1\n[pop3]\nport = 1\n[imap.x]\n[zebra]\n");
     let expected = [
         (Some(2), "unknown option imap.prot; did you mean imap.port?"),
-        (Some(5), "unknown option imap.x"),
+        (Some(5), "unknown group imap.x; did you mean imap?"),
         (Some(3), "unknown group pop3; did you mean pop?"),
         (Some(6), "unknown group zebra"),
     ];
@@ -104,6 +104,28 @@ fn unknown_names_are_met_with_the_nearest() {
         expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
     assert_eq!(problems, expected);
     assert!(reason("imap = 1").contains("write [imap]"));
+    let sample = |text: &str| {
+        let read = Config::parse_options(crate::groups::sample::registry(), text, Path::new(""));
+        let Err(problems) = read else { panic!("accepted: {text}") };
+        problems.iter().map(|problem| problem.reason.as_str()).collect::<Vec<_>>().join("; ")
+    };
+    for (text, expected) in [
+        ("[sample]\nproxy = 1\n", "write [sample.proxy]"),
+        ("[sample]\nproxy.dept = 1\n", "did you mean sample.proxy.depth?"),
+        ("[sample.prox]\n", "unknown group sample.prox; did you mean sample.proxy?"),
+        ("[sample.proxy]\nport = 1\n", "write [sample.\"proxy:NAME\"]"),
+        ("[sample.\"proxy:a\"]\nprot = 1\n", "did you mean sample.proxy:a.port?"),
+        ("[sample.\"proxy:a\"]\ndepth = 1\n", "sample.proxy:a.depth"),
+        ("[sample.\"proxy:a b\"]\nport = 1\n", "letters, digits"),
+        ("[sample]\n\"proxy:a\" = 1\n", "write [sample.\"proxy:a\"]"),
+        ("[\"pop:a\"]\nport = 1\n", "pop takes no name: write [pop]"),
+        ("[\"sample.proxy\"]\ndepth = 1\n", "dot between quotes; write sample.proxy"),
+        ("[sample.proxy:a]\nport = 1\n", "[\"group:name\"]"),
+    ] {
+        assert!(sample(text).contains(expected), "{text}: {}", sample(text));
+    }
+    let many: String = (0..101).map(|n| format!("[sample.\"proxy:n{n}\"]\nport = 1\n")).collect();
+    assert!(sample(&many).contains("more than 100 names"), "{}", sample(&many));
     assert!(reason("[[imap]]\nport = 1").contains("write [imap]"));
 }
 

@@ -57,7 +57,7 @@ options! {
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";
     IMAP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Refresh("imap"),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("imap"),
         "the largest message that a client may append",
         "",
         "Message size";

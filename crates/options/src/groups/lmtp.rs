@@ -38,7 +38,7 @@ options! {
         "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes.",
         "Dropping idle clients";
     LMTP_MAXMESSAGESIZE: u64 = "maxmessagesize",
-        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as u64), Refresh("lmtp"),
+        Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("lmtp"),
         "the largest message that is taken in",
         "",
         "Message size";

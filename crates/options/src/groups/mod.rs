@@ -5,20 +5,26 @@ pub(crate) mod imap;
 pub(crate) mod lmtp;
 pub(crate) mod log;
 pub(crate) mod pop;
+#[cfg(test)]
+#[allow(unreachable_pub, reason = "declared as the groups of the release are")]
+pub(crate) mod sample;
 pub(crate) mod store;
 pub(crate) mod watcher;
 
 use crate::record::OptionRecord;
 use std::sync::OnceLock;
 
-/// Every option, by group and in the order of declaration.
-pub fn registry() -> &'static [&'static OptionRecord] {
+/// Options that belong together: those of this release, or in tests others.
+pub type Registry = &'static [&'static OptionRecord];
+
+/// Every option of this release, by group and in the order of declaration.
+pub fn registry() -> Registry {
     static ALL: OnceLock<Vec<&'static OptionRecord>> = OnceLock::new();
     ALL.get_or_init(|| GROUPS.concat())
 }
 
 /// The groups in the order of the manual.
-const GROUPS: [&[&OptionRecord]; 7] = [
+const GROUPS: &[Registry] = &[
     base::RECORDS,
     store::RECORDS,
     imap::RECORDS,
@@ -30,8 +36,12 @@ const GROUPS: [&[&OptionRecord]; 7] = [
 
 /// Declares the options of one group: a handle each, the list of their records, and for tests the list of
 /// those whose default their handle cannot read.
+///
+/// Before a handle may stand `#[secret]`, `#[restricted]`, `#[named]` or several, as `#[named, secret]`.
+/// A secret is a `Kind::Text` without a default.
 macro_rules! options {
     (group $group:literal; $(
+        $(#[$($attribute:ident),+])?
         $handle:ident: $type:ty = $name:literal $(| $alias:literal)?, $kind:expr, $applies:expr,
             $help:literal, $details:literal, $guide:literal;
     )*) => {
@@ -45,10 +55,12 @@ macro_rules! options {
                     kind: $kind,
                     applies: $applies,
                     secret: false,
+                    restricted: false,
+                    named: false,
                     help: $help,
                     details: $details,
                     guide: $guide,
-                });
+                }$($(.$attribute())+)?);
         )*
 
         pub(crate) const RECORDS: &[&$crate::record::OptionRecord] = &[$(&$handle.record),*];
@@ -93,6 +105,7 @@ mod tests {
             lmtp::unreadable(),
             watcher::unreadable(),
             log::unreadable(),
+            sample::unreadable(),
         ];
         assert_eq!(unreadable.concat(), Vec::<String>::new());
     }
@@ -108,8 +121,27 @@ mod tests {
                 "alias of {}",
                 record.full_name()
             );
-            let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase());
-            assert!(plain(record.group) && plain(record.name), "{}", record.full_name());
+            let plain =
+                |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+            let is_plain = record.group.split('.').all(plain) && plain(record.name);
+            assert!(is_plain, "{}", record.full_name());
+        }
+    }
+
+    #[test]
+    fn no_option_is_a_group_too() {
+        for name in registry().iter().map(|record| record.full_name()) {
+            let below = format!("{name}.");
+            let is_group = |r: &&OptionRecord| r.group == name || r.group.starts_with(&below);
+            assert!(!registry().iter().any(is_group), "{name}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_texts_without_a_default() {
+        for record in registry().iter().filter(|record| record.secret) {
+            let name = record.full_name();
+            assert_eq!(record.kind, crate::Kind::Text { default: "" }, "{name}");
         }
     }
 

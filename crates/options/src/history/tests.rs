@@ -24,7 +24,7 @@ impl Fixture {
     fn change(&self, name: &str, value: &str) -> Result<Option<u32>, WriteError> {
         let writer = self.file.lock().unwrap();
         let mut draft = self.file.draft().unwrap();
-        draft.set(find(name).unwrap(), value).unwrap();
+        draft.set(&find(registry(), name).unwrap(), value).unwrap();
         writer.store(&draft, &note("a\nb"))
     }
 
@@ -66,7 +66,7 @@ fn what_was_written_by_hand_becomes_a_generation() {
 fn a_change_by_somebody_else_is_not_written_over() {
     let fixture = Fixture::new("");
     let mut draft = fixture.file.draft().unwrap();
-    draft.set(find("pop.port").unwrap(), "2110").unwrap();
+    draft.set(&find(registry(), "pop.port").unwrap(), "2110").unwrap();
     fixture.change("imap.port", "1143").unwrap();
     let before = fixture.text();
     let stored = fixture.file.lock().unwrap().store(&draft, &note(""));

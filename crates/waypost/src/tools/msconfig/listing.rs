@@ -5,11 +5,14 @@ use super::write_failure;
 use crate::failure::Failure;
 use std::fmt::Write;
 use waypost_options::{
-    Config, ConfigFile, OptionRecord, Value, changed, commands, describe, matching, registry,
+    Config, ConfigFile, OptionRecord, Place, Value, changed, commands, describe, explained,
+    matching, notes, registry,
 };
 
 /// What stands in place of a secret value.
 const HIDDEN: &str = "(hidden)";
+/// The least width of a column of names.
+const NAME_WIDTH: usize = 26;
 
 /// The options of a pattern: those that are set; all of them with `default`, or when the pattern names
 /// one alone. What differs from its default has the default beside it.
@@ -19,18 +22,18 @@ pub(super) fn show(
     default: bool,
     passwords: bool,
 ) -> Result<Vec<String>, Failure> {
-    let records = matching(pattern).map_err(Failure::usage)?;
-    let all = default || records.len() == 1;
-    let shown = records.into_iter().filter(|record| all || config.is_set(record));
-    Ok(shown.map(|record| setting(config, record, passwords)).collect())
+    let places = matching(config, pattern).map_err(Failure::usage)?;
+    let all = default || places.len() == 1;
+    let shown = places.iter().filter(|place| all || config.is_set(place));
+    Ok(shown.map(|place| setting(config, place, passwords)).collect())
 }
 
-fn setting(config: &Config, record: &OptionRecord, passwords: bool) -> String {
-    let name = record.full_name();
-    if record.secret && !passwords {
+fn setting(config: &Config, place: &Place, passwords: bool) -> String {
+    let name = place.full_name();
+    if place.record.secret && !passwords {
         return format!("{name} = {HIDDEN}");
     }
-    let (value, default) = (config.value(record), Value::default_of(record));
+    let (value, default) = (config.value_at(place), Value::default_of(place.record));
     if value == default {
         format!("{name} = {value}  (default)")
     } else {
@@ -45,12 +48,17 @@ pub(super) fn help(name: Option<&str>) -> Result<Vec<String>, Failure> {
     if let Some((usage, what)) = COMMANDS.iter().find(is_it) {
         return Ok(vec![format!("{usage}: {what}")]);
     }
-    match matching(name).map_err(Failure::usage)?.as_slice() {
+    match explained(registry(), name).map_err(Failure::usage)?.as_slice() {
         [record] => Ok(explanation(record)),
-        records => {
-            Ok(records.iter().map(|r| format!("{:<26} {}", r.full_name(), r.help)).collect())
-        }
+        records => Ok(lines(records)),
     }
+}
+
+/// A line for each option, the help below one another.
+fn lines(records: &[&OptionRecord]) -> Vec<String> {
+    let widest = records.iter().map(|record| record.full_name().len()).max().unwrap_or_default();
+    let width = widest.max(NAME_WIDTH);
+    records.iter().map(|r| format!("{:<width$} {}", r.full_name(), r.help)).collect()
 }
 
 fn overview() -> Vec<String> {
@@ -69,6 +77,7 @@ fn explanation(record: &OptionRecord) -> Vec<String> {
         format!("  takes effect {}", record.applies),
     ];
     lines.extend(record.alias.map(|alias| format!("  older name: {alias}")));
+    lines.extend(notes(record).iter().map(|note| format!("  {}", note.replace('`', ""))));
     lines.push(format!("  guide: {}", record.guide));
     if !record.details.is_empty() {
         lines.push(format!("  {}", record.details));
@@ -95,9 +104,9 @@ pub(super) fn history(file: &ConfigFile) -> Result<Vec<String>, Failure> {
 
 /// The options that differ: `-` before, `+` after.
 pub(super) fn difference(before: &Config, after: &Config) -> Vec<String> {
-    let lines = |record: &&OptionRecord| {
+    let lines = |place: &Place| {
         [('-', before), ('+', after)]
-            .map(|(sign, config)| format!("{sign} {}", setting(config, record, false)))
+            .map(|(sign, config)| format!("{sign} {}", setting(config, place, false)))
     };
     changed(before, after).iter().flat_map(lines).collect()
 }
@@ -122,7 +131,7 @@ pub(super) fn outcome(number: Option<u32>, before: &Config, after: &Config) -> V
     let effect = match (changed(before, after).as_slice(), commands.is_empty()) {
         ([], _) => "no value has changed.".to_owned(),
         (_, true) => "no enabled service is concerned.".to_owned(),
-        ([one], false) => format!("{} takes effect {}:", one.full_name(), one.applies),
+        ([one], false) => format!("{} takes effect {}:", one.full_name(), one.record.applies),
         (_, false) => "the changes take effect with:".to_owned(),
     };
     let mut lines = vec![format!("Stored as generation {number}; {effect}")];
@@ -133,13 +142,13 @@ pub(super) fn outcome(number: Option<u32>, before: &Config, after: &Config) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use waypost_options::{Kind, find};
+    use waypost_options::{BASE_HOSTNAME, Kind};
 
     #[test]
     fn a_secret_is_shown_only_when_asked_for() {
-        let mut record = *find("base.hostname").unwrap();
-        record.secret = true;
-        record.kind = Kind::Text { default: "xyzzy" };
+        static RECORD: OptionRecord =
+            OptionRecord { kind: Kind::Text { default: "xyzzy" }, ..BASE_HOSTNAME.record.secret() };
+        let record = Place::of(&RECORD);
         let config = Config::from_str("").unwrap();
         assert_eq!(setting(&config, &record, false), "base.hostname = (hidden)");
         assert_eq!(setting(&config, &record, true), "base.hostname = \"xyzzy\"  (default)");

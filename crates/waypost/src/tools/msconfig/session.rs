@@ -6,9 +6,7 @@ use crate::failure::{Context, Failure};
 use crate::prompt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use waypost_options::{
-    Config, ConfigError, ConfigFile, Draft, Note, OptionRecord, Problem, Writer, find,
-};
+use waypost_options::{Config, ConfigError, ConfigFile, Draft, Note, Problem, Writer, find};
 use waypost_types::Moment;
 
 /// Where the name of the person at the terminal is looked for, the first that is set.
@@ -78,12 +76,12 @@ impl<'a> Session<'a> {
     }
 
     fn set(&mut self, name: &str, value: &NewValue) -> Result<Vec<String>, Failure> {
-        let record = find(name).map_err(Failure::usage)?;
+        let place = find(self.draft.config().registry(), name).map_err(Failure::usage)?;
         let set = match value {
-            NewValue::Given(text) => self.draft.set(record, text),
+            NewValue::Given(text) => self.draft.set(&place, text),
             NewValue::Prompted => {
-                let question = format!("{}: ", record.full_name());
-                self.draft.set(record, prompt::hidden_value(&question)?.expose())
+                let question = format!("{}: ", place.full_name());
+                self.draft.set(&place, prompt::hidden_value(&question)?.expose())
             }
         };
         set.map_err(Failure::usage)?;
@@ -92,8 +90,8 @@ impl<'a> Session<'a> {
     }
 
     fn unset(&mut self, name: &str) -> Result<Vec<String>, Failure> {
-        let record: &OptionRecord = find(name).map_err(Failure::usage)?;
-        if self.draft.unset(record).map_err(Failure::usage)? {
+        let place = find(self.draft.config().registry(), name).map_err(Failure::usage)?;
+        if self.draft.unset(&place).map_err(Failure::usage)? {
             self.touched = true;
         }
         Ok(Vec::new())
