@@ -9,7 +9,7 @@ use crate::queue::HashQueue;
 use crate::remembered::Remembered;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use waypost_directory::Directory;
@@ -24,12 +24,16 @@ pub struct Authenticator {
     shared: Arc<Shared>,
 }
 
+/// Hears whether each login was good.
+type Observer = Box<dyn Fn(bool) + Send + Sync>;
+
 struct Shared {
     directory: Arc<dyn Directory>,
     config: RwLock<Arc<AuthConfig>>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
     queue: Arc<HashQueue>,
+    observer: OnceLock<Observer>,
 }
 
 impl Authenticator {
@@ -43,6 +47,12 @@ impl Authenticator {
     /// POP3 offers no `USER`.
     pub fn password_allowed(&self, service: Service, tls_bits: Option<u32>) -> bool {
         self.shared.config().password_allowed(service, tls_bits)
+    }
+
+    /// Has every outcome told to `observer`, such as a counter: whether the login was good. The first
+    /// call counts.
+    pub fn observe(&self, observer: impl Fn(bool) + Send + Sync + 'static) {
+        let _ = self.shared.observer.set(Box::new(observer));
     }
 
     /// Takes in changed settings for the logins that begin from now on. The default domain and the
@@ -73,6 +83,7 @@ impl Authenticator {
             remembered,
             failures: Mutex::new(Failures::new()),
             queue: Arc::new(HashQueue::new(cores)),
+            observer: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -93,6 +104,9 @@ impl Shared {
             _ => Duration::ZERO,
         };
         log(&attempt, &outcome);
+        if let Some(observer) = self.observer.get() {
+            observer(outcome.is_ok());
+        }
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }

@@ -4,7 +4,7 @@ use crate::config::{Config, SharedConfig};
 use crate::session::ImapSession;
 use std::sync::Arc;
 use waypost_auth::Authenticator;
-use waypost_net::session::{ConnectionFacts, Service};
+use waypost_net::session::{ConnectionFacts, Refusal, Service};
 use waypost_store::Store;
 
 /// Makes IMAP sessions over one store.
@@ -46,7 +46,12 @@ impl Service for ImapService {
         ImapSession::new(self.clone(), self.current_config(), facts)
     }
 
-    fn too_many(&self) -> &'static [u8] {
-        b"* BYE [UNAVAILABLE] Too many connections; try again later\r\n"
+    fn too_many(&self, why: Refusal) -> &'static [u8] {
+        match why {
+            Refusal::Full => b"* BYE [UNAVAILABLE] Too many connections; try again later\r\n",
+            Refusal::Crowded => {
+                b"* BYE [UNAVAILABLE] Too many connections from your address; close some\r\n"
+            }
+        }
     }
 }

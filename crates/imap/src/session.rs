@@ -16,8 +16,9 @@ use waypost_imap_wire::{
     AppendStart, Command, Decoder, Frame, Limits, Refusal, ResponseCode, Tag, Tagged, Writer,
 };
 use waypost_net::session::{
-    ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
+    ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
 };
+use waypost_net::user_list::Listed;
 use waypost_store::StoreError;
 
 /// Refused commands in a row after which a peer is no mail client and the connection is closed.
@@ -35,6 +36,8 @@ pub struct ImapSession {
     /// The last sign of life; before login, the beginning.
     since: Option<Instant>,
     user: Option<String>,
+    /// Its place among the logged-in users.
+    listed: Option<Listed>,
     reason: &'static str,
     commands: u64,
     refusals: u8,
@@ -81,7 +84,7 @@ impl Session for ImapSession {
                 self.decoder = Decoder::new(Limits::STRANGER);
                 None
             }
-            Event::Shutdown => Some(self.stopping(io)),
+            Event::Shutdown(farewell) => Some(self.farewell(io, farewell)),
         };
         next.unwrap_or_else(|| self.run(io))
     }
@@ -106,6 +109,7 @@ impl ImapSession {
             task: None,
             since: None,
             user: None,
+            listed: None,
             reason: "closed",
             commands: 0,
             refusals: 0,
@@ -391,15 +395,18 @@ impl ImapSession {
 
     fn finish(&mut self, io: &mut Io<'_>, task: &Task, completion: &Completion) -> Following {
         self.alive(io);
-        if matches!(task.job, Job::Login(_)) {
-            self.entered(io);
+        if let Job::Login(login) = &task.job {
+            self.entered(io, login.mechanism());
         }
         self.reply(io, &task.tag, completion)
     }
 
     /// Notes a login that succeeded.
-    fn entered(&mut self, io: &Io<'_>) {
+    fn entered(&mut self, io: &Io<'_>, mechanism: &'static str) {
         if let Some(user) = self.state.user() {
+            let (account, tls) = (user.identity.account.clone(), self.facts.tls);
+            let bits = tls.map_or(0, |tls| tls.cipher_bits);
+            self.listed = Some(self.facts.arrival.log_in(account, mechanism, bits, io.now));
             self.user = Some(user.identity.account.as_str().to_owned());
             self.decoder.set_limits(self.limits());
             self.since = Some(io.now.instant);
@@ -478,12 +485,19 @@ impl ImapSession {
         Some(self.close("timed out"))
     }
 
-    fn stopping(&mut self, io: &mut Io<'_>) -> Next<Reply> {
+    fn farewell(&mut self, io: &mut Io<'_>, farewell: Farewell) -> Next<Reply> {
+        let (code, text, reason) = match farewell {
+            Farewell::Stopping => {
+                (Some(ResponseCode::Unavailable), "The service is stopping", "the service stopped")
+            }
+            Farewell::Disconnected => {
+                (None, "An administrator has ended this session", "sent away by an administrator")
+            }
+        };
         if !self.task.as_ref().is_some_and(|task| task.job.is_mid_response()) {
-            let code = ResponseCode::Unavailable;
-            Writer::new(io.output).bye(Some(&code), "The service is stopping");
+            Writer::new(io.output).bye(code.as_ref(), text);
         }
-        self.close("the service stopped")
+        self.close(reason)
     }
 
     fn close(&mut self, reason: &'static str) -> Next<Reply> {

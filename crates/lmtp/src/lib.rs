@@ -17,7 +17,7 @@ pub use session::LmtpSession;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use waypost_directory::Directory;
-use waypost_net::session::{ConnectionFacts, Service};
+use waypost_net::session::{ConnectionFacts, Refusal, Service};
 use waypost_store::Store;
 
 /// The named limits of the service.
@@ -85,7 +85,10 @@ impl Service for LmtpService {
         LmtpSession::new(Arc::clone(&self.context), facts)
     }
 
-    fn too_many(&self) -> &'static [u8] {
-        b"421 4.3.2 too many connections; try again later\r\n"
+    fn too_many(&self, why: Refusal) -> &'static [u8] {
+        match why {
+            Refusal::Full => b"421 4.3.2 too many connections; try again later\r\n",
+            Refusal::Crowded => b"421 4.7.0 too many connections from your address\r\n",
+        }
     }
 }

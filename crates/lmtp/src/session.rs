@@ -407,7 +407,8 @@ impl Session for LmtpSession {
             Event::Deadline => {
                 self.close(io, "silent too long", "421 4.4.2 silent for too long; goodbye")
             }
-            Event::Shutdown => {
+            // Nobody logs in here, so nobody is sent away.
+            Event::Shutdown(_) => {
                 self.close(io, "service stopping", "421 4.3.2 the service is stopping; try again")
             }
         }

@@ -10,6 +10,7 @@ use waypost_net::INPUT_BUFFER_BYTES;
 use waypost_net::session::{
     ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Service, Session, WakeHandle,
 };
+use waypost_net::user_list::Arrival;
 use waypost_store::model::ModelStore;
 use waypost_types::Moment;
 
@@ -28,7 +29,14 @@ fn a_step_of_pipelined_commands_appends_no_more_than_its_share() {
     let config = Arc::new(RwLock::new(Arc::new(config)));
     let service = LmtpService::new(Arc::new(ModelStore::new()), Arc::new(directory), config);
     let waker = WakeHandle::new(|| {});
-    let facts = ConnectionFacts { id: 1, peer: None, tls: None, starttls_available: false, waker };
+    let facts = ConnectionFacts {
+        id: 1,
+        peer: None,
+        tls: None,
+        starttls_available: false,
+        waker,
+        arrival: Arrival::default(),
+    };
     let mut session = service.session(facts);
 
     let line = "LHLO x\r\n";

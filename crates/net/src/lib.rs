@@ -11,6 +11,7 @@ pub mod session;
 mod stream;
 pub mod testing;
 pub mod tls;
+pub mod user_list;
 
 /// The most input bytes that wait in a connection's buffer before the session consumes some.
 pub const INPUT_BUFFER_BYTES: usize = 128 * 1024;

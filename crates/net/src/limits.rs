@@ -1,5 +1,8 @@
 //! The named limits of a service's connections.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection whose client takes none of the output for this long is closed.
@@ -51,11 +54,34 @@ pub(crate) const MERGE_BYTES: usize = 16 * 1024;
 /// Steps in a row after which a session lets the other connections of its thread run.
 pub(crate) const STEPS_PER_TURN: u32 = 16;
 
+/// How many connections an address may have.
+#[derive(Clone)]
+pub struct AddressLimit(Arc<dyn Fn(IpAddr) -> Option<u64> + Send + Sync>);
+
+impl AddressLimit {
+    /// A rule that knows the limit of an address; `None` is no limit.
+    pub fn new(rule: impl Fn(IpAddr) -> Option<u64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(rule))
+    }
+
+    pub(crate) fn of(&self, address: IpAddr) -> Option<u64> {
+        (self.0)(address)
+    }
+}
+
+impl fmt::Debug for AddressLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressLimit")
+    }
+}
+
 /// Limits of one service in this process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections open at once (`*.maxsessions`).
     pub max_sessions: u32,
+    /// How many connections an address may have, over all processes; `None` for as many as it likes.
+    pub per_address: Option<AddressLimit>,
     /// Steps that may block, executing at once (`*.maxthreads`). The runtime's
     /// `max_blocking_threads` must not be smaller.
     pub max_threads: u32,
@@ -72,6 +98,7 @@ impl Limits {
     pub fn new(max_sessions: u32, max_threads: u32) -> Self {
         Self {
             max_sessions: max_sessions.max(1),
+            per_address: None,
             max_threads: max_threads.max(1),
             write_timeout: WRITE_TIMEOUT,
             handshake_timeout: HANDSHAKE_TIMEOUT,

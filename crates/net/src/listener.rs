@@ -6,12 +6,12 @@ use crate::limits::{
     ACCEPT_LOG_EVERY, ACCEPT_PAUSE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LINGER,
     Limits, REFUSALS_AT_ONCE,
 };
-use crate::session::Service;
+use crate::session::{Refusal, Service};
 use crate::stream::Socket;
 use crate::tls::TlsReloader;
+use crate::user_list::UserList;
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,6 +87,8 @@ pub struct Setup {
     pub tls: Option<Arc<TlsReloader>>,
     /// Where it counts.
     pub counters: Arc<Counters>,
+    /// Where its users are listed.
+    pub users: Arc<UserList>,
 }
 
 /// Runs `service` on `listeners` until `stop` turns true (or its sender is gone). Then it stops
@@ -124,8 +126,9 @@ pub async fn serve<S: Service>(
 fn shared<S: Service>(service: Arc<S>, setup: Setup) -> Shared<S> {
     let permits = usize::try_from(setup.limits.max_threads).unwrap_or(usize::MAX);
     let threads = Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
-    let Setup { limits, tls, counters } = setup;
-    Shared { service, limits, tls, counters, threads }
+    let Setup { limits, tls, counters, users } = setup;
+    counters.allow(&limits);
+    Shared { service, limits, tls, counters, users, threads }
 }
 
 /// A listener known to the runtime.
@@ -135,16 +138,28 @@ struct Bound {
 }
 
 impl Bound {
+    /// The next connection that is this process's to take.
+    async fn next(&self, counters: &Counters) -> io::Result<Accepted> {
+        loop {
+            counters.turn().await;
+            tokio::select! {
+                biased;
+                accepted = self.accept() => return accepted,
+                () = counters.turn_ends() => {}
+            }
+        }
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
-        let (socket, peer) = match &self.kind {
+        let (socket, client) = match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 prepare(&stream);
-                (Socket::Tcp(stream), Some(address.ip().to_canonical()))
+                (Socket::Tcp(stream), Some(address))
             }
-            Kind::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None::<IpAddr>),
+            Kind::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None),
         };
-        Ok(Accepted { socket, peer, tls_on_connect: self.tls_on_connect })
+        Ok(Accepted { socket, client, tls_on_connect: self.tls_on_connect })
     }
 }
 
@@ -178,7 +193,7 @@ impl<S: Service> Acceptor<S> {
             tokio::select! {
                 () = stopped(&mut stop) => break,
                 Some(ended) = self.sessions.join_next() => self.reap(ended),
-                accepted = self.listener.accept() => match accepted {
+                accepted = self.listener.next(&self.shared.counters) => match accepted {
                     Ok(accepted) => self.admit(accepted, &for_sessions),
                     Err(error) => self.pause(&error, &mut logged).await,
                 },
@@ -191,21 +206,20 @@ impl<S: Service> Acceptor<S> {
     /// Gives a connection a seat, or has it told that there is none.
     fn admit(&mut self, accepted: Accepted, stop: &watch::Receiver<bool>) {
         let shared = Arc::clone(&self.shared);
-        let limit = shared.counters.allowed(shared.limits.max_sessions);
-        match Seat::take(&shared.counters, limit) {
-            Some(seat) => {
+        match Seat::take(&shared.counters, accepted.peer()) {
+            Ok(seat) => {
                 self.sessions.spawn(run(shared, accepted, seat, stop.clone()));
             }
-            None => self.turn_away(accepted),
+            Err(why) => self.turn_away(accepted, why),
         }
     }
 
-    fn turn_away(&mut self, accepted: Accepted) {
-        self.shared.counters.refused();
+    fn turn_away(&mut self, accepted: Accepted, why: Refusal) {
+        self.shared.counters.refused(why);
         let shared = Arc::clone(&self.shared);
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             self.sessions.spawn(async move {
-                refuse(shared, accepted).await;
+                refuse(shared, accepted, why).await;
                 drop(permit);
             });
         }

@@ -6,12 +6,14 @@
 //! most about [`OUTPUT_STEP_BYTES`], holds no read transaction when it returns, and is called again
 //! when the socket has drained. So a client that stops reading holds neither a thread nor a snapshot.
 
+use crate::user_list::Arrival;
 use bytes::BytesMut;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
+pub use waypost_counters::Refusal;
 use waypost_types::Moment;
 
 /// A step stops and returns [`Next::Continue`] or [`Next::Work`] once it has appended this much.
@@ -63,8 +65,17 @@ pub enum Event<R> {
     Deadline,
     /// TLS was established after [`Next::StartTls`].
     TlsStarted(TlsFacts),
-    /// The service is stopping: say goodbye and answer [`Next::Close`].
-    Shutdown,
+    /// The connection is to end: say goodbye and answer [`Next::Close`].
+    Shutdown(Farewell),
+}
+
+/// Why a session is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// An administrator sends this user away.
+    Disconnected,
+    /// The service is stopping.
+    Stopping,
 }
 
 /// What a session waits for.
@@ -109,6 +120,8 @@ pub struct ConnectionFacts {
     pub starttls_available: bool,
     /// Wakes this session from anywhere.
     pub waker: WakeHandle,
+    /// Where the session says who has logged in.
+    pub arrival: Arrival,
 }
 
 /// Wakes one session; cheap to clone, safe to call at any time; wake-ups coalesce.
@@ -155,6 +168,6 @@ pub trait Service: Send + Sync + 'static {
     /// A session for a new connection; it will see [`Event::Open`] first.
     fn session(&self, facts: ConnectionFacts) -> Self::Session;
 
-    /// What a client over the connection limit is told before it is closed.
-    fn too_many(&self) -> &'static [u8];
+    /// What a client over a connection limit is told before it is closed.
+    fn too_many(&self, why: Refusal) -> &'static [u8];
 }

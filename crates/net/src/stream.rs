@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -20,6 +21,16 @@ pub(crate) enum Socket {
     Tcp(TcpStream),
     /// From this host.
     Unix(UnixStream),
+}
+
+impl Socket {
+    /// The address and port that the client has reached.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 /// What a session's bytes travel over.

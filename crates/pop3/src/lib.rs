@@ -26,7 +26,7 @@ pub use session::{Pop3Session, Reply};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use waypost_auth::Authenticator;
-use waypost_net::session::{ConnectionFacts, Service};
+use waypost_net::session::{ConnectionFacts, Refusal, Service};
 use waypost_store::Store;
 
 /// The named limits of the service.
@@ -105,7 +105,12 @@ impl Service for Pop3Service {
         Pop3Session::new(Arc::clone(&self.context), facts)
     }
 
-    fn too_many(&self) -> &'static [u8] {
-        b"-ERR [SYS/TEMP] too many connections; try again later\r\n"
+    fn too_many(&self, why: Refusal) -> &'static [u8] {
+        match why {
+            Refusal::Full => b"-ERR [SYS/TEMP] too many connections; try again later\r\n",
+            Refusal::Crowded => {
+                b"-ERR [SYS/TEMP] too many connections from your address; close some\r\n"
+            }
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Pop3Session {
         let Some(user) = user else { return self.refuse(io, "say USER first") };
         let message = [b"\0", user.as_slice(), b"\0", password.expose()].concat();
         match Plain::parse(Secret::new(message).expose()) {
-            Ok(plain) => Some(self.log_in(plain)),
+            Ok(plain) => Some(self.log_in(plain, "USER")),
             // A name or password that no directory can hold.
             Err(_) => {
                 let wrong = FailureKind::BadCredentials;
@@ -89,7 +89,7 @@ impl Pop3Session {
 
     fn plain(&mut self, io: &mut Io<'_>, base64: &[u8]) -> Option<Step> {
         match Plain::from_base64(base64) {
-            Ok(plain) => Some(self.log_in(plain)),
+            Ok(plain) => Some(self.log_in(plain, "PLAIN")),
             Err(error) => self.refuse(io, &error.to_string()),
         }
     }
@@ -110,7 +110,8 @@ impl Pop3Session {
         self.refuse(io, &format!("[{}] {}", clear.pop3_code(), clear.text()))
     }
 
-    fn log_in(&self, plain: Plain) -> Step {
+    fn log_in(&mut self, plain: Plain, mechanism: &'static str) -> Step {
+        self.mechanism = mechanism;
         let attempt: LoginAttempt =
             plain.into_attempt(Service::Pop3, self.facts.peer, self.tls_bits());
         let login = self.context.auth.login(attempt);
@@ -125,7 +126,7 @@ impl Pop3Session {
     ) -> Option<Step> {
         match result {
             Ok(identity) => {
-                self.user = Some(identity.account.as_str().to_owned());
+                self.user = Some(identity.account.clone());
                 self.phase = Phase::Open(Opening::Named(identity.account));
                 None
             }
@@ -166,6 +167,10 @@ impl Pop3Session {
         let (messages, bytes) = (maildrop.messages(), maildrop.bytes());
         reply::ok(io.output, format_args!("{messages} messages ({bytes} octets)"));
         self.state = State::Transaction(Box::new(maildrop));
+        if let Some(account) = self.user.clone() {
+            let bits = self.facts.tls.map_or(0, |tls| tls.cipher_bits);
+            self.listed = Some(self.facts.arrival.log_in(account, self.mechanism, bits, io.now));
+        }
     }
 
     /// A first login: the account is made.

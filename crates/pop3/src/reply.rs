@@ -10,6 +10,7 @@ use waypost_store::StoreError;
 pub(crate) const SERVICE: &str = "pop";
 
 pub(crate) const STOPPING: &str = "[SYS/TEMP] the service is stopping; try again later";
+pub(crate) const SENT_AWAY: &str = "an administrator has ended this session";
 pub(crate) const NO_SUCH_MESSAGE: &str = "no such message";
 pub(crate) const NOT_STORED: &str = "the message is no longer stored";
 pub(crate) const TOO_LONG: &str = "the line is too long";

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Instant;
 use waypost_auth::{Identity, LoginFailure, Service as AuthService};
 use waypost_net::session::{
-    ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
+    ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
 };
+use waypost_net::user_list::Listed;
 use waypost_store::StoreError;
-use waypost_types::{AccountId, Moment};
+use waypost_types::{AccountId, AccountName, Moment};
 
 /// One POP3 session.
 pub struct Pop3Session {
@@ -32,7 +33,11 @@ pub struct Pop3Session {
     full_at: usize,
     errors: u32,
     pub(crate) failed_logins: u32,
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<AccountName>,
+    /// How the user logs in, for administrators.
+    pub(crate) mechanism: &'static str,
+    /// Its place among the logged-in users.
+    pub(crate) listed: Option<Listed>,
     counts: Counts,
     reason: &'static str,
 }
@@ -101,6 +106,8 @@ impl Pop3Session {
             errors: 0,
             failed_logins: 0,
             user: None,
+            mechanism: "",
+            listed: None,
             counts: Counts::default(),
             reason: "open",
         }
@@ -311,7 +318,7 @@ impl Pop3Session {
     }
 
     pub(crate) fn log_error(&self, error: &StoreError, what: &'static str) {
-        let user = self.user.as_deref();
+        let user = self.user.as_ref().map(AccountName::as_str);
         tracing::error!(service = reply::SERVICE, connection = self.facts.id, user, %error, what);
     }
 
@@ -424,9 +431,13 @@ impl Session for Pop3Session {
             Event::Reply(reply) => self.answered(io, reply),
             // Without a word, as RFC 1939 section 3 asks.
             Event::Deadline => self.end("silent too long"),
-            Event::Shutdown => {
+            Event::Shutdown(Farewell::Stopping) => {
                 reply::err(io.output, reply::STOPPING);
                 self.end("service stopping")
+            }
+            Event::Shutdown(Farewell::Disconnected) => {
+                reply::err(io.output, reply::SENT_AWAY);
+                self.end("sent away by an administrator")
             }
         }
     }
@@ -434,6 +445,7 @@ impl Session for Pop3Session {
     fn summary(&self) -> Summary {
         let Counts { retrieved, bytes, deleted } = self.counts;
         let counts = vec![("retrieved", retrieved), ("bytes", bytes), ("deleted", deleted)];
-        Summary { user: self.user.clone(), reason: self.reason, counts }
+        let user = self.user.as_ref().map(ToString::to_string);
+        Summary { user, reason: self.reason, counts }
     }
 }

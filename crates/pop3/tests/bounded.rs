@@ -8,6 +8,7 @@ use support::{Policy, World, answers, deliver, runtime, store};
 use waypost_net::session::{
     ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, WakeHandle,
 };
+use waypost_net::user_list::Arrival;
 use waypost_store::model::ModelStore;
 use waypost_store::{Mutation, Store};
 use waypost_types::{AccountName, MailboxName, Moment, UidSet};
@@ -25,7 +26,14 @@ struct Steps {
 /// Runs a session over `input` as the real loop does: the output is taken after each step.
 fn run(world: &World, input: &[u8]) -> Steps {
     let waker = WakeHandle::new(|| {});
-    let facts = ConnectionFacts { id: 1, peer: None, tls: None, starttls_available: false, waker };
+    let facts = ConnectionFacts {
+        id: 1,
+        peer: None,
+        tls: None,
+        starttls_available: false,
+        waker,
+        arrival: Arrival::default(),
+    };
     let mut session = world.session(facts);
     let mut waiting = input.into();
     let mut steps = Steps { output: Vec::new(), longest: 0, on_worker: 0 };

@@ -1,10 +1,11 @@
 //! A started process's side of being watched: signs of life, orders, and the end with the watcher.
 
-use crate::counts::Counts;
 use crate::frames::{
-    ALIVE, COUNT, COUNTED, Frame, Frames, NOT_RELOADED, READY, RELOAD, RELOADED, UNCONFINED,
+    ALIVE, DISCONNECT, DISCONNECTED, Frame, Frames, LIST, NOT_RELOADED, READY, RELOAD, RELOADED,
+    UNCONFINED, USERS,
 };
 use crate::limits::{HEARTBEAT, STOP_GRACE};
+use crate::users::UserRow;
 use rustix::process::{Signal, getpid, kill_process};
 use std::io;
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -12,30 +13,48 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
+use waypost_types::Secret;
 
 /// A stopping process that is not gone after this long kills itself, should the watcher not do it.
 const LAST_RESORT: Duration = STOP_GRACE.saturating_mul(2);
 /// Answers that wait to be sent; the one who gives them waits when there are more.
 const ANSWERS: usize = 4;
 
-/// How a process counts its connections.
-type Counter = Box<dyn Fn() -> Counts + Send + Sync>;
+/// Bytes of users that are told at a time.
+const USERS_PART_BYTES: usize = 64 << 10;
 
-/// The orders to read certificate and settings again. Orders that come while one is carried out
-/// become one: it reads the same files.
+/// What a process knows of its users.
+pub struct UserDesk {
+    /// Everybody who is logged in.
+    pub list: Box<dyn Fn() -> Vec<UserRow> + Send + Sync>,
+    /// Ends the connections of an account; answers with how many there are.
+    pub disconnect: Box<dyn Fn(&str) -> u64 + Send + Sync>,
+}
+
+/// An order to take in settings.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Its number, for the answer.
+    pub number: u64,
+    /// As [`crate::Hooks::make_settings`] has made them.
+    pub settings: Arc<Secret<Vec<u8>>>,
+}
+
+/// The orders to take in settings. Of those that come while one is carried out the last counts.
 #[derive(Debug)]
 pub struct Reloads {
-    asked: watch::Receiver<u64>,
+    asked: watch::Receiver<Order>,
     answers: mpsc::Sender<Frame>,
 }
 
 impl Reloads {
-    /// Waits for the next order and answers with its number; `None` when no more can come.
-    pub async fn next(&mut self) -> Option<u64> {
+    /// Waits for the next order; `None` when no more can come.
+    pub async fn next(&mut self) -> Option<Order> {
         self.asked.changed().await.ok()?;
-        Some(*self.asked.borrow_and_update())
+        Some(self.asked.borrow_and_update().clone())
     }
 
     /// Tells the watcher how the order ended.
@@ -52,7 +71,7 @@ pub struct Attendant {
     unconfined: Arc<Notify>,
     stop: watch::Receiver<bool>,
     reloads: Option<Reloads>,
-    counter: Arc<OnceLock<Counter>>,
+    users: Arc<OnceLock<UserDesk>>,
 }
 
 impl Attendant {
@@ -66,17 +85,20 @@ impl Attendant {
         let signals = Signals::register()?;
         let [ready, unconfined] = [(); 2].map(|()| Arc::new(Notify::new()));
         let (stop_sender, stop) = watch::channel(false);
-        let (asked_sender, asked) = watch::channel(0);
+        let nothing = Order { number: 0, settings: Arc::new(Secret::new(Vec::new())) };
+        let (asked_sender, asked) = watch::channel(nothing);
         let (answers, answered) = mpsc::channel(ANSWERS);
-        let counter = Arc::default();
+        let users = Arc::default();
+        let (from, to) = stream.into_split();
         let link = Link {
-            stream,
+            from,
+            to,
             ready: Arc::clone(&ready),
             unconfined: Arc::clone(&unconfined),
             asked: asked_sender,
             answered,
             _answers: answers.clone(),
-            counter: Arc::clone(&counter),
+            users: Arc::clone(&users),
         };
         let reloads = Some(Reloads { asked, answers });
         tokio::spawn(async move {
@@ -86,7 +108,7 @@ impl Attendant {
             let _ = stop_sender.send(true);
             stop_sender.closed().await;
         });
-        Ok(Self { ready, unconfined, stop, reloads, counter })
+        Ok(Self { ready, unconfined, stop, reloads, users })
     }
 
     /// Tells the watcher that this process serves.
@@ -109,9 +131,9 @@ impl Attendant {
         self.reloads.take()
     }
 
-    /// Says how connections are counted; the first call counts.
-    pub fn count_with(&self, counter: impl Fn() -> Counts + Send + Sync + 'static) {
-        let _ = self.counter.set(Box::new(counter));
+    /// Says who knows the users; the first call counts.
+    pub fn answer_with(&self, users: UserDesk) {
+        let _ = self.users.set(users);
     }
 }
 
@@ -130,14 +152,15 @@ impl Signals {
 }
 
 struct Link {
-    stream: UnixStream,
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
     ready: Arc<Notify>,
     unconfined: Arc<Notify>,
-    asked: watch::Sender<u64>,
+    asked: watch::Sender<Order>,
     answered: mpsc::Receiver<Frame>,
     /// Keeps `answered` open when nobody carries out orders.
     _answers: mpsc::Sender<Frame>,
-    counter: Arc<OnceLock<Counter>>,
+    users: Arc<OnceLock<UserDesk>>,
 }
 
 impl Link {
@@ -147,42 +170,58 @@ impl Link {
         let mut frames = Frames::default();
         loop {
             let say = tokio::select! {
-                _ = beat.tick() => Some(Frame::new(ALIVE, 0)),
-                () = self.ready.notified() => Some(Frame::new(READY, 0)),
-                () = self.unconfined.notified() => Some(Frame::new(UNCONFINED, 0)),
-                answer = self.answered.recv() => answer,
-                order = frames.next(&mut self.stream) => match order {
+                _ = beat.tick() => vec![Frame::new(ALIVE, 0)],
+                () = self.ready.notified() => vec![Frame::new(READY, 0)],
+                () = self.unconfined.notified() => vec![Frame::new(UNCONFINED, 0)],
+                answer = self.answered.recv() => answer.into_iter().collect(),
+                order = frames.next(&mut self.from) => match order {
                     Ok(order) => self.obey(order),
                     Err(_) => return,
                 },
                 _ = signals.terminate.recv() => return,
-                _ = signals.hang_up.recv() => {
-                    self.asked.send_modify(|_| ());
-                    None
-                }
+                // Settings come from the watcher, which is the one to tell.
+                _ = signals.hang_up.recv() => Vec::new(),
             };
-            if let Some(frame) = say
-                && self.stream.write_all(&frame.bytes()).await.is_err()
-            {
-                return;
+            for frame in say {
+                if self.to.write_all(frame.bytes().expose()).await.is_err() {
+                    return;
+                }
             }
         }
     }
 
     /// Begins to carry out an order; answers with what can be said at once.
-    fn obey(&self, order: Frame) -> Option<Frame> {
-        match order.code {
+    fn obey(&self, order: Frame) -> Vec<Frame> {
+        let Frame { code, number, payload } = order;
+        match code {
             RELOAD => {
-                self.asked.send_replace(order.number);
-                None
+                self.asked.send_replace(Order { number, settings: Arc::new(payload) });
+                Vec::new()
             }
-            COUNT => {
-                let counts = self.counter.get().map(|count| count()).unwrap_or_default();
-                Some(Frame { code: COUNTED, number: order.number, counts })
+            LIST => self.list(number),
+            DISCONNECT => {
+                let account = String::from_utf8_lossy(payload.expose());
+                let count = self.users.get().map_or(0, |users| (users.disconnect)(&account));
+                vec![Frame::with(DISCONNECTED, number, count.to_le_bytes().to_vec())]
             }
             // Of a later version.
-            _ => None,
+            _ => Vec::new(),
         }
+    }
+
+    /// The users in parts of whole lines, and the sign that there are no more.
+    fn list(&self, number: u64) -> Vec<Frame> {
+        let rows = self.users.get().map_or_else(Vec::new, |users| (users.list)());
+        let mut parts = vec![String::new()];
+        for row in rows {
+            match parts.last_mut() {
+                Some(part) if part.len() < USERS_PART_BYTES => part.push_str(&format!("{row}\n")),
+                _ => parts.push(format!("{row}\n")),
+            }
+        }
+        let frame = |part: String| Frame::with(USERS, number, part.into_bytes());
+        let parts = parts.into_iter().filter(|part| !part.is_empty()).map(frame);
+        parts.chain([Frame::new(USERS, number)]).collect()
     }
 }
 
@@ -222,34 +261,64 @@ mod tests {
         let (mut watcher, child) = BlockingStream::pair().unwrap();
         let mut attendant = Attendant::start(child).unwrap();
         let mut reloads = attendant.reloads().unwrap();
-        watcher.write_all(&Frame::new(RELOAD, 9).bytes()).unwrap();
-        assert_eq!(reloads.next().await, Some(9));
+        let order = Frame::with(RELOAD, 9, b"settings".to_vec());
+        watcher.write_all(order.bytes().expose()).unwrap();
+        let order = reloads.next().await.unwrap();
+        assert_eq!((order.number, order.settings.expose().as_slice()), (9, &b"settings"[..]));
         let mut stop = attendant.stop();
         assert!(!*stop.borrow());
         drop(watcher);
         assert!(*stop.wait_for(|stop| *stop).await.unwrap());
     }
 
+    fn row(connection: u64) -> UserRow {
+        UserRow {
+            connection,
+            account: "alice".to_owned(),
+            mechanism: "PLAIN".to_owned(),
+            tls_bits: 0,
+            since: 0,
+            client: None,
+            server: None,
+        }
+    }
+
     #[tokio::test]
     async fn answers_carry_the_number_of_their_question() {
+        const USERS_HERE: u64 = 5_000;
         let (watcher, child) = BlockingStream::pair().unwrap();
         watcher.set_nonblocking(true).unwrap();
         let mut watcher = UnixStream::from_std(watcher).unwrap();
         let mut attendant = Attendant::start(child).unwrap();
-        let counts = Counts { current: 3, ..Counts::default() };
-        attendant.count_with(move || counts);
-        watcher.write_all(&Frame::new(COUNT, 4).bytes()).await.unwrap();
-        watcher.write_all(&Frame::new(RELOAD, 5).bytes()).await.unwrap();
+        attendant.answer_with(UserDesk {
+            list: Box::new(|| (0..USERS_HERE).map(row).collect()),
+            disconnect: Box::new(|account| u64::try_from(account.len()).unwrap()),
+        });
+        let orders = [
+            Frame::new(LIST, 4),
+            Frame::with(DISCONNECT, 5, b"bob".to_vec()),
+            Frame::new(RELOAD, 6),
+        ];
+        for order in orders {
+            watcher.write_all(order.bytes().expose()).await.unwrap();
+        }
         let mut reloads = attendant.reloads().unwrap();
-        let number = reloads.next().await.unwrap();
+        let number = reloads.next().await.unwrap().number;
         reloads.finished(number, false).await;
         let mut frames = Frames::default();
+        let mut users = crate::users::UserParts::default();
         let mut heard = Vec::new();
         while heard.len() < 2 {
             let frame = frames.next(&mut watcher).await.unwrap();
-            heard.extend((frame.code != ALIVE).then_some(frame));
+            match frame.code {
+                ALIVE => {}
+                USERS => users.take(frame.number, frame.payload.expose()),
+                _ => heard.push(frame),
+            }
         }
-        let counted = Frame { code: COUNTED, number: 4, counts };
-        assert_eq!(heard, [counted, Frame::new(NOT_RELOADED, 5)]);
+        assert!(users.answers(4));
+        assert_eq!(users.rows(), (0..USERS_HERE).map(row).collect::<Vec<_>>());
+        let ended = Frame::with(DISCONNECTED, 5, 3_u64.to_le_bytes().to_vec());
+        assert_eq!(heard, [ended, Frame::new(NOT_RELOADED, 6)]);
     }
 }

@@ -1,9 +1,10 @@
 //! The socket between the watcher and one of its processes: the process's standard input.
 //!
-//! The watcher sends one line with the listening sockets attached; then both sides send what
-//! [`crate::frames`] lists. The end of the stream means that the other side is gone.
+//! The watcher sends one line with the listening sockets and the page of counters attached, then the
+//! settings; then both sides send what [`crate::frames`] lists. The end of the stream means that the other side is gone.
 //! Descriptors travel as messages, so none is inherited by accident and no number is guessed.
 
+use crate::frames::{BEGIN, Frame};
 use crate::limits::LISTENERS;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -14,17 +15,25 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use waypost_counters::Page;
+use waypost_types::Secret;
 
 /// How the first line begins; the number is the version of this protocol.
-const GREETING: &str = "waypost-watcher 2 ";
+const GREETING: &str = "waypost-watcher 3 ";
 /// A listener where clients speak in the clear first.
 const PLAIN: u8 = b'p';
 /// A listener where clients begin with TLS.
 const TLS: u8 = b't';
-/// The longest first line in bytes.
-const LINE_BYTES: usize = GREETING.len() + LISTENERS + 1;
+/// The page of counters of the service.
+const COUNTERS: u8 = b'c';
+/// No descriptor: the line has the same length always, so that it ends where the next message begins.
+const NOTHING: u8 = b'-';
+/// Descriptors of one process: the listeners and the page of counters.
+const DESCRIPTORS: usize = LISTENERS + 1;
+/// The first line in bytes.
+const LINE_BYTES: usize = GREETING.len() + DESCRIPTORS + 1;
 /// Room for the attached descriptors, in bytes.
-const SPACE_BYTES: usize = rustix::cmsg_space!(ScmRights(LISTENERS));
+const SPACE_BYTES: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS));
 
 /// A listening socket that the watcher handed over.
 #[derive(Debug)]
@@ -40,6 +49,12 @@ pub struct InheritedListener {
 pub struct Inherited {
     /// Its listening sockets.
     pub listeners: Vec<InheritedListener>,
+    /// The counters of its service.
+    pub counters: Page,
+    /// Its slot on that page.
+    pub slot: usize,
+    /// Its settings, as [`crate::Hooks::settings`] has made them.
+    pub settings: Secret<Vec<u8>>,
     /// The socket to the watcher, for [`crate::Attendant::start`].
     pub stream: UnixStream,
 }
@@ -59,30 +74,47 @@ impl Inherited {
         })
     }
 
-    pub(crate) fn from_stream(stream: UnixStream) -> io::Result<Self> {
+    pub(crate) fn from_stream(mut stream: UnixStream) -> io::Result<Self> {
         let mut fds = Vec::new();
         let mut line = Vec::new();
-        while !line.ends_with(b"\n") {
+        while line.len() < LINE_BYTES {
             receive_part(&stream, &mut line, &mut fds)?;
         }
         let kinds = line.strip_prefix(GREETING.as_bytes()).and_then(|l| l.strip_suffix(b"\n"));
         let kinds = kinds.ok_or_else(|| invalid("unknown first line"))?;
-        if kinds.len() != fds.len() {
-            return Err(invalid("sockets are missing"));
+        let (listeners, counters) = sort(kinds, fds)?;
+        let begin = Frame::read(&mut stream)?;
+        if begin.code != BEGIN {
+            return Err(invalid("no settings"));
         }
-        let listener = |(fd, kind): (OwnedFd, &u8)| InheritedListener { fd, tls: *kind == TLS };
-        Ok(Self { listeners: fds.into_iter().zip(kinds).map(listener).collect(), stream })
+        let slot = usize::try_from(begin.number).map_err(io::Error::other)?;
+        Ok(Self { listeners, counters, slot, settings: begin.payload, stream })
     }
+}
+
+/// Gives each descriptor the meaning that stands in the line.
+fn sort(kinds: &[u8], fds: Vec<OwnedFd>) -> io::Result<(Vec<InheritedListener>, Page)> {
+    let kinds: Vec<u8> = kinds.iter().copied().filter(|kind| *kind != NOTHING).collect();
+    if kinds.len() != fds.len() {
+        return Err(invalid("descriptors are missing"));
+    }
+    let (mut listeners, mut counters) = (Vec::new(), None);
+    for (fd, kind) in fds.into_iter().zip(kinds) {
+        match kind {
+            COUNTERS => counters = Some(Page::from_fd(fd)?),
+            PLAIN | TLS => listeners.push(InheritedListener { fd, tls: kind == TLS }),
+            _ => return Err(invalid("an unknown kind of descriptor")),
+        }
+    }
+    Ok((listeners, counters.ok_or_else(|| invalid("no page of counters"))?))
 }
 
 fn receive_part(stream: &UnixStream, line: &mut Vec<u8>, fds: &mut Vec<OwnedFd>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); SPACE_BYTES];
     let mut attached = RecvAncillaryBuffer::new(&mut space);
     let mut bytes = [0; LINE_BYTES];
-    let room = LINE_BYTES - line.len();
-    let Some(target) = bytes.get_mut(..room).filter(|target| !target.is_empty()) else {
-        return Err(invalid("the first line is too long"));
-    };
+    let room = LINE_BYTES.saturating_sub(line.len());
+    let target = bytes.get_mut(..room).unwrap_or_default();
     let got =
         recvmsg(stream, &mut [IoSliceMut::new(target)], &mut attached, RecvFlags::CMSG_CLOEXEC)?;
     for message in attached.drain() {
@@ -94,18 +126,25 @@ fn receive_part(stream: &UnixStream, line: &mut Vec<u8>, fds: &mut Vec<OwnedFd>)
     if got.bytes == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// Sends the first line with its sockets; `true` beside a socket means TLS from the start.
-pub(crate) fn send_listeners(
+/// Sends the first line with its descriptors; `true` beside a socket means TLS from the start.
+pub(crate) fn send_descriptors(
     stream: &UnixStream,
     listeners: &[(BorrowedFd<'_>, bool)],
+    counters: BorrowedFd<'_>,
 ) -> io::Result<()> {
-    let kinds: Vec<u8> = listeners.iter().map(|(_, tls)| if *tls { TLS } else { PLAIN }).collect();
+    if listeners.len() > LISTENERS {
+        return Err(invalid("too many sockets for one process"));
+    }
+    let mut kinds: Vec<u8> =
+        listeners.iter().map(|(_, tls)| if *tls { TLS } else { PLAIN }).collect();
+    kinds.push(COUNTERS);
+    kinds.resize(DESCRIPTORS, NOTHING);
     let line = [GREETING.as_bytes(), &kinds, b"\n"].concat();
-    let fds: Vec<BorrowedFd<'_>> = listeners.iter().map(|(fd, _)| *fd).collect();
+    let fds: Vec<BorrowedFd<'_>> = listeners.iter().map(|(fd, _)| *fd).chain([counters]).collect();
     let mut space = [MaybeUninit::uninit(); SPACE_BYTES];
     let mut attached = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !attached.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(invalid("too many sockets for one process"));
+    if !attached.push(SendAncillaryMessage::ScmRights(&fds)) {
+        return Err(invalid("too many descriptors for one process"));
     }
     let sent = sendmsg(stream, &[IoSlice::new(&line)], &mut attached, SendFlags::NOSIGNAL)?;
     if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
@@ -118,17 +157,29 @@ fn invalid(text: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsFd;
 
+    fn begin(mut stream: &UnixStream, slot: u64) {
+        let frame = Frame::with(BEGIN, slot, b"settings".to_vec());
+        stream.write_all(frame.bytes().expose()).unwrap();
+    }
+
     #[test]
-    fn sockets_arrive_in_order_with_their_kind() {
+    fn sockets_arrive_in_order_with_their_kind_and_all_else() {
         let (ours, theirs) = UnixStream::pair().unwrap();
+        let page = Page::shared(4, 10).unwrap();
         let sockets: Vec<TcpListener> =
             (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        send_listeners(&ours, &[(sockets[0].as_fd(), false), (sockets[1].as_fd(), true)]).unwrap();
+        let handles = [(sockets[0].as_fd(), false), (sockets[1].as_fd(), true)];
+        send_descriptors(&ours, &handles, page.fd().unwrap()).unwrap();
+        begin(&ours, 3);
         let got = Inherited::from_stream(theirs).unwrap();
         assert_eq!(got.listeners.iter().map(|l| l.tls).collect::<Vec<_>>(), [false, true]);
+        assert_eq!((got.slot, got.settings.expose().as_slice()), (3, b"settings".as_slice()));
+        got.counters.login(true);
+        assert_eq!(page.counts().good_logins, 1);
         let addresses = sockets.iter().map(|s| s.local_addr().unwrap()).collect::<Vec<_>>();
         drop(sockets);
         for (listener, address) in got.listeners.into_iter().zip(addresses) {
@@ -141,12 +192,21 @@ mod tests {
     #[test]
     fn no_sockets_are_fine_and_strangers_are_refused() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        send_listeners(&ours, &[]).unwrap();
+        let page = Page::shared(1, 1).unwrap();
+        send_descriptors(&ours, &[], page.fd().unwrap()).unwrap();
+        begin(&ours, 0);
         assert!(Inherited::from_stream(theirs).unwrap().listeners.is_empty());
 
-        for line in ["hello\n", "waypost-watcher 2 p\n", "waypost-watcher 1 \n", "unfinished"] {
+        let padded = |line: &str| format!("{line:-<width$}\n", width = LINE_BYTES - 1);
+        for line in [
+            padded("hello"),
+            padded("waypost-watcher 3 p"),
+            padded("waypost-watcher 2 "),
+            padded("waypost-watcher 3 "),
+            "unfinished".to_owned(),
+        ] {
             let (mut ours, theirs) = UnixStream::pair().unwrap();
-            io::Write::write_all(&mut ours, line.as_bytes()).unwrap();
+            ours.write_all(line.as_bytes()).unwrap();
             drop(ours);
             assert!(Inherited::from_stream(theirs).is_err(), "{line:?}");
         }

@@ -1,15 +1,16 @@
 //! All services of one watcher, what is asked of them, and the order of their start and end.
 
 use crate::admin::{Answer, Desk, Outcome, Phase, Request, Waiting};
+use crate::frames::{DISCONNECT, Frame, LIST};
 use crate::member::{Member, Sockets, bind_role};
 use crate::plan::Plan;
 use crate::service::Service;
 use crate::slot::{Stop, Vacated};
 use crate::state::{Board, Lock, ProcessState, Row, seconds_now};
-use crate::watcher::{Ending, Hooks, Signals};
+use crate::watcher::{Ending, Hooks, MakeSettings, OnReady, OnSettings, Signals};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use waypost_options::Config;
 
@@ -17,6 +18,8 @@ use waypost_options::Config;
 enum Event {
     End,
     Reload,
+    /// What the settings are made from has changed, but for the configuration.
+    Renewed,
     Changed,
     Vacated(Service, Vacated),
     Asked(Request, tokio::sync::oneshot::Sender<Outcome>),
@@ -25,7 +28,7 @@ enum Event {
 }
 
 /// All services and what connects them.
-pub(crate) struct House {
+pub(crate) struct House<'a> {
     config_file: PathBuf,
     /// As last read and found good.
     settings: Config,
@@ -35,24 +38,30 @@ pub(crate) struct House {
     slots: JoinSet<(Service, Vacated)>,
     /// Numbers orders and questions to processes.
     number: u64,
-    count: watch::Sender<u64>,
+    on_ready: Option<OnReady<'a>>,
+    on_settings: OnSettings<'a>,
+    make_settings: MakeSettings<'a>,
+    renewals: mpsc::Receiver<()>,
     /// The writer ends in this way when no service is being stopped any more.
     store_stop: Option<Stop>,
 }
 
-impl House {
+impl<'a> House<'a> {
     /// Nothing is started yet.
-    pub(crate) fn new(plan: &Plan) -> Self {
-        let count = watch::Sender::new(0);
+    pub(crate) fn new(plan: &Plan, hooks: Hooks<'a>) -> Self {
+        let Hooks { on_ready, on_settings, make_settings, renewals } = hooks;
         Self {
             config_file: plan.config.clone(),
             settings: plan.settings.clone(),
             since: seconds_now(),
             board: Arc::new(Board::new()),
-            members: Service::ALL.map(|service| Member::new(service, count.subscribe())),
+            members: Service::ALL.map(Member::new),
             slots: JoinSet::new(),
             number: 0,
-            count,
+            on_ready: Some(on_ready),
+            on_settings,
+            make_settings,
+            renewals,
             store_stop: None,
         }
     }
@@ -62,22 +71,28 @@ impl House {
     }
 
     /// Has a service started: the writer at once, the others as soon as it serves.
-    pub(crate) fn install(&mut self, service: Service, sockets: &Sockets, plan: &Plan) {
+    ///
+    /// # Errors
+    /// Says why its processes cannot be given what they need.
+    pub(crate) fn install(
+        &mut self,
+        service: Service,
+        sockets: &Sockets,
+        plan: &Plan,
+    ) -> Result<(), String> {
         let (board, role) = (self.board(), plan.role(service));
+        let bytes = (self.make_settings)(&plan.settings, service)?;
+        self.number += 1;
+        let number = self.number;
         if let (Some(role), Some(member)) = (role, self.member(service)) {
-            member.start(role, sockets, plan, &board);
+            member.give(&plan.settings, number, bytes);
+            let started = member.start(role, sockets, plan, &board);
+            started.map_err(|error| format!("no memory for its counters: {error}"))?;
         }
+        Ok(())
     }
 
-    pub(crate) async fn run(
-        mut self,
-        lock: &Lock,
-        mut signals: Signals,
-        mut desk: Desk,
-        hooks: Hooks<'_>,
-    ) -> Ending {
-        let Hooks { on_ready, on_settings } = hooks;
-        let mut on_ready = Some(on_ready);
+    pub(crate) async fn run(mut self, lock: &Lock, mut signals: Signals, mut desk: Desk) -> Ending {
         let mut changes = self.board.changes();
         self.spawn(Service::Store);
         loop {
@@ -88,8 +103,9 @@ impl House {
                     let _ = outcome.send(Outcome { answers: said, waiting: None });
                     break;
                 }
-                Event::Reload => self.reload(&on_settings),
-                Event::Changed => self.note(lock, &mut on_ready),
+                Event::Reload => self.reload(),
+                Event::Renewed => self.renew(),
+                Event::Changed => self.note(lock),
                 Event::Vacated(Service::Store, Vacated::GivenUp) => {
                     tracing::error!("the store's writer is lost, so everything ends");
                     self.end(&mut signals).await;
@@ -98,7 +114,7 @@ impl House {
                 Event::Vacated(service, _) => self.vacated(service),
                 Event::Asked(request, outcome) => {
                     // Whoever asked may have gone.
-                    let _ = outcome.send(self.answer(request, &on_settings));
+                    let _ = outcome.send(self.answer(request));
                 }
                 Event::Lost => {}
             }
@@ -132,6 +148,7 @@ impl House {
             },
             Some((request, outcome)) = desk.recv() => Event::Asked(request, outcome),
             Ok(()) = changes.changed() => Event::Changed,
+            Some(()) = self.renewals.recv() => Event::Renewed,
         }
     }
 
@@ -163,7 +180,7 @@ impl House {
     }
 
     /// Writes the state down, starts the services once the writer serves, and says when all do.
-    fn note(&mut self, lock: &Lock, on_ready: &mut Option<impl FnOnce(&[Row])>) {
+    fn note(&mut self, lock: &Lock) {
         let rows = self.board.rows();
         if let Err(error) = lock.write_state(&rows) {
             tracing::warn!(%error, "state file not written");
@@ -175,19 +192,21 @@ impl House {
         }
         if !rows.is_empty()
             && rows.iter().all(is_ready)
-            && let Some(on_ready) = on_ready.take()
+            && let Some(on_ready) = self.on_ready.take()
         {
             tracing::info!(processes = rows.len(), "ready");
             on_ready(&rows);
         }
     }
 
-    fn answer(&mut self, request: Request, on_settings: &impl Fn(&Config)) -> Outcome {
+    fn answer(&mut self, request: Request) -> Outcome {
         match request {
             Request::Start(services) => self.start(&services),
             Request::Stop { services, force } => self.stop(&services, force),
-            Request::Refresh(services) => self.refresh(&services, on_settings),
+            Request::Refresh(services) => self.refresh(&services),
             Request::Status => self.status(),
+            Request::Users(services) => self.users(&services),
+            Request::Disconnect(account) => self.disconnect(account),
             // Answered where the loop can be left.
             Request::End => Outcome::default(),
         }
@@ -264,8 +283,8 @@ impl House {
         let Some(role) = plan.role(service) else { return Ok(()) };
         let sockets =
             bind_role(role).map_err(|error| Answer::Failed(format!("{service}: {error}")))?;
-        self.install(service, &sockets, plan);
-        Ok(())
+        let installed = self.install(service, &sockets, plan);
+        installed.map_err(|error| Answer::Failed(format!("{service}: {error}")))
     }
 
     fn stop(&mut self, asked: &[Service], force: bool) -> Outcome {
@@ -314,24 +333,29 @@ impl House {
         }
     }
 
-    fn refresh(&mut self, asked: &[Service], on_settings: &impl Fn(&Config)) -> Outcome {
+    fn refresh(&mut self, asked: &[Service]) -> Outcome {
         if let Err(answer) = self.read_settings() {
             return Outcome { answers: vec![answer], waiting: None };
         }
-        on_settings(&self.settings);
+        (self.on_settings)(&self.settings);
         self.number += 1;
         let (number, settings) = (self.number, &self.settings);
         let mut answers = Vec::new();
         let mut chosen = Vec::new();
-        let wanted = |member: &&Member| asked.is_empty() || asked.contains(&member.service);
-        for member in self.members.iter().filter(wanted) {
+        let wanted = |member: &&mut Member| asked.is_empty() || asked.contains(&member.service);
+        for member in self.members.iter_mut().filter(wanted) {
             let service = member.service;
             match (member.phase, asked.is_empty()) {
-                (Phase::Started, _) => {
-                    member.reload.send_replace(number);
-                    chosen.push(service);
-                    answers.extend(member.outdated(settings).map(Answer::Done));
-                }
+                (Phase::Started, _) => match (self.make_settings)(settings, service) {
+                    Ok(bytes) => {
+                        member.give(settings, number, bytes);
+                        chosen.push(service);
+                        answers.extend(member.outdated(settings).map(Answer::Done));
+                    }
+                    Err(error) => answers.push(Answer::Failed(format!(
+                        "{service} keeps the settings it has: {error}"
+                    ))),
+                },
                 (_, true) => {}
                 (_, false) => answers.push(Answer::Failed(format!("{service} is not started"))),
             }
@@ -340,8 +364,8 @@ impl House {
     }
 
     /// As a refresh of everything, told by a signal.
-    fn reload(&mut self, on_settings: &impl Fn(&Config)) {
-        for answer in self.refresh(&[], on_settings).answers {
+    fn reload(&mut self) {
+        for answer in self.refresh(&[]).answers {
             match answer {
                 Answer::Failed(text) => tracing::error!("{text}"),
                 said => tracing::info!("{said}"),
@@ -349,16 +373,59 @@ impl House {
         }
     }
 
-    fn status(&mut self) -> Outcome {
+    /// Has running services take in what has changed beside the configuration, such as a certificate.
+    fn renew(&mut self) {
         self.number += 1;
-        self.count.send_replace(self.number);
+        for member in self.members.iter_mut().filter(|member| member.phase == Phase::Started) {
+            let Some(settings) = member.given.clone() else { continue };
+            match (self.make_settings)(&settings, member.service) {
+                Ok(bytes) => member.give(&settings, self.number, bytes),
+                Err(error) => tracing::error!(service = %member.service, error, "not renewed"),
+            }
+        }
+    }
+
+    /// Asks who is logged in.
+    fn users(&mut self, asked: &[Service]) -> Outcome {
+        self.number += 1;
+        let wanted = |member: &&Member| asked.is_empty() || asked.contains(&member.service);
+        let members = self.members.iter().filter(wanted);
+        let chosen = members.inspect(|member| member.ask(Frame::new(LIST, self.number)));
+        let chosen = chosen.map(|member| member.service).collect();
+        Outcome { answers: Vec::new(), waiting: Some(Waiting::Users(chosen, self.number)) }
+    }
+
+    /// Has the connections of an account ended.
+    fn disconnect(&mut self, account: String) -> Outcome {
+        self.number += 1;
+        let order = Frame::with(DISCONNECT, self.number, account.clone().into_bytes());
+        self.members.iter().for_each(|member| member.ask(order.clone()));
+        let waiting = Some(Waiting::Disconnected(account, self.number));
+        Outcome { answers: Vec::new(), waiting }
+    }
+
+    fn status(&mut self) -> Outcome {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let server = Answer::Server { version, process: std::process::id(), since: self.since };
         // The file may have changed since it was last needed; a bad one counts at the next start.
         let settings = Config::load(&self.config_file).unwrap_or_else(|_| self.settings.clone());
         let services = self.members.iter().map(|member| Answer::Service(member.state(&settings)));
-        let answers = std::iter::once(server).chain(services).collect();
-        Outcome { answers, waiting: Some(Waiting::Counted(self.number)) }
+        let answers = std::iter::once(server).chain(services).chain(self.processes()).collect();
+        Outcome { answers, waiting: None }
+    }
+
+    /// Every process with its open connections.
+    fn processes(&self) -> impl Iterator<Item = Answer> {
+        let open = |service: Option<Service>| {
+            let member = self.members.iter().find(|member| Some(member.service) == service);
+            member.map_or_else(Vec::new, Member::open)
+        };
+        let mut rows = self.board.rows();
+        for of_one in rows.chunk_by_mut(|one, other| one.service() == other.service()) {
+            let open = open(of_one.first().and_then(Row::service));
+            of_one.iter_mut().zip(open).for_each(|(row, open)| row.open = open);
+        }
+        rows.into_iter().map(Answer::Process)
     }
 
     /// Ends the services, then the writer. A second signal makes it quick.

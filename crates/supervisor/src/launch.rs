@@ -1,9 +1,8 @@
 //! Starting a process: this very program again, with its role as the subcommand.
 
-use crate::control::send_listeners;
-use crate::frames::Frame;
+use crate::control::send_descriptors;
+use crate::frames::{BEGIN, Frame, Outbox};
 use crate::ports::Bound;
-use rustix::net::{SendFlags, send};
 use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +12,10 @@ use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
+use waypost_counters::Page;
+use waypost_types::Secret;
 
 /// The running program, also after its file was replaced by a newer version: all processes of one
 /// watcher speak the same protocols.
@@ -49,14 +51,23 @@ impl Launch {
         Self { arguments, program: PathBuf::from(program) }
     }
 
-    /// Starts it and hands it the sockets.
-    pub(crate) fn start(&self, listeners: &[Bound]) -> io::Result<Running> {
+    /// Starts it and hands it the sockets, its slot on the page of counters, and its settings.
+    pub(crate) fn start(
+        &self,
+        listeners: &[Bound],
+        (page, slot): (&Page, usize),
+        settings: &Secret<Vec<u8>>,
+    ) -> io::Result<Running> {
         let (ours, theirs) = BlockingStream::pair()?;
         let handles: Vec<_> = listeners.iter().map(Bound::handle).collect();
+        let page = page.fd().ok_or(io::ErrorKind::InvalidInput)?;
         // Waits in the socket's buffer until the process reads it.
-        send_listeners(&ours, &handles)?;
+        send_descriptors(&ours, &handles, page)?;
         ours.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(ours)?;
+        let (from, to) = UnixStream::from_std(ours)?.into_split();
+        let mut outbox = Outbox::default();
+        let slot = u64::try_from(slot).unwrap_or_default();
+        outbox.push(&Frame::with(BEGIN, slot, settings.expose().clone()));
         let child = Command::new(&self.program)
             .arg0(PROGRAM_NAME)
             .args(&self.arguments)
@@ -67,7 +78,7 @@ impl Launch {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Running { child, stream })
+        Ok(Running { child, from, to, outbox })
     }
 }
 
@@ -77,23 +88,18 @@ fn allocator_setting(given: Option<OsString>) -> OsString {
 }
 
 /// A running process and the socket to it.
-#[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) child: Child,
-    pub(crate) stream: UnixStream,
+    pub(crate) from: OwnedReadHalf,
+    pub(crate) to: OwnedWriteHalf,
+    /// What it has not read yet. One that hangs must not make its watcher wait.
+    pub(crate) outbox: Outbox,
 }
 
 impl Running {
     /// The process number; `None` once it has ended.
     pub(crate) fn process(&self) -> Option<u32> {
         self.child.id()
-    }
-
-    /// Sends it an order. One that hangs may have no room for it, and must not make its watcher
-    /// wait; one that ends meanwhile reads everything anew.
-    pub(crate) fn order(&self, order: Frame) {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let _ = send(&self.stream, &order.bytes(), flags);
     }
 
     /// Asks it to end.
@@ -124,8 +130,11 @@ mod tests {
     #[tokio::test]
     async fn a_process_gives_large_blocks_back() {
         let setting = allocator_setting(env::var_os(ALLOCATOR)).into_string().unwrap();
+        let page = Page::shared(1, 1).unwrap();
         let check = format!("test \"${ALLOCATOR}\" = \"{setting}\"");
-        let mut running = Launch::program("/bin/sh", &["-c", &check]).start(&[]).unwrap();
+        let mut running = Launch::program("/bin/sh", &["-c", &check])
+            .start(&[], (&page, 0), &Secret::new(Vec::new()))
+            .unwrap();
         assert!(running.child.wait().await.unwrap().success());
     }
 

@@ -12,7 +12,6 @@
 mod admin;
 mod child;
 mod control;
-mod counts;
 mod frames;
 mod house;
 mod launch;
@@ -24,18 +23,20 @@ mod restart;
 mod service;
 mod slot;
 mod state;
+mod users;
 mod watcher;
 
 pub use admin::{Answer, AskError, Phase, Request, ServiceState, ask};
-pub use child::{Attendant, Reloads};
+pub use child::{Attendant, Order, Reloads, UserDesk};
 pub use control::{Inherited, InheritedListener};
-pub use counts::Counts;
 pub use plan::{Endpoint, ListenerPlan, Plan, RolePlan};
 pub use ports::BindError;
 pub use restart::{RestartRules, Restarts, Verdict};
 pub use service::Service;
 pub use state::{Lock, LockError, ProcessState, Row, read_state};
-pub use watcher::{Ending, Hooks, OnReady, OnSettings, WatchError, run};
+pub use users::UserRow;
+pub use watcher::{Ending, Hooks, MakeSettings, OnReady, OnSettings, WatchError, run};
+pub use waypost_counters::ServiceCounts;
 
 /// The named times and limits of watching.
 pub mod limits {
@@ -59,7 +60,7 @@ pub mod limits {
     /// A request of an administrator, with its line end, in bytes.
     pub const REQUEST_BYTES: usize = 512;
     /// What is answered to one request, in bytes.
-    pub const ANSWER_BYTES: u64 = 1 << 20;
+    pub const ANSWER_BYTES: u64 = 64 << 20;
     /// How long a request may take to come in, and its answer to be taken.
     pub const REQUEST_TIME: Duration = Duration::from_secs(5);
     /// Requests carried out at the same time; more wait to be accepted.
@@ -70,8 +71,12 @@ pub mod limits {
     pub const STOP_WAIT: Duration = Duration::from_secs(30);
     /// How long whoever has settings read again waits for the processes to say that they have.
     pub const RELOAD_WAIT: Duration = Duration::from_secs(10);
-    /// How long a status waits for the counters of the processes; then it shows older ones.
-    pub const COUNT_WAIT: Duration = Duration::from_secs(1);
+    /// How long whoever asks the processes for something waits; those that hang are left out.
+    pub const ASK_WAIT: Duration = Duration::from_secs(5);
+    /// The pause after the control socket failed.
+    pub const CONTROL_PAUSE: Duration = Duration::from_secs(1);
+    /// Orders to the processes of a service that wait to be passed on.
+    pub const ORDERS: usize = 64;
     /// How long a tool waits for an answer; longer than the watcher takes for any.
     pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
     /// Sockets handed to one process.

@@ -1,19 +1,23 @@
 //! One service inside the watcher: what it was started with, and its slots.
 
 use crate::admin::{Phase, ServiceState};
+use crate::frames::Frame;
 use crate::launch::Launch;
-use crate::limits::HUNG_AFTER;
+use crate::limits::{HUNG_AFTER, ORDERS};
 use crate::plan::{Endpoint, Plan, RolePlan};
 use crate::ports::{BindError, Bound, bind};
 use crate::restart::Restarts;
 use crate::service::Service;
-use crate::slot::{Slot, Stop};
-use crate::state::{Board, ProcessState, Row};
+use crate::slot::{Settings, Slot, Stop};
+use crate::state::{Board, ProcessState, Row, seconds_now};
+use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+use waypost_counters::{Page, ServiceCounts};
 use waypost_options::{Applies, Config, registry};
+use waypost_types::Secret;
 
 /// A service, running or not.
 pub(crate) struct Member {
@@ -24,12 +28,16 @@ pub(crate) struct Member {
     /// Slots whose tasks run.
     pub(crate) running: usize,
     pub(crate) stop: watch::Sender<Stop>,
-    pub(crate) reload: watch::Sender<u64>,
-    count: watch::Receiver<u64>,
+    settings: watch::Sender<Settings>,
+    orders: broadcast::Sender<Frame>,
+    /// The counters since the service was first started.
+    page: Option<Arc<Page>>,
     /// Unix sockets to remove at the end.
     paths: Vec<PathBuf>,
     /// The settings it was started with.
     started_with: Option<Config>,
+    /// The settings its processes were last given.
+    pub(crate) given: Option<Config>,
 }
 
 /// The opened sockets of a service.
@@ -43,28 +51,35 @@ pub(crate) fn bind_role(role: &RolePlan) -> Result<Sockets, BindError> {
 
 impl Member {
     /// Not started.
-    pub(crate) fn new(service: Service, count: watch::Receiver<u64>) -> Self {
+    pub(crate) fn new(service: Service) -> Self {
+        let bytes = Arc::new(Secret::new(Vec::new()));
         Self {
             service,
             phase: Phase::Stopped,
             waiting: Vec::new(),
             running: 0,
             stop: watch::Sender::new(Stop::Run),
-            reload: watch::Sender::new(0),
-            count,
+            settings: watch::Sender::new(Settings { number: 0, bytes }),
+            orders: broadcast::Sender::new(ORDERS),
+            page: None,
             paths: Vec::new(),
             started_with: None,
+            given: None,
         }
     }
 
     /// Makes the slots of a service; they wait to be spawned.
+    ///
+    /// # Errors
+    /// When there is no memory for its counters.
     pub(crate) fn start(
         &mut self,
         role: &RolePlan,
         sockets: &Sockets,
         plan: &Plan,
         board: &Arc<Board>,
-    ) {
+    ) -> io::Result<()> {
+        let page = self.new_page(role)?;
         let names: Vec<String> = names(role).collect();
         let places: Vec<String> = sockets.iter().map(|one| one.place.clone()).collect();
         let rows = names.iter().map(|name| Row::new(name, places.clone())).collect();
@@ -75,19 +90,49 @@ impl Member {
         self.stop = watch::Sender::new(Stop::Run);
         self.waiting = names
             .into_iter()
-            .map(|name| Slot {
+            .enumerate()
+            .map(|(place, name)| Slot {
                 name,
                 launch: Launch::role(role.name, &plan.config),
                 listeners: Arc::clone(sockets),
                 restarts: Restarts::new(plan.restart),
                 board: Arc::clone(board),
                 stop: self.stop.subscribe(),
-                reload: self.reload.subscribe(),
-                count: self.count.clone(),
+                settings: self.settings.subscribe(),
+                orders: self.orders.subscribe(),
+                page: Arc::clone(&page),
+                place,
                 hung_after: HUNG_AFTER,
                 was_ready: false,
             })
             .collect();
+        Ok(())
+    }
+
+    /// A page of the right size, which goes on counting where the one before it was.
+    fn new_page(&mut self, role: &RolePlan) -> io::Result<Arc<Page>> {
+        let page = Arc::new(Page::shared(role.processes, role.seats)?);
+        page.begin(self.page.as_deref(), seconds_now());
+        self.page = Some(Arc::clone(&page));
+        Ok(page)
+    }
+
+    /// Gives its processes settings: those that run take them in, those that start begin with them.
+    pub(crate) fn give(&mut self, settings: &Config, number: u64, bytes: Secret<Vec<u8>>) {
+        self.given = Some(settings.clone());
+        self.settings.send_replace(Settings { number, bytes: Arc::new(bytes) });
+    }
+
+    /// Asks every process that runs.
+    pub(crate) fn ask(&self, order: Frame) {
+        // Without processes there is nobody to ask.
+        let _ = self.orders.send(order);
+    }
+
+    /// Open connections of each process, in the order of their names.
+    pub(crate) fn open(&self) -> Vec<u64> {
+        let page = self.page.iter();
+        page.flat_map(|page| (0..page.processes()).map(|slot| page.slot(slot).current)).collect()
     }
 
     /// Tells its processes to end, or to end more urgently.
@@ -117,7 +162,8 @@ impl Member {
     /// For a status.
     pub(crate) fn state(&self, settings: &Config) -> ServiceState {
         let enabled = self.service.is_enabled(settings);
-        ServiceState { service: self.service, enabled, phase: self.phase }
+        let counts = self.page.as_ref().map_or_else(ServiceCounts::default, |page| page.counts());
+        ServiceState { service: self.service, enabled, phase: self.phase, counts }
     }
 
     /// Tells of the options that have changed since the service was started, and that it reads only

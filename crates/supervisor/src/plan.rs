@@ -5,10 +5,11 @@ use crate::service::Service;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use waypost_options::{
-    BASE_LISTENADDR, BASE_RUNDIR, Config, IMAP_ENABLE, IMAP_ENABLESSLPORT, IMAP_NUMPROCESSES,
-    IMAP_PORT, IMAP_SSLPORT, LMTP_ENABLE, LMTP_LISTENADDR, LMTP_PORT, LMTP_SOCKET, Opt, POP_ENABLE,
-    POP_ENABLESSLPORT, POP_NUMPROCESSES, POP_PORT, POP_SSLPORT, WATCHER_AUTORESTART,
-    WATCHER_AUTORESTARTCOUNT, WATCHER_AUTORESTARTWINDOW,
+    BASE_LISTENADDR, BASE_RUNDIR, Config, IMAP_ENABLE, IMAP_ENABLESSLPORT, IMAP_MAXSESSIONS,
+    IMAP_NUMPROCESSES, IMAP_PORT, IMAP_SSLPORT, LMTP_ENABLE, LMTP_LISTENADDR, LMTP_MAXSESSIONS,
+    LMTP_PORT, LMTP_SOCKET, Opt, POP_ENABLE, POP_ENABLESSLPORT, POP_MAXSESSIONS, POP_NUMPROCESSES,
+    POP_PORT, POP_SSLPORT, WATCHER_AUTORESTART, WATCHER_AUTORESTARTCOUNT,
+    WATCHER_AUTORESTARTWINDOW,
 };
 
 /// Everybody may connect; the folder that the administrator chose decides who reaches the socket.
@@ -40,6 +41,8 @@ pub struct RolePlan {
     pub name: &'static str,
     /// How many of it run; they share the sockets.
     pub processes: usize,
+    /// Connections that each of them may hold.
+    pub seats: u64,
     /// Where it listens.
     pub listeners: Vec<ListenerPlan>,
 }
@@ -71,6 +74,7 @@ impl Plan {
         let stored = RolePlan {
             name: Service::Store.role(),
             processes: 1,
+            seats: 0,
             listeners: vec![ListenerPlan {
                 option: BASE_RUNDIR.record.full_name(),
                 endpoint: Endpoint::Unix(Self::stored_socket(config), STORED_SOCKET_MODE),
@@ -114,6 +118,7 @@ fn imapd(config: &Config) -> Option<RolePlan> {
     config.read(&IMAP_ENABLE).then(|| RolePlan {
         name: Service::Imap.role(),
         processes: config.read(&IMAP_NUMPROCESSES),
+        seats: seats(config, &IMAP_MAXSESSIONS),
         listeners: ports(config, address, &IMAP_PORT, ssl),
     })
 }
@@ -124,6 +129,7 @@ fn popd(config: &Config) -> Option<RolePlan> {
     config.read(&POP_ENABLE).then(|| RolePlan {
         name: Service::Pop.role(),
         processes: config.read(&POP_NUMPROCESSES),
+        seats: seats(config, &POP_MAXSESSIONS),
         listeners: ports(config, address, &POP_PORT, ssl),
     })
 }
@@ -139,8 +145,13 @@ fn lmtpd(config: &Config) -> Option<RolePlan> {
     config.read(&LMTP_ENABLE).then_some(RolePlan {
         name: Service::Lmtp.role(),
         processes: 1,
+        seats: seats(config, &LMTP_MAXSESSIONS),
         listeners,
     })
+}
+
+fn seats(config: &Config, option: &Opt<usize>) -> u64 {
+    u64::try_from(config.read(option)).unwrap_or(u64::MAX)
 }
 
 fn ports(

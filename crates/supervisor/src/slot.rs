@@ -1,8 +1,7 @@
 //! One place for one process: keeps it running until told to stop.
 
-use crate::counts::Counts;
 use crate::frames::{
-    COUNT, COUNTED, Frame, Frames, NOT_RELOADED, READY, RELOAD, RELOADED, UNCONFINED,
+    DISCONNECTED, Frame, Frames, NOT_RELOADED, READY, RELOAD, RELOADED, UNCONFINED, USERS,
 };
 use crate::launch::{Launch, Running, describe};
 use crate::limits::{EXIT_SETTINGS, RESTART_DELAY_MAX, STOP_GRACE};
@@ -13,9 +12,10 @@ use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{sleep, timeout};
-use waypost_types::Moment;
+use waypost_counters::Page;
+use waypost_types::{Moment, Secret};
 
 /// How urgently processes shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,13 @@ pub(crate) enum Stop {
     Gently,
     /// At once.
     Now,
+}
+
+/// Settings of a process, with the number of the order to take them in.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) number: u64,
+    pub(crate) bytes: Arc<Secret<Vec<u8>>>,
 }
 
 /// Why a slot is empty for good.
@@ -46,10 +53,14 @@ pub(crate) struct Slot {
     /// Shows the row of that name.
     pub(crate) board: Arc<Board>,
     pub(crate) stop: watch::Receiver<Stop>,
-    /// The number of the last reload that was asked for.
-    pub(crate) reload: watch::Receiver<u64>,
-    /// The number of the last question for counters.
-    pub(crate) count: watch::Receiver<u64>,
+    /// What a process of this slot works with; changes are told to one that runs.
+    pub(crate) settings: watch::Receiver<Settings>,
+    /// Questions and orders to the processes of the service.
+    pub(crate) orders: broadcast::Receiver<Frame>,
+    /// The counters of the service.
+    pub(crate) page: Arc<Page>,
+    /// The place on that page.
+    pub(crate) place: usize,
     /// See [`crate::limits::HUNG_AFTER`].
     pub(crate) hung_after: Duration,
     /// Whether a process of this slot has ever served.
@@ -127,7 +138,6 @@ impl Slot {
             let row = &mut entry.row;
             if process.is_none() || row.process != process {
                 row.since = process.map(|_| seconds_now());
-                row.counts = Counts::default();
             }
             row.state = state;
             row.process = process;
@@ -147,13 +157,21 @@ impl Slot {
         if *self.stop.borrow() > Stop::Run {
             return Ok(End::Stopped);
         }
-        let mut running = self.launch.start(&self.listeners)?;
+        let settings = self.settings.borrow_and_update().bytes.clone();
+        // What was asked of the one before is not asked of this one.
+        self.orders = self.orders.resubscribe();
+        let mut running =
+            self.launch.start(&self.listeners, (&self.page, self.place), &settings)?;
+        self.page.claim(self.place, running.process().unwrap_or_default(), seconds_now());
         self.show(ProcessState::Starting, running.process());
         tracing::info!(process = self.name, pid = running.process(), "process started");
-        match self.attend(&mut running).await? {
-            Some(end) => Ok(end),
-            None => self.end(running).await,
-        }
+        let ended = match self.attend(&mut running).await {
+            Ok(None) => self.end(running).await,
+            Ok(Some(end)) => Ok(end),
+            Err(error) => Err(error),
+        };
+        self.page.release(self.place);
+        ended
     }
 
     /// Looks after a process until it ends; `None` when it shall be told to end.
@@ -165,10 +183,10 @@ impl Slot {
         loop {
             tokio::select! {
                 status = running.child.wait() => return Ok(Some(End::Ended(status?))),
-                frame = frames.next(&mut running.stream), if open => match frame {
+                frame = frames.next(&mut running.from), if open => match frame {
                     Ok(frame) => {
                         silence.set(sleep(self.hung_after));
-                        self.listen(frame, running);
+                        self.listen(&frame, running.process());
                     }
                     // It is ending; should it hang there, the silence tells.
                     Err(_) => open = false,
@@ -177,33 +195,34 @@ impl Slot {
                     running.child.kill().await?;
                     return Ok(Some(End::Hung));
                 }
-                Ok(()) = self.reload.changed() => {
-                    let number = *self.reload.borrow_and_update();
-                    running.order(Frame::new(RELOAD, number));
+                // An error is the end of the process, which the first branch tells.
+                Ok(()) = running.outbox.send(&mut running.to), if !running.outbox.is_empty() => {}
+                Ok(()) = self.settings.changed() => {
+                    let Settings { number, bytes } = self.settings.borrow_and_update().clone();
+                    running.outbox.push(&Frame::with(RELOAD, number, bytes.expose().clone()));
                 }
-                Ok(()) = self.count.changed() => {
-                    let number = *self.count.borrow_and_update();
-                    running.order(Frame::new(COUNT, number));
-                }
+                // Those that were missed are answered by nobody, which is told to who asked.
+                Ok(order) = self.orders.recv() => running.outbox.push(&order),
                 () = told(&mut self.stop, Stop::Gently) => return Ok(None),
             }
         }
     }
 
     /// Takes note of what a process says; most of it is only that it is alive.
-    fn listen(&mut self, frame: Frame, running: &Running) {
+    fn listen(&mut self, frame: &Frame, process: Option<u32>) {
         let number = frame.number;
         match frame.code {
             READY => {
                 self.was_ready = true;
-                self.show(ProcessState::Ready, running.process());
+                self.show(ProcessState::Ready, process);
             }
             UNCONFINED => self.update(|entry| entry.row.confined = false),
             RELOADED => self.update(|entry| entry.reloaded = (number, true)),
             NOT_RELOADED => self.update(|entry| entry.reloaded = (number, false)),
-            COUNTED => self.update(|entry| {
-                entry.counted = number;
-                entry.row.counts = frame.counts;
+            USERS => self.update(|entry| entry.users.take(number, frame.payload.expose())),
+            DISCONNECTED => self.update(|entry| {
+                let count = frame.payload.expose().first_chunk();
+                entry.disconnected = (number, count.map_or(0, |count| u64::from_le_bytes(*count)));
             }),
             _ => {}
         }
@@ -255,8 +274,9 @@ mod tests {
             let board = Arc::new(Board::new());
             board.replace(Service::Imap, vec![Row::new("imapd", Vec::new())]);
             let stop = watch::Sender::new(Stop::Run);
-            let (_, reload) = watch::channel(0);
-            let (_, questions) = watch::channel(0);
+            let bytes = Arc::new(Secret::new(Vec::new()));
+            let (_, settings) = watch::channel(Settings { number: 0, bytes });
+            let (_, orders) = broadcast::channel(1);
             let window = Duration::from_secs(600);
             let slot = Slot {
                 name: "imapd".to_owned(),
@@ -265,8 +285,10 @@ mod tests {
                 restarts: Restarts::new(RestartRules { enabled: true, window, count }),
                 board: Arc::clone(&board),
                 stop: stop.subscribe(),
-                reload,
-                count: questions,
+                settings,
+                orders,
+                page: Arc::new(Page::shared(1, 1).unwrap()),
+                place: 0,
                 hung_after: HUNG_AFTER,
                 was_ready: false,
             };

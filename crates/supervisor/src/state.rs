@@ -1,7 +1,7 @@
 //! What is known of the running processes, one watcher's claim on its folder, and the state file.
 
-use crate::counts::Counts;
 use crate::service::Service;
+use crate::users::UserParts;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
@@ -71,8 +71,8 @@ pub struct Row {
     pub confined: bool,
     /// When it was started, in seconds since 1970, while it runs.
     pub since: Option<u64>,
-    /// What it last said of its connections.
-    pub counts: Counts,
+    /// Its open connections, when a status was asked for.
+    pub open: u64,
     /// Where it listens, for people.
     pub places: Vec<String>,
 }
@@ -82,10 +82,10 @@ impl fmt::Display for Row {
         let (name, state, restarts) = (&self.name, self.state.name(), self.restarts);
         let process = or_dash(self.process);
         let since = or_dash(self.since);
-        let counts = self.counts.to_array().map(|count| count.to_string()).join(",");
+        let open = self.open;
         let places = if self.places.is_empty() { "-".to_owned() } else { self.places.join(",") };
         let confined = if self.confined { CONFINED } else { UNCONFINED };
-        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{confined}\t{since}\t{counts}\t{places}")
+        write!(f, "{name}\t{state}\t{process}\t{restarts}\t{confined}\t{since}\t{open}\t{places}")
     }
 }
 
@@ -103,7 +103,7 @@ impl Row {
             restarts: 0,
             confined: true,
             since: None,
-            counts: Counts::default(),
+            open: 0,
             places,
         }
     }
@@ -115,12 +115,11 @@ impl Row {
 
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.splitn(8, '\t').collect();
-        let [name, state, process, restarts, confined, since, counts, places] = fields.as_slice()
+        let [name, state, process, restarts, confined, since, open, places] = fields.as_slice()
         else {
             return None;
         };
         let places = places.split(',').filter(|place| *place != "-");
-        let counts: Vec<u64> = counts.split(',').filter_map(|count| count.parse().ok()).collect();
         Some(Self {
             name: (*name).to_owned(),
             state: ProcessState::ALL.into_iter().find(|known| known.name() == *state)?,
@@ -128,7 +127,7 @@ impl Row {
             restarts: restarts.parse().ok()?,
             confined: *confined == CONFINED,
             since: since.parse().ok(),
-            counts: Counts::from_array(counts.try_into().ok()?),
+            open: open.parse().ok()?,
             places: places.map(str::to_owned).collect(),
         })
     }
@@ -140,13 +139,15 @@ pub(crate) fn seconds_now() -> u64 {
 }
 
 /// A row, and what its process has answered.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) row: Row,
     /// The last order to read settings again that was answered, and whether it went well.
     pub(crate) reloaded: (u64, bool),
-    /// The last question for counters that was answered.
-    pub(crate) counted: u64,
+    /// Its users, as it last told them.
+    pub(crate) users: UserParts,
+    /// The last order to end connections that was answered, and how many were asked to end.
+    pub(crate) disconnected: (u64, u64),
 }
 
 /// The processes of one watcher; shared by the tasks that look after them.
@@ -163,7 +164,12 @@ impl Board {
 
     /// Replaces the rows of a service, which keeps its place in the order of services.
     pub(crate) fn replace(&self, service: Service, rows: Vec<Row>) {
-        let entry = |row| Entry { row, reloaded: (0, true), counted: 0 };
+        let entry = |row| Entry {
+            row,
+            reloaded: (0, true),
+            users: UserParts::default(),
+            disconnected: (0, 0),
+        };
         let mut entries = self.lock();
         entries.retain(|entry| entry.row.service() != Some(service));
         entries.extend(rows.into_iter().map(entry));
@@ -189,8 +195,9 @@ impl Board {
         self.lock().iter().map(|entry| entry.row.clone()).collect()
     }
 
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.lock().clone()
+    /// Looks at all of it at once; must not wait.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&mut [Entry]) -> T) -> T {
+        look(&mut self.lock())
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
@@ -328,7 +335,7 @@ mod tests {
             restarts: 3,
             confined: process.is_some(),
             since: process.map(u64::from),
-            counts: Counts { total: 5, ..Counts::default() },
+            open: 5,
             places: places.iter().map(|p| (*p).to_owned()).collect(),
         };
         let rows = vec![

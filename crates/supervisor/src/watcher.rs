@@ -14,7 +14,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use waypost_options::Config;
+use waypost_types::Secret;
 
 /// Only the server's own user may control it.
 const CONTROL_SOCKET_MODE: u32 = 0o600;
@@ -35,6 +37,8 @@ pub enum WatchError {
     Bind(BindError),
     /// The system refused something else.
     Io(io::Error),
+    /// A service cannot be given its settings.
+    Settings(String),
 }
 
 impl fmt::Display for WatchError {
@@ -42,6 +46,7 @@ impl fmt::Display for WatchError {
         match self {
             Self::Bind(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "the watcher cannot run: {error}"),
+            Self::Settings(reason) => f.write_str(reason),
         }
     }
 }
@@ -66,12 +71,19 @@ pub type OnReady<'a> = Box<dyn FnOnce(&[Row]) + 'a>;
 /// Takes changed settings.
 pub type OnSettings<'a> = Box<dyn Fn(&Config) + 'a>;
 
-/// What the program around the watcher wants to hear of.
+/// Makes what a process of a service works with: its settings, as the process's own program reads them.
+pub type MakeSettings<'a> = Box<dyn Fn(&Config, Service) -> Result<Secret<Vec<u8>>, String> + 'a>;
+
+/// What the program around the watcher wants to hear of, and what it gives.
 pub struct Hooks<'a> {
     /// Called once, when every process serves for the first time.
     pub on_ready: OnReady<'a>,
     /// Called with the settings that were read again.
     pub on_settings: OnSettings<'a>,
+    /// Called for each service that is started or given settings anew.
+    pub make_settings: MakeSettings<'a>,
+    /// Says that what the settings are made from has changed, but for the configuration.
+    pub renewals: mpsc::Receiver<()>,
 }
 
 /// Runs everything until SIGTERM, SIGINT, a request to end or the loss of the writer. Must be called
@@ -95,15 +107,15 @@ async fn watch(plan: &Plan, lock: &Lock, hooks: Hooks<'_>) -> Result<Ending, Wat
         .collect::<Result<Vec<_>, WatchError>>()?;
     let path = Plan::control_socket(&plan.settings);
     let socket = open_control_socket(&path)?;
-    let mut house = House::new(plan);
+    let mut house = House::new(plan, hooks);
     let (listener, desk) = Listener::new(socket, house.board())?;
     for (service, sockets) in &sockets {
-        house.install(*service, sockets, plan);
+        house.install(*service, sockets, plan).map_err(WatchError::Settings)?;
     }
     // The slots alone hold them from here on, and let go of them when they are told to end.
     drop(sockets);
     let requests = tokio::spawn(listener.run());
-    let ending = house.run(lock, signals, desk, hooks).await;
+    let ending = house.run(lock, signals, desk).await;
     requests.abort();
     remove_socket(&path);
     Ok(ending)

@@ -5,7 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The commands that are also programs: links of their name to this one.
-pub(crate) const PROGRAMS: [&str; 4] = ["msconfig", "start-msg", "stop-msg", "refresh"];
+pub(crate) const PROGRAMS: [&str; 5] =
+    ["msconfig", "start-msg", "stop-msg", "refresh", "imsconnutil"];
 
 /// The name that this program is called by, and the command line as if it were called as `waypost` and
 /// its command.
@@ -64,6 +65,10 @@ pub(crate) enum Command {
         #[arg(value_name = "SERVICE")]
         services: Vec<String>,
     },
+    /// Show the counters of the services
+    Counters(CountersArguments),
+    /// Show who is connected, or disconnect users
+    Imsconnutil(ImsconnutilArguments),
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
@@ -171,6 +176,43 @@ pub(crate) struct MsconfigArguments {
     /// `help` lists the commands
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CountersArguments {
+    /// imapstat, popstat or lmtpstat; without names, all
+    #[arg(value_name = "OBJECT")]
+    pub(crate) objects: Vec<String>,
+    /// Show them again every so many seconds
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) interval: Option<u64>,
+    /// Stop after so many times [default: never with --interval, else 1]
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+}
+
+/// One of `-c`, `-a` and `-k` says what to do.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["connected", "access", "kill"]))]
+pub(crate) struct ImsconnutilArguments {
+    /// List the users who are connected
+    #[arg(short = 'c')]
+    pub(crate) connected: bool,
+    /// List when users have last logged in and out
+    #[arg(short = 'a')]
+    pub(crate) access: bool,
+    /// Disconnect the users of -u or -f
+    #[arg(short = 'k')]
+    pub(crate) kill: bool,
+    /// Only connections of this service (imap or pop); -k and -a always take all
+    #[arg(short = 's', value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Only this user: `name` in the default domain, or `name@domain`; may be repeated
+    #[arg(short = 'u', value_name = "USER")]
+    pub(crate) users: Vec<String>,
+    /// Only the users in this file, one a line
+    #[arg(short = 'f', value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod cli;
 mod config_file;
 mod demo;
 mod failure;
+mod handover;
 mod log;
 mod output;
 mod prompt;
@@ -38,10 +39,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::CheckConfig => tools::check::run(&file),
         Command::Msconfig(arguments) => tools::msconfig::run(&file, &arguments.words),
         Command::Run => watch::run(&file),
-        Command::Stored => roles::stored::run(&file),
-        Command::Imapd => roles::imapd::run(&file),
-        Command::Popd => roles::popd::run(&file),
-        Command::Lmtpd => roles::lmtpd::run(&file),
+        Command::Stored => roles::stored::run(),
+        Command::Imapd => roles::imapd::run(),
+        Command::Popd => roles::popd::run(),
+        Command::Lmtpd => roles::lmtpd::run(),
         Command::User(command) => tools::user::run(&file, command),
         Command::Domain(command) => tools::domain::run(&file, command),
         Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
@@ -50,6 +51,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Status => tools::status::run(&file),
         Command::StartMsg { services } => tools::control::start(&file, services),
         Command::StopMsg { force, services } => tools::control::stop(&file, *force, services),
+        Command::Counters(arguments) => tools::counters::run(&file, arguments),
+        Command::Imsconnutil(arguments) => tools::imsconnutil::run(&file, arguments),
         Command::Refresh { services } => tools::control::refresh(&file, services),
         Command::Demo { .. } | Command::Version => Ok(()),
     }

@@ -1,8 +1,9 @@
 //! `waypost run`: what the watcher needs done before it starts the others.
 
 use crate::failure::{Context, Failure};
-use crate::{config_file, log, roles, settings};
+use crate::{config_file, handover, log, roles, settings};
 use std::path::Path;
+use tokio::sync::mpsc;
 use waypost_options::Config;
 use waypost_supervisor::{Ending, Hooks, Lock, Plan, Row};
 
@@ -32,7 +33,14 @@ pub(crate) fn serve(
     let _log = log::start(log, "waypost").context("cannot start the log")?;
     roles::raise_descriptor_limit();
     let plan = Plan::new(config, file);
-    let hooks = Hooks { on_ready: Box::new(on_ready), on_settings: Box::new(log::reconfigure) };
+    // Nothing but the configuration changes yet.
+    let (_unused, renewals) = mpsc::channel(1);
+    let hooks = Hooks {
+        on_ready: Box::new(on_ready),
+        on_settings: Box::new(log::reconfigure),
+        make_settings: Box::new(|_, _| Ok(handover::pack(file))),
+        renewals,
+    };
     match waypost_supervisor::run(&plan, lock, hooks).map_err(Failure::new)? {
         Ending::Stopped => Ok(()),
         Ending::StoredLost => Err(Failure::new(

@@ -26,6 +26,7 @@ pub(crate) struct Logins {
 /// A login under way.
 pub(crate) struct Login {
     logins: Logins,
+    mechanism: &'static str,
     stage: Stage,
 }
 
@@ -65,7 +66,7 @@ impl Login {
             peer: logins.peer,
             tls: logins.tls_bits.map(u32::from),
         };
-        Ok(Self { logins, stage: Stage::Ask(Box::new(attempt)) })
+        Ok(Self { logins, mechanism: "LOGIN", stage: Stage::Ask(Box::new(attempt)) })
     }
 
     /// AUTHENTICATE PLAIN, with or without an initial response.
@@ -73,11 +74,16 @@ impl Login {
         logins: Logins,
         initial: Option<&Secret<Vec<u8>>>,
     ) -> Result<Self, Completion> {
-        let mut login = Self { logins, stage: Stage::Challenge };
+        let mut login = Self { logins, mechanism: "PLAIN", stage: Stage::Challenge };
         if let Some(initial) = initial {
             login.stage = login.attempt(initial)?;
         }
         Ok(login)
+    }
+
+    /// How the user logs in, for administrators.
+    pub(crate) fn mechanism(&self) -> &'static str {
+        self.mechanism
     }
 
     pub(super) fn step(&mut self, state: &mut State, env: &mut Env<'_>, signal: Signal) -> Stepped {

@@ -7,6 +7,7 @@ use waypost_imap::{ImapService, ImapSession};
 use waypost_net::session::{
     ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Service, Session, WakeHandle,
 };
+use waypost_net::user_list::Arrival;
 use waypost_types::Moment;
 
 /// A session with INBOX open.
@@ -44,8 +45,14 @@ impl Hand {
         runtime: tokio::runtime::Handle,
     ) -> Self {
         let waker = WakeHandle::new(|| {});
-        let facts =
-            ConnectionFacts { id: 1, peer: None, tls: None, starttls_available: false, waker };
+        let facts = ConnectionFacts {
+            id: 1,
+            peer: None,
+            tls: None,
+            starttls_available: false,
+            waker,
+            arrival: Arrival::default(),
+        };
         let session = service.session(facts);
         let (now, input) = (Moment::now(), BytesMut::new());
         let (largest_step, steps, ended) = (0, 0, false);

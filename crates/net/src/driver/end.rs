@@ -27,6 +27,8 @@ pub(super) enum End {
     Misuse(&'static str),
     /// The service stopped and the session did not finish in time.
     Stopped,
+    /// The user was sent away and the session did not finish in time.
+    Disconnected,
 }
 
 impl End {
@@ -42,6 +44,7 @@ impl End {
             Self::HandshakeTimeout => "TLS handshake timed out",
             Self::Panicked | Self::Misuse(_) => "internal error",
             Self::Stopped => "cut at shutdown",
+            Self::Disconnected => "cut by an administrator",
         })
     }
 
@@ -55,7 +58,7 @@ impl End {
 
     /// Whether it counts as a failed connection.
     pub(super) fn is_failure(&self) -> bool {
-        !matches!(self, Self::Session | Self::PeerClosed | Self::Stopped)
+        !matches!(self, Self::Session | Self::PeerClosed | Self::Stopped | Self::Disconnected)
     }
 
     /// Whether the client may still be listening, so that an orderly close is worth its time.

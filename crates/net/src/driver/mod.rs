@@ -1,22 +1,25 @@
 //! The life of one connection: handshake, session, goodbye, log line.
 
+mod control;
 mod core;
 mod end;
 mod turn;
 
+pub(crate) use self::control::Control;
 use self::core::Core;
 use self::end::End;
 use crate::counters::{Counters, Seat};
 use crate::limits::{Limits, REFUSAL_TIMEOUT};
-use crate::session::{ConnectionFacts, Service, Summary, TlsFacts, WakeHandle};
+use crate::session::{ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle};
 use crate::stream::{Socket, Stream};
 use crate::tls::{TlsReloader, facts};
-use std::net::IpAddr;
+use crate::user_list::{Arrival, UserList};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -30,6 +33,7 @@ pub(crate) struct Shared<S> {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Arc<TlsReloader>>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) users: Arc<UserList>,
     /// One permit per step that may block now.
     pub(crate) threads: Arc<Semaphore>,
 }
@@ -37,8 +41,16 @@ pub(crate) struct Shared<S> {
 /// A socket just accepted.
 pub(crate) struct Accepted {
     pub(crate) socket: Socket,
-    pub(crate) peer: Option<IpAddr>,
+    /// The client's address and port; `None` on a Unix socket.
+    pub(crate) client: Option<SocketAddr>,
     pub(crate) tls_on_connect: bool,
+}
+
+impl Accepted {
+    /// The client's address, in its own family.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.client.map(|client| client.ip().to_canonical())
+    }
 }
 
 /// Runs a connection from accept to close. The future is kept small: there is one per silent
@@ -49,22 +61,25 @@ pub(crate) async fn run<S: Service>(
     seat: Seat,
     stop: watch::Receiver<bool>,
 ) {
-    let mut connection = Connection::new(shared, accepted.socket, accepted.peer, seat, stop);
-    let end = connection.talk(accepted.tls_on_connect).await;
+    let tls_on_connect = accepted.tls_on_connect;
+    let mut connection = Connection::new(shared, accepted, seat, stop);
+    let end = connection.talk(tls_on_connect).await;
     Box::pin(connection.finish(end)).await;
 }
 
 /// Tells a client over the limit so and closes.
-pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepted) {
-    let Accepted { socket, peer, tls_on_connect } = accepted;
-    tracing::info!(service = shared.service.name(), ?peer, "too many connections, client refused");
+pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepted, why: Refusal) {
+    let peer = accepted.peer();
+    let Accepted { socket, tls_on_connect, .. } = accepted;
+    let (service, peer) = (shared.service.name(), peer.map(tracing::field::display));
+    tracing::info!(service, peer, ?why, "too many connections, client refused");
     let tell = async {
         let mut stream = if tls_on_connect {
             Stream::Tls(handshake(shared.tls.as_deref(), socket, REFUSAL_TIMEOUT).await.ok()?)
         } else {
             Stream::Plain(socket)
         };
-        stream.write_all(shared.service.too_many()).await.ok()?;
+        stream.write_all(shared.service.too_many(why)).await.ok()?;
         stream.flush().await.ok()?;
         Some(stream)
     };
@@ -92,7 +107,7 @@ struct Connection<S: Service> {
     stream: Stream,
     /// Absent before the greeting, while a step runs on another thread, and after the end.
     core: Option<Box<Core<S::Session>>>,
-    wake: Arc<Notify>,
+    control: Arc<Control>,
     stop: watch::Receiver<bool>,
     /// The session has been told to stop.
     stopping: bool,
@@ -109,20 +124,23 @@ struct Connection<S: Service> {
 impl<S: Service> Connection<S> {
     fn new(
         shared: Arc<Shared<S>>,
-        socket: Socket,
-        peer: Option<IpAddr>,
+        accepted: Accepted,
         seat: Seat,
         stop: watch::Receiver<bool>,
     ) -> Self {
+        let peer = accepted.peer();
+        let connection = NEXT_CONNECTION.fetch_add(1, Relaxed);
+        let (list, server) = (Arc::clone(&shared.users), accepted.socket.local_addr());
+        let control = Control::new(connection, list, accepted.client, server);
         Self {
             shared,
-            stream: Stream::Plain(socket),
+            stream: Stream::Plain(accepted.socket),
             core: None,
-            wake: Arc::new(Notify::new()),
+            control: Arc::new(control),
             stop,
             stopping: false,
             steps: 0,
-            id: NEXT_CONNECTION.fetch_add(1, Relaxed),
+            id: connection,
             peer,
             started: Instant::now(),
             bytes_in: 0,
@@ -135,9 +153,11 @@ impl<S: Service> Connection<S> {
     async fn talk(&mut self, tls_on_connect: bool) -> End {
         let stop = self.stop.clone();
         let grace = self.shared.limits.shutdown_grace;
+        let control = Arc::clone(&self.control);
         tokio::select! {
             biased;
             end = self.live(tls_on_connect) => end,
+            () = control.is_cut() => End::Disconnected,
             () = stopped_for(stop, grace) => End::Stopped,
         }
     }
@@ -158,13 +178,14 @@ impl<S: Service> Connection<S> {
 
     /// Makes the session.
     fn open(&mut self, tls: Option<TlsFacts>) {
-        let wake = Arc::clone(&self.wake);
+        let control = Arc::clone(&self.control);
         let facts = ConnectionFacts {
             id: self.id,
             peer: self.peer,
             tls,
             starttls_available: tls.is_none() && self.shared.tls.is_some(),
-            waker: WakeHandle::new(move || wake.notify_one()),
+            waker: WakeHandle::new(move || control.wake.notify_one()),
+            arrival: Arrival(Arc::clone(&self.control)),
         };
         self.core = Some(Box::new(Core::new(self.shared.service.session(facts))));
     }

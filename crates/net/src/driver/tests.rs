@@ -40,7 +40,7 @@ impl Service for SilentService {
         Silent
     }
 
-    fn too_many(&self) -> &'static [u8] {
+    fn too_many(&self, _: Refusal) -> &'static [u8] {
         b""
     }
 }
@@ -48,16 +48,17 @@ impl Service for SilentService {
 #[tokio::test]
 async fn a_connection_is_small() {
     let counters = Arc::new(Counters::default());
-    let seat = Seat::take(&counters, 1).unwrap();
+    let seat = Seat::take(&counters, None).unwrap();
     let shared = Arc::new(Shared {
         service: Arc::new(SilentService),
         limits: Limits::new(1, 1),
         tls: None,
         counters,
+        users: Arc::default(),
         threads: Arc::new(Semaphore::new(1)),
     });
     let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
-    let accepted = Accepted { socket: Socket::Unix(ours), peer: None, tls_on_connect: true };
+    let accepted = Accepted { socket: Socket::Unix(ours), client: None, tls_on_connect: true };
     let (_sender, stop) = watch::channel(false);
     // The stream's TLS state is boxed, so this is the size with and without TLS.
     let size = size_of_val(&run(shared, accepted, seat, stop));

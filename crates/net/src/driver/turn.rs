@@ -4,7 +4,7 @@ use super::core::{Panicked, catch};
 use super::{Connection, End, stopped};
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
-use crate::session::{BoxFuture, Event, Next, Service, Session};
+use crate::session::{BoxFuture, Event, Farewell, Next, Service, Session};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -147,7 +147,7 @@ impl<S: Service> Connection<S> {
     /// The idle state: waits for whatever comes first.
     async fn park(&mut self, deadline: Instant) -> Result<Event<Reply<S>>, End> {
         let stopping = self.stopping;
-        let Self { stream, core: Some(core), wake, stop, .. } = self else {
+        let Self { stream, core: Some(core), control, stop, .. } = self else {
             return Err(End::Panicked);
         };
         if stopping {
@@ -163,7 +163,7 @@ impl<S: Service> Connection<S> {
         core.release();
         let awoken = tokio::select! {
             () = stopped(stop) => Awoken::Stop,
-            () = wake.notified() => Awoken::Woken,
+            () = control.wake.notified() => Awoken::Woken,
             filled = stream.fill(&mut core.input) => Awoken::Input(filled),
             () = sleep_until(deadline.into()) => Awoken::Deadline,
         };
@@ -179,11 +179,15 @@ impl<S: Service> Connection<S> {
                 self.shared.counters.received(came);
                 Event::Input
             }
+            Awoken::Woken if self.control.is_disconnected() => {
+                self.stopping = true;
+                Event::Shutdown(Farewell::Disconnected)
+            }
             Awoken::Woken => Event::Woken,
             Awoken::Deadline => Event::Deadline,
             Awoken::Stop => {
                 self.stopping = true;
-                Event::Shutdown
+                Event::Shutdown(Farewell::Stopping)
             }
         })
     }

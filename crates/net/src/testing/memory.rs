@@ -2,8 +2,9 @@
 
 use crate::INPUT_BUFFER_BYTES;
 use crate::session::{
-    BoxFuture, ConnectionFacts, Event, Io, Next, Session, Summary, TlsFacts, WakeHandle,
+    BoxFuture, ConnectionFacts, Event, Farewell, Io, Next, Session, Summary, TlsFacts, WakeHandle,
 };
+use crate::user_list::Arrival;
 use bytes::BytesMut;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -84,8 +85,10 @@ impl<S: Session> Memory<S> {
         let flag = Arc::clone(&woken);
         let waker = WakeHandle::new(move || flag.store(true, SeqCst));
         let starttls_available = tls.is_none();
+        let arrival = Arrival::default();
+        let peer = Some(PEER);
         let session =
-            make(ConnectionFacts { id: 1, peer: Some(PEER), tls, starttls_available, waker });
+            make(ConnectionFacts { id: 1, peer, tls, starttls_available, waker, arrival });
         let now = Moment::now();
         let state = State::Reading(now.instant);
         let (input, output) = (BytesMut::new(), Vec::new());
@@ -152,7 +155,7 @@ impl<S: Session> Memory<S> {
     /// # Errors
     /// When the session is not reading, or misbehaves.
     pub fn shut_down(&mut self) -> Result<(), MemoryError> {
-        self.deliver_reading(Event::Shutdown)?;
+        self.deliver_reading(Event::Shutdown(Farewell::Stopping))?;
         if matches!(self.state, State::Reading(_)) {
             self.state = State::Closed;
         }

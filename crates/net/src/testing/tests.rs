@@ -24,7 +24,7 @@ impl Session for Shout {
             Event::Reply(n) => say(io, &format!("answer {n}")),
             Event::Woken => say(io, "woken"),
             Event::TlsStarted(facts) => say(io, &format!("tls {}", facts.cipher_bits)),
-            Event::Deadline | Event::Shutdown => {
+            Event::Deadline | Event::Shutdown(_) => {
                 say(io, "bye");
                 return Next::Close;
             }

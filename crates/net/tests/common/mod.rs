@@ -19,7 +19,8 @@ use waypost_net::counters::Counters;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::{
-    ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Service, Session, Summary, WakeHandle,
+    ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Refusal, Service, Session, Summary,
+    WakeHandle,
 };
 use waypost_net::tls::{TlsFiles, TlsReloader};
 
@@ -56,7 +57,7 @@ impl Service for Toy {
         ToySession { facts, idle: Duration::from_secs(60), flood: 0, broken: false, reason: "" }
     }
 
-    fn too_many(&self) -> &'static [u8] {
+    fn too_many(&self, _: Refusal) -> &'static [u8] {
         b"too many\r\n"
     }
 }
@@ -71,7 +72,7 @@ impl Session for ToySession {
             Event::Reply(text) => say(io, text),
             Event::TlsStarted(facts) => say(io, &format!("secure {}", facts.cipher_bits)),
             Event::Deadline => return self.end(io, "deadline"),
-            Event::Shutdown => return self.end(io, "bye"),
+            Event::Shutdown(_) => return self.end(io, "bye"),
             Event::Go if self.flood > 0 => return self.pour(io),
             Event::Go if self.broken => panic!("toy broke on a worker"),
             Event::Go => {
@@ -177,7 +178,7 @@ pub fn start_on(
 ) -> Running {
     let (toy, counters) = (Arc::new(Toy::default()), Arc::new(Counters::default()));
     let (stop, stopped) = watch::channel(false);
-    let setup = Setup { limits, tls, counters: Arc::clone(&counters) };
+    let setup = Setup { limits, tls, counters: Arc::clone(&counters), users: Arc::default() };
     let served = tokio::spawn(serve(listeners, Arc::clone(&toy), setup, stopped));
     Running { address, toy, counters, stop, served }
 }

@@ -11,12 +11,16 @@ pub(crate) use server::{Desk, Listener, Outcome, Waiting};
 
 use crate::service::Service;
 use crate::state::Row;
+use crate::users::UserRow;
 use std::fmt;
+use waypost_counters::ServiceCounts;
 
 /// How every request begins; the number is the version of this protocol.
 const GREETING: &str = "waypost-control 1";
 /// The last line of an answer.
 const END: &str = "end";
+/// The request that ends the connections of an account.
+const DISCONNECT: &str = "disconnect";
 /// The word of a request that does not wait for clients.
 const FORCE: &str = "-f";
 
@@ -36,6 +40,10 @@ pub enum Request {
     Refresh(Vec<Service>),
     /// Show what runs.
     Status,
+    /// Show who is logged in.
+    Users(Vec<Service>),
+    /// End the connections of an account.
+    Disconnect(String),
     /// End the server, watcher included.
     End,
 }
@@ -47,6 +55,8 @@ impl fmt::Display for Request {
             Self::Stop { services, .. } => ("stop", services.as_slice()),
             Self::Refresh(services) => ("refresh", services.as_slice()),
             Self::Status => ("status", [].as_slice()),
+            Self::Users(services) => ("users", services.as_slice()),
+            Self::Disconnect(account) => return write!(f, "{GREETING} {DISCONNECT} {account}"),
             Self::End => ("end", [].as_slice()),
         };
         write!(f, "{GREETING} {verb}")?;
@@ -63,6 +73,9 @@ impl Request {
         let words = line.strip_prefix(GREETING).and_then(|rest| rest.strip_prefix(' '));
         let words = words.ok_or("this watcher is of another version; restart the server")?;
         let (verb, words) = words.split_once(' ').unwrap_or((words, ""));
+        if verb == DISCONNECT {
+            return account(words).map(Self::Disconnect);
+        }
         let mut words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
         let count = words.len();
         words.retain(|word| *word != FORCE);
@@ -74,10 +87,17 @@ impl Request {
             "stop" => Ok(Self::Stop { services, force }),
             "refresh" => Ok(Self::Refresh(services)),
             "status" => Ok(Self::Status),
+            "users" => Ok(Self::Users(services)),
             "end" => Ok(Self::End),
             _ => Err(format!("no request {verb:?}")),
         }
     }
+}
+
+/// The name of an account, which is one word.
+fn account(word: &str) -> Result<String, String> {
+    let name = waypost_types::AccountName::new(word);
+    name.map(|name| name.as_str().to_owned()).map_err(|error| format!("{word:?}: {error}"))
 }
 
 /// What a service is up to.
@@ -113,6 +133,8 @@ pub struct ServiceState {
     pub enabled: bool,
     /// What it is up to.
     pub phase: Phase,
+    /// What it has counted since the watcher runs.
+    pub counts: ServiceCounts,
 }
 
 /// One line of an answer.
@@ -135,6 +157,8 @@ pub enum Answer {
     Service(ServiceState),
     /// A process.
     Process(Row),
+    /// A user's connection to a process of that name.
+    User(String, Box<UserRow>),
 }
 
 impl fmt::Display for Answer {
@@ -145,10 +169,12 @@ impl fmt::Display for Answer {
             Self::Server { version, process, since } => {
                 write!(f, "server\t{version}\t{process}\t{since}")
             }
-            Self::Service(ServiceState { service, enabled, phase }) => {
-                write!(f, "service\t{service}\t{enabled}\t{}", phase.name())
+            Self::Service(ServiceState { service, enabled, phase, counts }) => {
+                write!(f, "service\t{service}\t{enabled}\t{}", phase.name())?;
+                numbers(counts).into_iter().try_for_each(|number| write!(f, "\t{number}"))
             }
             Self::Process(row) => write!(f, "process\t{row}"),
+            Self::User(process, row) => write!(f, "user\t{process}\t{row}"),
         }
     }
 }
@@ -166,15 +192,69 @@ impl Answer {
                 process: process.parse().ok()?,
                 since: since.parse().ok()?,
             }),
-            ("service", [service, enabled, phase]) => Some(Self::Service(ServiceState {
-                service: Service::named(service)?,
-                enabled: enabled.parse().ok()?,
-                phase: Phase::ALL.into_iter().find(|known| known.name() == *phase)?,
-            })),
+            ("service", [service, enabled, phase, counts @ ..]) => {
+                Some(Self::Service(ServiceState {
+                    service: Service::named(service)?,
+                    enabled: enabled.parse().ok()?,
+                    phase: Phase::ALL.into_iter().find(|known| known.name() == *phase)?,
+                    counts: service_counts(counts)?,
+                }))
+            }
             ("process", _) => Row::parse(rest).map(Self::Process),
+            ("user", [process, ..]) => {
+                let row = rest.split_once('\t').and_then(|(_, row)| UserRow::parse(row))?;
+                Some(Self::User((*process).to_owned(), Box::new(row)))
+            }
             _ => None,
         }
     }
+}
+
+/// How many numbers [`ServiceCounts`] has.
+const COUNTS: usize = 13;
+
+fn numbers(counts: &ServiceCounts) -> [u64; COUNTS] {
+    let ServiceCounts { started, last_connection, current, max, total, failed, .. } = *counts;
+    let ServiceCounts { refused, crowded, good_logins, failed_logins, .. } = *counts;
+    let ServiceCounts { bytes_in, bytes_out, step_panics, .. } = *counts;
+    [
+        started,
+        last_connection,
+        current,
+        max,
+        total,
+        failed,
+        refused,
+        crowded,
+        good_logins,
+        failed_logins,
+        bytes_in,
+        bytes_out,
+        step_panics,
+    ]
+}
+
+/// The counts of [`numbers`], in the same order.
+fn service_counts(fields: &[&str]) -> Option<ServiceCounts> {
+    let numbers: Option<Vec<u64>> = fields.iter().map(|field| field.parse().ok()).collect();
+    let numbers: [u64; COUNTS] = numbers?.try_into().ok()?;
+    let [started, last_connection, current, max, total, failed, refused, ..] = numbers;
+    let [.., crowded, good_logins, failed_logins, bytes_in, bytes_out, step_panics] = numbers;
+    Some(ServiceCounts {
+        started,
+        last_connection,
+        current,
+        max,
+        total,
+        failed,
+        refused,
+        crowded,
+        good_logins,
+        failed_logins,
+        bytes_in,
+        bytes_out,
+        step_panics,
+    })
 }
 
 /// Text that cannot be taken for another line: an error may quote a file.
@@ -203,6 +283,8 @@ mod tests {
             Request::Stop { services: vec![], force: false },
             Request::Refresh(vec![Service::Lmtp]),
             Request::Status,
+            Request::Users(vec![Service::Imap]),
+            Request::Disconnect("alice@other.example".to_owned()),
             Request::End,
         ];
         for request in requests {
@@ -218,6 +300,8 @@ mod tests {
             "waypost-control 2 status",
             "waypost-control 1 dance",
             "waypost-control 1 start smtp",
+            "waypost-control 1 disconnect",
+            "waypost-control 1 disconnect two words",
         ] {
             assert!(Request::parse(line).is_err(), "{line:?}");
         }
@@ -225,7 +309,15 @@ mod tests {
 
     #[test]
     fn answers_come_back_and_keep_to_one_line() {
-        let state = ServiceState { service: Service::Imap, enabled: true, phase: Phase::Stopping };
+        let counts =
+            service_counts(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"]);
+        let counts = counts.unwrap();
+        assert_eq!(
+            (counts.started, counts.refused, counts.crowded, counts.step_panics),
+            (1, 7, 8, 13)
+        );
+        let (service, phase) = (Service::Imap, Phase::Stopping);
+        let state = ServiceState { service, enabled: true, phase, counts };
         let answers = [
             Answer::Done("pop is started".to_owned()),
             Answer::Failed("no\tway".replace('\t', " ")),

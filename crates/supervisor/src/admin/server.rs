@@ -2,8 +2,8 @@
 
 use super::{Answer, END, Request};
 use crate::limits::{
-    ANSWER_BYTES, COUNT_WAIT, RELOAD_WAIT, REQUEST_BYTES, REQUEST_TIME, REQUESTS, START_WAIT,
-    STOP_WAIT,
+    ANSWER_BYTES, ASK_WAIT, CONTROL_PAUSE, RELOAD_WAIT, REQUEST_BYTES, REQUEST_TIME, REQUESTS,
+    START_WAIT, STOP_WAIT,
 };
 use crate::service::Service;
 use crate::state::{Board, Entry, ProcessState};
@@ -33,8 +33,10 @@ pub(crate) enum Waiting {
     Stopped(Vec<Service>),
     /// That services have answered the order of this number.
     Reloaded(Vec<Service>, u64),
-    /// That every process has answered the question of this number.
-    Counted(u64),
+    /// That the processes have told their users in answer to the question of this number.
+    Users(Vec<Service>, u64),
+    /// That every process has answered the order of this number about an account.
+    Disconnected(String, u64),
 }
 
 /// A request on its way to the watcher, with the place for its outcome.
@@ -72,7 +74,7 @@ impl Listener {
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "control socket");
-                    tokio::time::sleep(COUNT_WAIT).await;
+                    tokio::time::sleep(CONTROL_PAUSE).await;
                     continue;
                 }
             };
@@ -104,9 +106,12 @@ async fn serve(
         Err(error) => vec![Answer::Failed(error)],
     };
     let mut text: String = answers.iter().map(|answer| format!("{answer}\n")).collect();
-    // Far below: a status has some hundred processes at most.
+    // Only a list of users can come near.
     if text.len() as u64 + END.len() as u64 >= ANSWER_BYTES {
-        text = format!("{}\n", Answer::Failed("the answer is too long".to_owned()));
+        text = format!(
+            "{}\n",
+            Answer::Failed("the answer is too long; ask for one service".to_owned())
+        );
     }
     text.push_str(END);
     text.push('\n');
@@ -166,10 +171,15 @@ impl Waiting {
                 settle(board, RELOAD_WAIT, all).await;
                 answer(board, &services, |service, of_it| reloaded(service, of_it, number))
             }
-            Self::Counted(number) => {
-                let heard = |entry: &Entry| !serves(entry) || entry.counted >= number;
-                settle(board, COUNT_WAIT, |entries| entries.iter().all(heard)).await;
-                board.rows().into_iter().map(Answer::Process).collect()
+            Self::Users(services, number) => {
+                let heard = |entry: &Entry| !serves(entry) || entry.users.answers(number);
+                settle(board, ASK_WAIT, |entries| of(entries, &services).all(heard)).await;
+                board.look(|entries| users(entries, &services, number))
+            }
+            Self::Disconnected(account, number) => {
+                let heard = |entry: &Entry| !serves(entry) || entry.disconnected.0 >= number;
+                settle(board, ASK_WAIT, |entries| entries.iter().all(heard)).await;
+                vec![board.look(|entries| disconnected(entries, &account, number))]
             }
         }
     }
@@ -179,7 +189,7 @@ impl Waiting {
 async fn settle(board: &Board, limit: Duration, wanted: impl Fn(&[Entry]) -> bool) {
     let mut changes = board.changes();
     let until = async {
-        while !wanted(&board.entries()) {
+        while !board.look(|entries| wanted(entries)) {
             // The board outlives its watchers.
             if changes.changed().await.is_err() {
                 return;
@@ -199,12 +209,44 @@ fn answer(
     services: &[Service],
     say: impl Fn(Service, &[&Entry]) -> Answer,
 ) -> Vec<Answer> {
-    let entries = board.entries();
-    let one = |service: &Service| {
-        let of_it: Vec<&Entry> = of(&entries, std::slice::from_ref(service)).collect();
-        say(*service, &of_it)
+    board.look(|entries| {
+        let one = |service: &Service| {
+            let of_it: Vec<&Entry> = of(entries, std::slice::from_ref(service)).collect();
+            say(*service, &of_it)
+        };
+        services.iter().map(one).collect()
+    })
+}
+
+/// The users of the processes that have answered; who asks hears of those that have not.
+fn users(entries: &mut [Entry], services: &[Service], number: u64) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    let asked = |entry: &&mut Entry| {
+        entry.row.service().is_some_and(|one| services.contains(&one)) && serves(entry)
     };
-    services.iter().map(one).collect()
+    for entry in entries.iter_mut().filter(asked) {
+        let name = entry.row.name.clone();
+        if entry.users.answers(number) {
+            let rows = entry.users.rows().into_iter();
+            answers.extend(rows.map(|row| Answer::User(name.clone(), Box::new(row))));
+            entry.users.clear();
+        } else {
+            answers.push(Answer::Failed(format!("{name} did not say who is logged in")));
+        }
+    }
+    answers
+}
+
+fn disconnected(entries: &[Entry], account: &str, number: u64) -> Answer {
+    let serving = || entries.iter().filter(|entry| serves(entry));
+    let heard = |entry: &&Entry| entry.disconnected.0 >= number;
+    let count: u64 = serving().filter(heard).map(|entry| entry.disconnected.1).sum();
+    match serving().all(|entry| heard(&entry)) {
+        true => Answer::Done(format!("{account}: {count} connections are ended")),
+        false => Answer::Failed(format!(
+            "{account}: {count} connections are ended, but not every process has answered"
+        )),
+    }
 }
 
 fn serves(entry: &Entry) -> bool {

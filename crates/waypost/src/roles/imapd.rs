@@ -3,7 +3,6 @@
 use super::worker::{Built, Parts, Role, run as run_worker};
 use crate::failure::{Context, Failure};
 use crate::settings;
-use std::path::Path;
 use std::sync::Arc;
 use waypost_auth::Authenticator;
 use waypost_imap::{ImapService, SharedConfig};
@@ -17,13 +16,15 @@ const ROLE: Role = Role {
 };
 
 /// Runs until the watcher ends it.
-pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    run_worker(&ROLE, file, build)
+pub(crate) fn run() -> Result<(), Failure> {
+    run_worker(&ROLE, build)
 }
 
 fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
     let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
     let auth = Arc::new(auth.context("cannot check logins")?);
+    let counters = Arc::clone(&parts.counters);
+    auth.observe(move |good| counters.login(good));
     let shared = Arc::new(SharedConfig::new(settings::imap(&parts.config)));
     let service =
         ImapService::new(Arc::clone(&parts.store), Arc::clone(&auth), Arc::clone(&shared));

@@ -3,7 +3,6 @@
 use super::worker::{Built, Parts, Role, run as run_worker};
 use crate::failure::Failure;
 use crate::settings;
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use waypost_lmtp::{LmtpService, SharedConfig};
 
@@ -12,8 +11,8 @@ const ROLE: Role =
     Role { name: "lmtpd", limits: settings::lmtp_limits, tls: |_| false, watches: false };
 
 /// Runs until the watcher ends it.
-pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    run_worker(&ROLE, file, build)
+pub(crate) fn run() -> Result<(), Failure> {
+    run_worker(&ROLE, build)
 }
 
 fn build(parts: &Parts) -> Result<Built<LmtpService>, Failure> {

@@ -2,9 +2,8 @@
 
 use super::{name_process, raise_descriptor_limit};
 use crate::failure::{Context, Failure};
-use crate::{config_file, log, settings};
+use crate::{handover, log, settings};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 use waypost_options::Config;
@@ -15,26 +14,26 @@ use waypost_supervisor::{Attendant, Inherited, Reloads};
 const NAME: &str = "stored";
 
 /// Runs until the watcher ends it.
-pub(crate) fn run(file: &Path) -> Result<(), Failure> {
+pub(crate) fn run() -> Result<(), Failure> {
     name_process(NAME);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
-    let config = config_file::load(file)?;
+    let config = handover::unpack(&inherited.settings)?;
     let target = log::open(&config).context("cannot open the log")?;
     rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     let _log = log::start(target, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.context("cannot start threads")?.block_on(work(file, &config, inherited));
+    let ended = runtime.context("cannot start threads")?.block_on(work(&config, inherited));
     if let Err(failure) = &ended {
         tracing::error!(%failure, "process fails");
     }
     ended
 }
 
-async fn work(file: &Path, config: &Config, inherited: Inherited) -> Result<(), Failure> {
+async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {
     let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
     if let Some(reloads) = attendant.reloads() {
-        tokio::spawn(obey(reloads, file.to_owned()));
+        tokio::spawn(obey(reloads));
     }
     let attendant = Arc::new(attendant);
     let socket = inherited.listeners.into_iter().next();
@@ -51,25 +50,14 @@ async fn work(file: &Path, config: &Config, inherited: Inherited) -> Result<(), 
 }
 
 /// Takes in a changed level of the log; the writer has no other setting that may change under it.
-async fn obey(mut reloads: Reloads, file: PathBuf) {
-    while let Some(number) = reloads.next().await {
-        let path = file.clone();
-        let loaded = tokio::task::spawn_blocking(move || Config::load(&path)).await;
-        let well = match loaded {
-            Ok(Ok(config)) => {
-                log::reconfigure(&config);
-                true
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "settings not read again, the old ones stay");
-                false
-            }
-            Err(error) => {
-                tracing::error!(%error, "settings not read again");
-                false
-            }
-        };
-        reloads.finished(number, well).await;
+async fn obey(mut reloads: Reloads) {
+    while let Some(order) = reloads.next().await {
+        let unpacked = handover::unpack(&order.settings);
+        match &unpacked {
+            Ok(config) => log::reconfigure(config),
+            Err(failure) => tracing::error!(%failure, "settings not taken in, the old ones stay"),
+        }
+        reloads.finished(order.number, unpacked.is_ok()).await;
     }
 }
 

@@ -2,22 +2,25 @@
 
 use super::raise_descriptor_limit;
 use crate::failure::{Context, Failure};
-use crate::{config_file, log, settings};
+use crate::{handover, log, settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use waypost_directory::{Directory, EmbeddedDirectory};
 use waypost_net::counters::Counters;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::Service;
 use waypost_net::tls::TlsReloader;
+use waypost_net::user_list::{ConnectedUser, UserList};
 use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store::Store;
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
-use waypost_supervisor::{Attendant, Counts, Inherited, InheritedListener, Reloads};
+use waypost_supervisor::limits::HEARTBEAT;
+use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads, UserDesk, UserRow};
+use waypost_types::{AccountName, Secret};
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
 const EXTRA_BLOCKING_THREADS: usize = 32;
@@ -45,6 +48,7 @@ pub(super) struct Parts {
     pub(super) config: Config,
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn Directory>,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// A service and what takes in changed settings.
@@ -56,26 +60,26 @@ pub(super) struct Built<S> {
 /// Runs a service process until the watcher ends it.
 pub(super) fn run<S: Service>(
     role: &Role,
-    file: &Path,
     build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
 ) -> Result<(), Failure> {
     super::name_process(role.name);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
-    let config = config_file::load(file)?;
+    let config = handover::unpack(&inherited.settings)?;
     let target = log::open(&config).context("cannot open the log")?;
     // Also where the kernel has no Landlock, which would do it too.
     rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     // No thread may run yet: the rules bind this thread and those it starts.
-    let confined = confine(&confine_plan(&config, file)).context("cannot confine this process")?;
+    let confined = confine(&confine_plan(&config, &inherited.settings))
+        .context("cannot confine this process")?;
     let _log = log::start(target, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit();
     let limits = (role.limits)(&config);
-    let runtime = runtime(limits)?;
+    let runtime = runtime(&limits)?;
     let is_confined = confined == Confinement::Full;
-    let start = Start { file, config, inherited, is_confined, limits };
+    let start = Start { config, inherited, is_confined, limits };
     let ended = runtime.block_on(work(role, start, build));
     runtime.shutdown_timeout(RUNTIME_END);
     if let Err(failure) = &ended {
@@ -84,7 +88,7 @@ pub(super) fn run<S: Service>(
     ended
 }
 
-fn runtime(limits: Limits) -> Result<Runtime, Failure> {
+fn runtime(limits: &Limits) -> Result<Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let steps = usize::try_from(limits.max_threads).unwrap_or(usize::MAX);
     let built = Builder::new_multi_thread()
@@ -96,8 +100,7 @@ fn runtime(limits: Limits) -> Result<Runtime, Failure> {
 }
 
 /// What a process knows when its runtime starts.
-struct Start<'a> {
-    file: &'a Path,
+struct Start {
     config: Config,
     inherited: Inherited,
     is_confined: bool,
@@ -106,10 +109,11 @@ struct Start<'a> {
 
 async fn work<S: Service>(
     role: &Role,
-    start: Start<'_>,
+    start: Start,
     build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
 ) -> Result<(), Failure> {
-    let Start { file, config, inherited, is_confined, limits } = start;
+    let Start { config, inherited, is_confined, limits } = start;
+    let counters = Arc::new(Counters::new(Arc::new(inherited.counters), inherited.slot));
     let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
     if !is_confined {
         attendant.warn_unconfined();
@@ -119,21 +123,22 @@ async fn work<S: Service>(
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
     let directory: EmbeddedDirectory = settings::directory(&config)?;
-    let parts = Parts { config, store: Arc::new(store), directory: Arc::new(directory) };
+    let (store, directory) = (Arc::new(store), Arc::new(directory));
+    let parts = Parts { config, store, directory, counters: Arc::clone(&counters) };
     let Built { service, reconfigure } = build(&parts)?;
-    let counters: Arc<Counters> = Arc::default();
-    let counted = Arc::clone(&counters);
-    attendant.count_with(move || counts(&counted));
+    let users: Arc<UserList> = Arc::default();
+    attendant.answer_with(user_desk(&users, limits.shutdown_grace));
+    tokio::spawn(show_life(Arc::clone(&counters)));
     if let Some(reloads) = attendant.reloads() {
         let (limited, limits) = (Arc::clone(&counters), role.limits);
         let reconfigure = move |config: &Config| {
-            limited.allow(limits(config).max_sessions);
+            limited.allow(&limits(config));
             reconfigure(config);
         };
-        tokio::spawn(obey(reloads, tls.clone(), file.to_owned(), Box::new(reconfigure)));
+        tokio::spawn(obey(reloads, tls.clone(), Box::new(reconfigure)));
     }
     attendant.announce();
-    let setup = Setup { limits, tls, counters };
+    let setup = Setup { limits, tls, counters, users };
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
     served.context("cannot serve")
 }
@@ -142,15 +147,40 @@ fn listener(inherited: InheritedListener) -> Result<Listener, Failure> {
     Listener::from_fd(inherited.fd, inherited.tls).context("cannot use an inherited socket")
 }
 
-fn counts(counters: &Counters) -> Counts {
-    let seen = counters.snapshot();
-    Counts {
-        current: seen.current,
-        max: seen.max,
-        total: seen.total,
-        failed: seen.failed,
-        refused: seen.refused,
+/// Shows the siblings that this process is alive, for as long as it lives.
+async fn show_life(counters: Arc<Counters>) {
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    loop {
+        beat.tick().await;
+        counters.show();
     }
+}
+
+/// What this process answers about its users. Sessions that are sent away get `grace` to say goodbye.
+fn user_desk(users: &Arc<UserList>, grace: Duration) -> UserDesk {
+    let (listed, ended) = (Arc::clone(users), Arc::clone(users));
+    let runtime = Handle::current();
+    let disconnect = move |account: &str| {
+        let Ok(account) = AccountName::new(account) else { return 0 };
+        let connections = ended.disconnect(&account);
+        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX);
+        let list = Arc::clone(&ended);
+        runtime.spawn(async move {
+            tokio::time::sleep(grace).await;
+            list.cut(&connections);
+        });
+        count
+    };
+    UserDesk {
+        list: Box::new(move || listed.users().into_iter().map(user_row).collect()),
+        disconnect: Box::new(disconnect),
+    }
+}
+
+fn user_row(user: ConnectedUser) -> UserRow {
+    let ConnectedUser { connection, account, mechanism, tls_bits, since, client, server } = user;
+    let (account, mechanism) = (account.as_str().to_owned(), mechanism.to_owned());
+    UserRow { connection, account, mechanism, tls_bits, since, client, server }
 }
 
 /// Reads settings and certificate again whenever asked, for as long as the process lives. Connections
@@ -158,15 +188,14 @@ fn counts(counters: &Counters) -> Counts {
 async fn obey(
     mut reloads: Reloads,
     tls: Option<Arc<TlsReloader>>,
-    file: PathBuf,
     reconfigure: Box<dyn Fn(&Config) + Send>,
 ) {
-    while let Some(number) = reloads.next().await {
-        let (tls, file) = (tls.clone(), file.clone());
+    while let Some(order) = reloads.next().await {
+        let (tls, settings) = (tls.clone(), Arc::clone(&order.settings));
         let read = move || {
             // Both outcomes are logged there, and a bad file leaves the old certificate.
             let certificate = tls.is_none_or(|tls| tls.reload().is_ok());
-            (certificate, Config::load(&file))
+            (certificate, handover::unpack(&settings))
         };
         let well = match tokio::task::spawn_blocking(read).await {
             Ok((certificate, Ok(config))) => {
@@ -184,12 +213,13 @@ async fn obey(
                 false
             }
         };
-        reloads.finished(number, well).await;
+        reloads.finished(order.number, well).await;
     }
 }
 
 /// Read the store, the users, the certificate and the settings; write nothing but lock files.
-fn confine_plan(config: &Config, file: &Path) -> ConfinePlan {
+fn confine_plan(config: &Config, settings: &Secret<Vec<u8>>) -> ConfinePlan {
+    let file = handover::file(settings);
     let directory = settings::directory_path(config);
     let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
     read.extend(SYSTEM_FACTS.map(PathBuf::from));

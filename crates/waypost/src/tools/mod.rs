@@ -3,9 +3,11 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod control;
+pub(crate) mod counters;
 pub(crate) mod deliver;
 pub(crate) mod domain;
 pub(crate) mod import;
+pub(crate) mod imsconnutil;
 pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod status;

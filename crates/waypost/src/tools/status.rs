@@ -6,8 +6,7 @@ use crate::output::tell;
 use std::path::Path;
 use waypost_options::BASE_RUNDIR;
 use waypost_supervisor::{
-    Answer, AskError, Counts, Phase, Plan, ProcessState, Request, Row, ServiceState, ask,
-    read_state,
+    Answer, AskError, Phase, Plan, ProcessState, Request, Row, ServiceState, ask, read_state,
 };
 use waypost_types::Moment;
 
@@ -85,7 +84,7 @@ fn processes(rows: &[Row]) {
 fn process(row: &Row) {
     let process = row.process.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let (name, state, restarts) = (&row.name, row.state.name(), row.restarts);
-    let (uptime, open) = (uptime(row.since), row.counts.current);
+    let (uptime, open) = (uptime(row.since), row.open);
     tell(format_args!(
         "{name:<10} {state:<9} {process:>8} {restarts:>8} {uptime:>9} {open:>6}  {}",
         row.places.join(" ")
@@ -94,16 +93,15 @@ fn process(row: &Row) {
 
 fn service(state: ServiceState, rows: &[&Row]) {
     let ready = rows.iter().filter(|row| row.state == ProcessState::Ready).count();
-    let sum = rows.iter().fold(Counts::default(), |sum, row| sum.plus(row.counts));
     let enabled = if state.enabled { "yes" } else { "no" };
-    let (name, phase) = (state.service.name(), phase(state, rows));
+    let (name, phase, counts) = (state.service.name(), phase(state, rows), state.counts);
     tell(format_args!(
         "{name:<8} {enabled:<7} {phase:<9} {:>9} {:>6} {:>6} {:>8} {:>7}",
         format!("{ready}/{}", rows.len()),
-        sum.current,
-        sum.max,
-        sum.total,
-        sum.refused
+        counts.current,
+        counts.max,
+        counts.total,
+        counts.refused.saturating_add(counts.crowded)
     ));
 }
 

@@ -1,5 +1,6 @@
 //! `waypost user`.
 
+use super::imsconnutil::send_away;
 use super::user_and_domain;
 use crate::cli::UserCommand;
 use crate::failure::Failure;
@@ -43,6 +44,7 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
             let directory = settings::writable_directory(&config)?;
             directory.delete_user(&uid, &domain).map_err(Failure::new)?;
             tell(format_args!("deleted {uid}@{domain}; stored mail stays"));
+            send_away(&config, user)?;
         }
     }
     Ok(())
@@ -66,5 +68,5 @@ fn set_status(config: &Config, user: &str, status: MailStatus) -> Result<(), Fai
     let directory = settings::writable_directory(config)?;
     directory.set_status(&uid, &domain, status).map_err(Failure::new)?;
     tell(format_args!("{uid}@{domain} is {status}"));
-    Ok(())
+    if status.may_log_in() { Ok(()) } else { send_away(config, user) }
 }

@@ -251,6 +251,11 @@ impl Connection {
         }
     }
 
+    /// Sends text as it is, and waits for nothing.
+    pub fn send(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
     /// Sends a line as it is; answers with the next line.
     pub fn say(&mut self, line: &str) -> String {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();

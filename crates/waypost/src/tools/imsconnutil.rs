@@ -1,0 +1,180 @@
+//! `imsconnutil`: who is connected, and the end of their connections.
+
+use super::counters::time;
+use super::user_and_domain;
+use crate::cli::ImsconnutilArguments;
+use crate::config_file;
+use crate::failure::{Context, Failure};
+use crate::output::{progress, tell};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use waypost_options::{BASE_DEFAULTDOMAIN, Config};
+use waypost_supervisor::{Answer, AskError, Plan, Request, Service, UserRow, ask};
+use waypost_types::AccountName;
+
+/// The largest list of users that is read, in bytes.
+const LIST_BYTES: u64 = 64 << 20;
+
+/// Does what `-c`, `-a` or `-k` asks for.
+pub(crate) fn run(file: &Path, arguments: &ImsconnutilArguments) -> Result<(), Failure> {
+    let config = config_file::load(file)?;
+    let accounts = accounts(&config, arguments)?;
+    let socket = Plan::control_socket(&config);
+    if arguments.kill {
+        return disconnect(&socket, &accounts);
+    }
+    connected(&socket, &services(arguments.service.as_deref())?, &accounts)
+}
+
+/// Prints the connections of all users, or of those named.
+fn connected(
+    socket: &Path,
+    services: &[Service],
+    accounts: &BTreeSet<AccountName>,
+) -> Result<(), Failure> {
+    let answers = send(socket, &Request::Users(services.to_vec()))?;
+    tell(format_args!(
+        "{:<24} {:<8} {:<9} {:>4}  {:<26}  {:<23} {:<23} CONNECTION",
+        "USER", "SERVICE", "MECHANISM", "TLS", "SINCE", "CLIENT", "SERVER"
+    ));
+    let is_meant = |row: &UserRow| {
+        accounts.is_empty() || accounts.iter().any(|account| account.as_str() == row.account)
+    };
+    let mut failed = 0_usize;
+    for answer in &answers {
+        match answer {
+            Answer::User(process, row) if is_meant(row) => show(process, row)?,
+            Answer::Failed(text) => {
+                failed += 1;
+                progress(text);
+            }
+            _ => {}
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(Failure::new("the list is not complete")) }
+}
+
+fn show(process: &str, row: &UserRow) -> Result<(), Failure> {
+    let address = |one: Option<SocketAddr>| one.map_or_else(|| "-".into(), |a| a.to_string());
+    let service = Service::of_process(process).map_or_else(|| process, |service| service.name());
+    let (client, server) = (address(row.client), address(row.server));
+    let tls = if row.tls_bits == 0 { "-".to_owned() } else { row.tls_bits.to_string() };
+    let since = time(row.since)?;
+    let UserRow { account, mechanism, connection, .. } = row;
+    tell(format_args!(
+        "{account:<24} {service:<8} {mechanism:<9} {tls:>4}  {since:<26}  {client:<23} {server:<23} \
+         {process}#{connection}"
+    ));
+    Ok(())
+}
+
+/// Has the users' connections to every service ended.
+fn disconnect(socket: &Path, accounts: &BTreeSet<AccountName>) -> Result<(), Failure> {
+    if accounts.is_empty() {
+        return Err(Failure::usage("whom? Name users with -u USER or -f FILE"));
+    }
+    let mut failed = false;
+    for account in accounts {
+        for answer in send(socket, &Request::Disconnect(account.as_str().to_owned()))? {
+            match answer {
+                Answer::Done(text) => tell(text),
+                Answer::Failed(text) => {
+                    failed = true;
+                    progress(text);
+                }
+                _ => {}
+            }
+        }
+    }
+    if failed { Err(Failure::new("not everybody is disconnected")) } else { Ok(()) }
+}
+
+/// Ends the connections of a user who may no longer be connected, if the server runs.
+pub(super) fn send_away(config: &Config, user: &str) -> Result<(), Failure> {
+    let account = account(config, user)?;
+    let request = Request::Disconnect(account.as_str().to_owned());
+    match ask(&Plan::control_socket(config), &request) {
+        Err(AskError::NotRunning) => Ok(()),
+        Err(error) => Err(Failure::new(format!(
+            "connections that are open were not ended: {error}; `imsconnutil -k -u {account}` ends them"
+        ))),
+        Ok(answers) => {
+            answers.iter().for_each(|answer| match answer {
+                Answer::Done(text) | Answer::Failed(text) => tell(text),
+                _ => {}
+            });
+            Ok(())
+        }
+    }
+}
+
+fn send(socket: &Path, request: &Request) -> Result<Vec<Answer>, Failure> {
+    ask(socket, request).map_err(|error| match error {
+        AskError::NotRunning => Failure::new("the server does not run, so nobody is connected"),
+        error => Failure::new(error),
+    })
+}
+
+fn services(name: Option<&str>) -> Result<Vec<Service>, Failure> {
+    match name {
+        None => Ok(vec![Service::Imap, Service::Pop]),
+        Some("imap") => Ok(vec![Service::Imap]),
+        Some("pop") => Ok(vec![Service::Pop]),
+        Some(other) => {
+            Err(Failure::usage(format!("users log in to imap and pop, not to {other:?}")))
+        }
+    }
+}
+
+/// The accounts that were named.
+fn accounts(
+    config: &Config,
+    arguments: &ImsconnutilArguments,
+) -> Result<BTreeSet<AccountName>, Failure> {
+    let mut names = arguments.users.clone();
+    if let Some(file) = &arguments.file {
+        names.extend(listed(file)?);
+    }
+    names.iter().map(|name| account(config, name)).collect()
+}
+
+fn listed(file: &PathBuf) -> Result<Vec<String>, Failure> {
+    let size = std::fs::metadata(file).context(file.display())?.len();
+    if size > LIST_BYTES {
+        return Err(Failure::usage(format!("{} is too large", file.display())));
+    }
+    let text = std::fs::read_to_string(file).context(file.display())?;
+    let names = text.lines().map(str::trim).filter(|name| !name.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The account of a user: the default domain has no name in it.
+fn account(config: &Config, user: &str) -> Result<AccountName, Failure> {
+    let (uid, domain) = user_and_domain(config, user);
+    let is_default = domain.eq_ignore_ascii_case(&config.read(&BASE_DEFAULTDOMAIN));
+    let name = if is_default { uid } else { format!("{uid}@{domain}") };
+    AccountName::new(&name).map_err(|error| Failure::usage(format!("{user:?}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_named_as_they_log_in() {
+        let config = Config::from_str("base.defaultdomain = \"example.com\"").unwrap();
+        let name = |user: &str| account(&config, user).map(|name| name.as_str().to_owned());
+        assert_eq!(name("Alice").unwrap(), "alice");
+        assert_eq!(name("alice@Example.com").unwrap(), "alice");
+        assert_eq!(name("bob@other.example").unwrap(), "bob@other.example");
+        assert!(name("two words").is_err());
+    }
+
+    #[test]
+    fn services_without_users_are_refused() {
+        assert_eq!(services(None).unwrap(), [Service::Imap, Service::Pop]);
+        assert_eq!(services(Some("pop")).unwrap(), [Service::Pop]);
+        assert!(services(Some("lmtp")).unwrap_err().to_string().contains("imap and pop"));
+    }
+}

@@ -1,0 +1,161 @@
+//! Who is connected: limits over all processes and for each address, lists, counters, disconnection.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod support;
+
+use support::{Connection, PASSWORD, World, signal_process, wait_for};
+
+/// The lines of `imsconnutil -c` without its head.
+fn connected(world: &World, more: &[&str]) -> Vec<Vec<String>> {
+    let text = world.tool(&[&["imsconnutil", "-c"], more].concat(), "");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+    text.lines().skip(1).map(words).collect()
+}
+
+/// A counter of `waypost counters`.
+fn counter(world: &World, object: &str, name: &str) -> u64 {
+    let text = world.tool(&["counters", object], "");
+    let line = text.lines().find(|line| line.trim_start().starts_with(name));
+    let number = line.and_then(|line| line.split_whitespace().last()).unwrap_or_default();
+    number.parse().unwrap_or_else(|_| panic!("{name} in {text}"))
+}
+
+/// A POP3 session of a user.
+fn pop(world: &World, user: &str) -> Connection {
+    let mut connection = world.connect(world.pop);
+    connection.say(&format!("USER {user}"));
+    assert!(connection.say(&format!("PASS {PASSWORD}")).starts_with("+OK"));
+    connection
+}
+
+#[test]
+fn users_are_listed_with_how_they_are_connected() {
+    let world = World::new("");
+    world.add_user("alice");
+    world.add_user("bob");
+    let _server = world.start();
+    let mut alice = world.imap("alice");
+    let bob = pop(&world, "bob");
+    let _stranger = world.connect(world.imap);
+
+    let users = connected(&world, &[]);
+    assert_eq!(users.len(), 2, "{users:?}");
+    assert_eq!(users[0][..4], ["alice", "imap", "LOGIN", "-"]);
+    assert!(users[0].contains(&format!("127.0.0.1:{}", world.imap)), "{users:?}");
+    assert_eq!(users[1][..4], ["bob", "pop", "USER", "-"]);
+    assert_eq!(connected(&world, &["-s", "pop"]).len(), 1);
+    assert_eq!(connected(&world, &["-u", "alice@example.com"])[0][0], "alice");
+    let list = world.folder.path().join("users");
+    std::fs::write(&list, "bob\n\nnobody\n").unwrap();
+    assert_eq!(connected(&world, &["-f", list.to_str().unwrap()])[0][0], "bob");
+
+    assert!(alice.command("LOGOUT").contains("BYE"));
+    drop(bob);
+    wait_for("an empty list", || connected(&world, &[]).is_empty().then_some(()));
+}
+
+#[test]
+fn a_user_is_disconnected_and_told_and_others_stay() {
+    let world = World::new("imap.numprocesses = 2");
+    world.add_user("alice");
+    world.add_user("bob");
+    let _server = world.start();
+    let mut sessions: Vec<_> = (0..6).map(|_| world.imap("alice")).collect();
+    let mut maildrop = pop(&world, "alice");
+    let mut bob = world.imap("bob");
+    assert!(sessions[0].command("SELECT INBOX").contains("t OK"));
+    assert!(sessions[0].say("i IDLE").starts_with('+'));
+
+    let told = world.tool(&["imsconnutil", "-k", "-u", "alice"], "");
+    assert_eq!(told, "alice: 7 connections are ended\n");
+    for session in &mut sessions {
+        assert!(session.rest().contains("* BYE An administrator has ended"));
+    }
+    assert!(maildrop.rest().starts_with("-ERR an administrator has ended"));
+    assert!(bob.command("NOOP").contains("t OK"));
+    assert!(world.imap("alice").command("NOOP").contains("t OK"), "and may come again");
+    let nobody = world.run(&["imsconnutil", "-k"], "");
+    assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[test]
+fn a_disconnected_client_that_does_not_read_is_cut() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let mut client = world.imap("alice");
+    let message = "x".repeat(1 << 20);
+    assert!(
+        client.command(&format!("APPEND INBOX {{{}+}}\r\n{message}", message.len())).contains("OK")
+    );
+    client.command("SELECT INBOX");
+    // Far more than the sockets hold, and nobody reads it.
+    let fetches: String = (0..50).map(|n| format!("f{n} FETCH 1 BODY.PEEK[]\r\n")).collect();
+    client.send(&fetches);
+    world.tool(&["imsconnutil", "-k", "-u", "alice"], "");
+    wait_for("the end of the connection", || connected(&world, &[]).is_empty().then_some(()));
+}
+
+#[test]
+fn disabling_a_user_ends_open_sessions() {
+    let world = World::new("");
+    world.add_user("alice");
+    world.add_user("bob");
+    let _server = world.start();
+    let mut alice = world.imap("alice");
+    let mut bob = world.imap("bob");
+    let told = world.tool(&["user", "disable", "alice"], "");
+    assert!(told.contains("alice: 1 connections are ended"), "{told}");
+    assert!(alice.rest().contains("* BYE"));
+    let told = world.tool(&["user", "delete", "bob"], "");
+    assert!(told.contains("bob: 1 connections are ended"), "{told}");
+    assert!(bob.rest().contains("* BYE"));
+}
+
+#[test]
+fn counters_outlive_the_processes_that_count() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let session = world.imap("alice");
+    let refused = world.connect(world.imap).command(&format!("LOGIN alice not-{PASSWORD}"));
+    assert!(refused.contains("t NO"), "{refused}");
+    drop(pop(&world, "alice"));
+    let seen = |name: &str| counter(&world, "imapstat", name);
+    assert_eq!((seen("numGoodLogins"), seen("numFailedLogins")), (1, 1));
+    assert_eq!(counter(&world, "popstat", "numGoodLogins"), 1);
+    let (total, max) = (seen("numConnections"), seen("maxConnections"));
+    assert!(total == 2 && max >= 1, "{total} {max}");
+
+    signal_process(world.process("imapd").pid.unwrap(), "KILL");
+    wait_for("a new process", || (world.process("imapd").restarts == 1).then_some(()));
+    wait_for("readiness", || (world.process("imapd").state == "ready").then_some(()));
+    drop(session);
+    assert_eq!(seen("numCurrentConnections"), 0, "what the dead process held is let go");
+    drop(world.imap("alice"));
+    assert_eq!((seen("numGoodLogins"), seen("numFailedLogins")), (2, 1));
+    assert_eq!((seen("numConnections"), seen("maxConnections")), (total + 1, max));
+
+    world.tool(&["stop-msg", "imap"], "");
+    world.tool(&["start-msg", "imap"], "");
+    assert_eq!(seen("numGoodLogins"), 2, "also over an orderly restart");
+}
+
+#[test]
+fn a_full_process_leaves_clients_to_its_sibling_and_the_last_one_is_told() {
+    let world = World::new("imap.numprocesses = 2\nimap.maxsessions = 3");
+    let _server = world.start();
+    // Whichever process takes them: none is turned away before both are full.
+    let mut clients: Vec<_> = (0..6).map(|_| world.connect(world.imap)).collect();
+    assert!(clients.iter().all(|client| client.greeting.starts_with("* OK")));
+    let seventh = world.connect(world.imap).greeting;
+    assert!(seventh.contains("Too many connections"), "{seventh}");
+    assert_eq!(counter(&world, "imapstat", "numRefusedConnections"), 1);
+    clients.truncate(4);
+    wait_for("free seats", || {
+        (counter(&world, "imapstat", "numCurrentConnections") == 4).then_some(())
+    });
+    clients.extend((0..2).map(|_| world.connect(world.imap)));
+    assert!(clients.iter().all(|client| client.greeting.starts_with("* OK")));
+}
