@@ -10,6 +10,7 @@ mod banner;
 mod changes;
 mod checks;
 mod config;
+mod conn_limits;
 mod draft;
 mod error;
 mod groups;
@@ -25,6 +26,7 @@ mod value;
 pub use banner::{Banner, expand_banner};
 pub use changes::{changed, commands};
 pub use config::{Config, MAX_FILE_BYTES};
+pub use conn_limits::ConnLimits;
 pub use draft::Draft;
 pub use error::{ConfigError, Problem};
 pub use groups::{

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use waypost_auth::AuthConfig;
 use waypost_directory::EmbeddedDirectory;
-use waypost_net::limits::Limits;
+use waypost_net::limits::{AddressLimit, Limits};
 use waypost_net::tls::{TlsFiles, TlsReloader};
 use waypost_options::{
     BASE_AUTHCACHETTL, BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME, BASE_LOGINSEPARATOR,
-    BASE_SSLCERTFILE, BASE_SSLKEYFILE, Banner, Config, IMAP_BANNER, IMAP_IDLETIMEOUT,
-    IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER,
-    LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt, POP_BANNER, POP_IDLETIMEOUT,
-    POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH,
-    expand_banner,
+    BASE_SSLCERTFILE, BASE_SSLKEYFILE, Banner, Config, ConnLimits, IMAP_BANNER, IMAP_CONNLIMITS,
+    IMAP_IDLETIMEOUT, IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS,
+    IMAP_PLAINTEXTMINCIPHER, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
+    POP_BANNER, POP_CONNLIMITS, POP_IDLETIMEOUT, POP_MAXSESSIONS, POP_MAXTHREADS,
+    POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH, expand_banner,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
@@ -89,17 +89,23 @@ fn banner(config: &Config, option: &Opt<String>, protocol: &str) -> String {
 
 /// Connection limits of IMAP.
 pub(crate) fn imap_limits(config: &Config) -> Limits {
-    Limits::new(count(config, &IMAP_MAXSESSIONS), count(config, &IMAP_MAXTHREADS))
+    let limits = Limits::new(count(config, &IMAP_MAXSESSIONS), count(config, &IMAP_MAXTHREADS));
+    Limits { per_address: per_address(config.read(&IMAP_CONNLIMITS)), ..limits }
 }
 
 /// Connection limits of POP3.
 pub(crate) fn pop_limits(config: &Config) -> Limits {
-    Limits::new(count(config, &POP_MAXSESSIONS), count(config, &POP_MAXTHREADS))
+    let limits = Limits::new(count(config, &POP_MAXSESSIONS), count(config, &POP_MAXTHREADS));
+    Limits { per_address: per_address(config.read(&POP_CONNLIMITS)), ..limits }
 }
 
 /// Connection limits of LMTP.
 pub(crate) fn lmtp_limits(config: &Config) -> Limits {
     Limits::new(count(config, &LMTP_MAXSESSIONS), LMTP_THREADS)
+}
+
+fn per_address(limits: ConnLimits) -> Option<AddressLimit> {
+    (!limits.is_empty()).then(|| AddressLimit::new(move |address| limits.limit(address)))
 }
 
 fn count(config: &Config, option: &Opt<usize>) -> u32 {

@@ -159,3 +159,25 @@ fn a_full_process_leaves_clients_to_its_sibling_and_the_last_one_is_told() {
     clients.extend((0..2).map(|_| world.connect(world.imap)));
     assert!(clients.iter().all(|client| client.greeting.starts_with("* OK")));
 }
+
+#[test]
+fn an_address_has_its_limit_over_all_processes_and_refresh_changes_it() {
+    let world = World::new("imap.numprocesses = 2");
+    let _server = world.start();
+    world.tool(&["msconfig", "set", "imap.connlimits", "127.0.0.0/8:3"], "");
+    let mut clients: Vec<_> = (0..4).map(|_| world.connect(world.imap)).collect();
+    world.tool(&["refresh", "imap"], "");
+    assert!(clients.iter_mut().all(|client| client.command("NOOP").contains("t OK")));
+    let refused = world.connect(world.imap).greeting;
+    assert!(refused.contains("Too many connections from your address"), "{refused}");
+    assert_eq!(counter(&world, "imapstat", "numCrowdedConnections"), 1);
+    assert!(world.connect(world.pop).greeting.starts_with("+OK"), "another service, another limit");
+    clients.truncate(2);
+    wait_for("room for one more", || {
+        world.connect(world.imap).greeting.starts_with("* OK").then_some(())
+    });
+    let wrong = world.run(&["msconfig", "set", "imap.connlimits", "*:20,nowhere:3"], "");
+    assert_eq!(wrong.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(told.contains("no IP address") && told.contains("^"), "{told}");
+}

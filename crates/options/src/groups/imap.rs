@@ -1,6 +1,7 @@
 //! Options of the IMAP service.
 
 use super::options;
+use crate::conn_limits::ConnLimits;
 use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::time::Duration;
@@ -37,6 +38,13 @@ options! {
         Refresh("imap"),
         "how many connections one IMAP process holds",
         "",
+        "Processes, connections and threads";
+    IMAP_CONNLIMITS: ConnLimits = "connlimits" | "service.imap.connlimits", Kind::Formal { grammar: ConnLimits::GRAMMAR },
+        Refresh("imap"),
+        "how many connections a client's address may have",
+        "`*:20` allows 20 to every address, `192.0.2.0/24:200` more to a network behind one gateway; of several \
+         the smallest range counts, over all processes. An IPv6 address stands for its /64. The next connection is \
+         told why and closed. Not set, there is no limit.",
         "Processes, connections and threads";
     IMAP_MAXTHREADS: usize = "maxthreads" | "service.imap.maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart(&["imap"]),
         "how many command steps one IMAP process executes at once",
