@@ -167,16 +167,18 @@ impl Writer<'_> {
         if !conflicts.is_empty() {
             return Err(WriteError::Refused(file.refusal(conflicts)));
         }
-        let found = file.draft().map_err(WriteError::Refused)?.text();
-        if found != draft.text_read() {
+        let found = file.draft().map_err(WriteError::Refused)?;
+        if found.text_read() != draft.text_read() {
             return Err(WriteError::Changed(file.path.clone()));
         }
         let text = draft.text();
-        if found == text {
+        // Printed both: a text in another order of groups comes back in that of the printer.
+        if found.text() == text {
             return Ok(None);
         }
+        let found = found.text_read();
         let owner = fs::metadata(&file.path).map_err(at(&file.path))?;
-        self.keep_found(&found, note, &owner)?;
+        self.keep_found(found, note, &owner)?;
         let number = self.add(&text, note, &owner)?;
         replace(&file.path, text.as_bytes(), &owner, owner.permissions().mode())
             .map_err(at(&file.path))?;

@@ -138,3 +138,11 @@ fn damaged_generations_are_passed_over() {
     assert_eq!(fixture.remarks(), [(2, "a b".to_owned())]);
     assert_eq!(fixture.change("pop.port", "1111").unwrap(), Some(8), "no number is used twice");
 }
+
+#[test]
+fn a_file_that_mixes_groups_can_be_changed() {
+    let fixture = Fixture::new("pop.port = 1110\nimap.port = 1143\npop.banner = \"b\"\n");
+    assert_eq!(fixture.change("pop.port", "1110").unwrap(), None, "nothing new");
+    assert_eq!(fixture.change("pop.port", "2110").unwrap(), Some(2));
+    assert!(fixture.text().contains("pop.port = 2110\n"), "{}", fixture.text());
+}
