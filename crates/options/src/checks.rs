@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Problem;
-use crate::groups::{base, imap, lmtp, pop};
+use crate::groups::{base, imap, lmtp, metrics, pop};
 use crate::record::{Opt, OptionRecord};
 
 /// The options that make one service listen.
@@ -38,9 +38,12 @@ const POP: Listeners = Listeners {
 };
 const LMTP: Listeners = Listeners { enable: &lmtp::LMTP_ENABLE, port: &lmtp::LMTP_PORT, ssl: None };
 
+const METRICS: Listeners =
+    Listeners { enable: &metrics::METRICS_ENABLE, port: &metrics::METRICS_PORT, ssl: None };
+
 /// Everything that does not fit together.
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
-    let services = [IMAP, POP, LMTP];
+    let services = [IMAP, POP, LMTP, METRICS];
     let mut problems: Vec<Problem> = certificate(config).into_iter().collect();
     problems.extend(services.iter().filter_map(|service| ssl_port(config, service)));
     problems.extend(shared_ports(config, &services));

@@ -30,7 +30,7 @@ pub use conn_limits::ConnLimits;
 pub use draft::Draft;
 pub use error::{ConfigError, Problem};
 pub use groups::{
-    Registry, base::*, imap::*, lmtp::*, log::*, pop::*, registry, store::*, watcher::*,
+    Registry, base::*, imap::*, lmtp::*, log::*, metrics::*, pop::*, registry, store::*, watcher::*,
 };
 pub use history::{ConfigFile, Generation, Note, WriteError, Writer};
 pub use lookup::{beginning, explained, find, matching};

@@ -3,6 +3,7 @@
 use crate::admin::{Answer, Desk, Outcome, Phase, Request, Waiting};
 use crate::frames::{DISCONNECT, Frame, LIST};
 use crate::member::{Member, Sockets, bind_role};
+use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::service::Service;
 use crate::slot::{Stop, Vacated};
@@ -34,6 +35,7 @@ pub(crate) struct House<'a> {
     settings: Config,
     since: u64,
     board: Arc<Board>,
+    metrics: Metrics,
     members: [Member; Service::ALL.len()],
     slots: JoinSet<(Service, Vacated)>,
     /// Numbers orders and questions to processes.
@@ -48,13 +50,14 @@ pub(crate) struct House<'a> {
 
 impl<'a> House<'a> {
     /// Nothing is started yet.
-    pub(crate) fn new(plan: &Plan, hooks: Hooks<'a>) -> Self {
+    pub(crate) fn new(plan: &Plan, hooks: Hooks<'a>, board: Arc<Board>, metrics: Metrics) -> Self {
         let Hooks { on_ready, on_settings, make_settings, renewals } = hooks;
         Self {
             config_file: plan.config.clone(),
             settings: plan.settings.clone(),
             since: seconds_now(),
-            board: Arc::new(Board::new()),
+            board,
+            metrics,
             members: Service::ALL.map(Member::new),
             slots: JoinSet::new(),
             number: 0,
@@ -68,6 +71,11 @@ impl<'a> House<'a> {
 
     pub(crate) fn board(&self) -> Arc<Board> {
         Arc::clone(&self.board)
+    }
+
+    /// Offers the counters to a monitoring system, where the settings say.
+    pub(crate) fn offer_metrics(&mut self) -> Result<(), String> {
+        self.metrics.settle(&self.settings)
     }
 
     /// Has a service started: the writer at once, the others as soon as it serves.
@@ -338,9 +346,10 @@ impl<'a> House<'a> {
             return Outcome { answers: vec![answer], waiting: None };
         }
         (self.on_settings)(&self.settings);
+        let offered = self.offer_metrics();
         self.number += 1;
         let (number, settings) = (self.number, &self.settings);
-        let mut answers = Vec::new();
+        let mut answers: Vec<_> = offered.err().map(Answer::Failed).into_iter().collect();
         let mut chosen = Vec::new();
         let wanted = |member: &&mut Member| asked.is_empty() || asked.contains(&member.service);
         for member in self.members.iter_mut().filter(wanted) {

@@ -16,6 +16,7 @@ mod frames;
 mod house;
 mod launch;
 mod member;
+mod metrics;
 mod owner;
 mod plan;
 mod ports;
@@ -79,6 +80,10 @@ pub mod limits {
     pub const ORDERS: usize = 64;
     /// How long a tool waits for an answer; longer than the watcher takes for any.
     pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+    /// Connections that ask for figures at the same time.
+    pub const SCRAPES: usize = 16;
+    /// How long a connection that asks for figures may take.
+    pub const SCRAPE_TIME: Duration = Duration::from_secs(10);
     /// Sockets handed to one process.
     pub const LISTENERS: usize = 16;
     /// The exit code of a process that no restart can help: its settings are wrong.

@@ -3,16 +3,18 @@
 use crate::admin::Listener;
 use crate::house::House;
 use crate::member::{bind_role, remove_socket};
+use crate::metrics::{Metrics, Source};
 use crate::plan::Plan;
 use crate::ports::BindError;
 use crate::service::Service;
-use crate::state::{Lock, Row};
+use crate::state::{Board, Lock, Row};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use waypost_options::Config;
@@ -107,8 +109,11 @@ async fn watch(plan: &Plan, lock: &Lock, hooks: Hooks<'_>) -> Result<Ending, Wat
         .collect::<Result<Vec<_>, WatchError>>()?;
     let path = Plan::control_socket(&plan.settings);
     let socket = open_control_socket(&path)?;
-    let mut house = House::new(plan, hooks);
-    let (listener, desk) = Listener::new(socket, house.board())?;
+    let board = Arc::new(Board::new());
+    let (listener, desk) = Listener::new(socket, Arc::clone(&board))?;
+    let source = Source { board: Arc::clone(&board), errands: listener.errands() };
+    let mut house = House::new(plan, hooks, board, Metrics::new(source));
+    house.offer_metrics().map_err(WatchError::Settings)?;
     for (service, sockets) in &sockets {
         house.install(*service, sockets, plan).map_err(WatchError::Settings)?;
     }

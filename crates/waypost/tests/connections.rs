@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::process::Command;
 use support::{Connection, PASSWORD, World, signal_process, wait_for};
 
 /// The lines of `imsconnutil -c` without its head.
@@ -180,4 +181,39 @@ fn an_address_has_its_limit_over_all_processes_and_refresh_changes_it() {
     assert_eq!(wrong.status.code(), Some(2));
     let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert!(told.contains("no IP address") && told.contains("^"), "{told}");
+}
+
+#[test]
+fn a_monitoring_system_reads_the_counters_where_the_settings_say() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let _session = world.imap("alice");
+    let port = World::free_port();
+    let ask = |port: u16, path: &str| {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        let output = Command::new("curl").args(["-sS", "-i", "-m", "10", &url]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ask(port, "/metrics"), "", "off by default");
+    world.tool(&["msconfig", "set", "metrics.port", &port.to_string()], "");
+    world.tool(&["msconfig", "set", "metrics.enable", "1"], "");
+    world.tool(&["refresh"], "");
+    let text = ask(port, "/metrics");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(text.contains("text/plain; version=0.0.4"), "{text}");
+    assert!(text.contains("\nwaypost_connections{service=\"imap\"} 1\n"), "{text}");
+    assert!(text.contains("waypost_logins_total{service=\"imap\",result=\"good\"} 1\n"), "{text}");
+    assert!(ask(port, "/other").starts_with("HTTP/1.1 404"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = taken.local_addr().unwrap().port().to_string();
+    world.tool(&["msconfig", "set", "metrics.port", &other], "");
+    let refused = world.run(&["refresh"], "");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("metrics.port: cannot offer"), "{told}");
+    world.tool(&["msconfig", "set", "metrics.enable", "0"], "");
+    world.tool(&["refresh"], "");
+    assert_eq!(ask(port, "/metrics"), "");
 }

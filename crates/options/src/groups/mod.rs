@@ -4,6 +4,7 @@ pub(crate) mod base;
 pub(crate) mod imap;
 pub(crate) mod lmtp;
 pub(crate) mod log;
+pub(crate) mod metrics;
 pub(crate) mod pop;
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "declared as the groups of the release are")]
@@ -32,6 +33,7 @@ const GROUPS: &[Registry] = &[
     lmtp::RECORDS,
     watcher::RECORDS,
     log::RECORDS,
+    metrics::RECORDS,
 ];
 
 /// Declares the options of one group: a handle each, the list of their records, and for tests the list of
@@ -105,6 +107,7 @@ mod tests {
             lmtp::unreadable(),
             watcher::unreadable(),
             log::unreadable(),
+            metrics::unreadable(),
             sample::unreadable(),
         ];
         assert_eq!(unreadable.concat(), Vec::<String>::new());

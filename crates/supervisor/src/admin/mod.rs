@@ -7,7 +7,7 @@ mod client;
 mod server;
 
 pub use client::{AskError, ask};
-pub(crate) use server::{Desk, Listener, Outcome, Waiting};
+pub(crate) use server::{Desk, Errand, Listener, Outcome, Waiting, carry_out};
 
 use crate::service::Service;
 use crate::state::Row;

@@ -64,6 +64,11 @@ impl Listener {
         Ok((Self { socket, board, errands }, desk))
     }
 
+    /// Where other tasks leave requests for the watcher.
+    pub(crate) fn errands(&self) -> mpsc::Sender<Errand> {
+        self.errands.clone()
+    }
+
     /// Answers requests until the task is ended.
     pub(crate) async fn run(self) {
         let permits = Arc::new(Semaphore::new(REQUESTS));
@@ -136,7 +141,12 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<String> {
     whole.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no whole line"))
 }
 
-async fn carry_out(request: Request, board: &Board, errands: &mpsc::Sender<Errand>) -> Vec<Answer> {
+/// Has the watcher do what is asked, and waits until it is done.
+pub(crate) async fn carry_out(
+    request: Request,
+    board: &Board,
+    errands: &mpsc::Sender<Errand>,
+) -> Vec<Answer> {
     let ending = || vec![Answer::Failed("the server is ending".to_owned())];
     let (sender, receiver) = oneshot::channel();
     if errands.send((request, sender)).await.is_err() {
