@@ -6,6 +6,7 @@ use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoT
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -89,6 +90,10 @@ tables! {
     purge,
     /// (sequence, part) → outcome.
     outcomes,
+    /// Store id → last log-ins and log-outs. Came after the others and is still format 1: a program
+    /// that does not know it never opens it, one that does makes it when it opens a store to write,
+    /// which `stored` and every tool do before they read.
+    access,
 }
 
 /// The open metadata of a partition.
@@ -294,11 +299,21 @@ pub(crate) fn under_from<'t>(
     prefix: usize,
 ) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
     let start = from.get(..prefix).unwrap_or_default().to_vec();
-    let range = (std::ops::Bound::Included(from), std::ops::Bound::Unbounded);
+    let range = (Bound::Included(from), Bound::Unbounded);
     let entries = table.range(txn, &range).map_err(fault)?;
     Ok(entries
         .map(|entry| entry.map_err(fault))
         .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&start))))
+}
+
+/// The entries after a key, or all, in order.
+pub(crate) fn after<'t>(
+    table: &Table,
+    txn: &'t RoTxn<'_>,
+    key: Option<&[u8]>,
+) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
+    let range = (key.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+    Ok(table.range(txn, &range).map_err(fault)?.map(|entry| entry.map_err(fault)))
 }
 
 /// Writes an entry.
@@ -345,5 +360,45 @@ pub(crate) fn io_fault(error: io::Error) -> StoreError {
             StoreError::NoSpace
         }
         _ => StoreError::Io(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+
+    const MAP_BYTES: usize = 1 << 30;
+
+    /// A store as the programs of format 1 made it that knew no table of last accesses.
+    fn older_store(path: &Path) {
+        make_dirs(&path.join(META_DIR)).unwrap();
+        let env = open_env(&path.join(META_DIR), Some(MAP_BYTES)).unwrap();
+        let make = |name| {
+            let made = env.create_databases_and_commit(env.write_txn().unwrap(), |opener, txn| {
+                let table = opener.create_database::<Bytes, Bytes>(txn, Some(name))?;
+                Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(table))
+            });
+            made.unwrap().commit().unwrap()
+        };
+        let names = NAMES.iter().filter(|name| **name != "access");
+        let tables: HashMap<_, _> = names.map(|name| (*name, make(*name))).collect();
+        let mut txn = env.write_txn().unwrap();
+        put(&tables["state"], &mut txn, FORMAT_KEY, &rows::encode_number(FORMAT)).unwrap();
+        txn.commit().unwrap();
+        env.prepare_for_closing().wait();
+    }
+
+    #[test]
+    fn an_older_store_gets_the_table_of_last_accesses_when_it_is_opened_to_write() {
+        let dir = tempfile::tempdir().unwrap();
+        older_store(dir.path());
+        assert!(Meta::open_reader(dir.path()).is_err());
+        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
+        let mut txn = meta.env.write_txn().unwrap();
+        put(&meta.tables.access, &mut txn, b"ada", rows::PRESENT).unwrap();
+        txn.commit().unwrap();
+        let txn = meta.env.read_txn().unwrap();
+        assert_eq!(all(&meta.tables.access, &txn).unwrap().count(), 1);
     }
 }

@@ -14,6 +14,7 @@ pub mod engine;
 mod env;
 mod keys;
 pub mod local;
+mod notes;
 pub mod proto;
 pub mod reader;
 mod segment;

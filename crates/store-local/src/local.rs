@@ -1,6 +1,7 @@
 //! Writer and reader in one process: for tools while `stored` is down, and for tests.
 
 use crate::engine::{Backup, BackupReport, Engine, EngineConfig, Job, MutationId, UploadWriter};
+use crate::notes::SharedNotes;
 use crate::reader::Reader;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use waypost_mime::Scanner;
 use waypost_store::{
-    BoxFuture, Content, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload, Wake,
-    Watch, limits,
+    Access, BoxFuture, Content, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload,
+    Wake, Watch, limits,
 };
 use waypost_types::{AccountId, MailboxId, ModSeq, Moment};
 
@@ -35,6 +36,7 @@ pub struct LocalStore {
     reader: Reader,
     requests: Option<Sender<Request>>,
     watches: Arc<Mutex<Watches>>,
+    notes: Arc<SharedNotes>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -42,7 +44,7 @@ impl LocalStore {
     /// Opens a partition, making it when it is new; fails while another process writes it.
     pub fn open(config: EngineConfig) -> Result<Self, StoreError> {
         let engine = Engine::open(config)?;
-        let reader = engine.reader();
+        let (reader, notes) = (engine.reader(), engine.notes());
         let (requests, incoming) = channel();
         let watches: Arc<Mutex<Watches>> = Arc::default();
         let shared = Arc::clone(&watches);
@@ -50,7 +52,7 @@ impl LocalStore {
         let run = move || writer.run(&incoming);
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(run);
         let writer = writer.map_err(|e| StoreError::Io(e.to_string()))?;
-        Ok(Self { reader, requests: Some(requests), watches, writer: Some(writer) })
+        Ok(Self { reader, requests: Some(requests), watches, notes, writer: Some(writer) })
     }
 
     /// Copies the store to a missing or empty directory while everything goes on.
@@ -100,6 +102,10 @@ impl Store for LocalStore {
         watches.open.insert(key, Watched { account, wake, showing: None });
         Box::new(LocalWatch { key, watches: Arc::clone(&self.watches) })
     }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        self.notes.note(notes, Moment::now().instant);
+    }
 }
 
 fn ended() -> StoreError {
@@ -126,8 +132,9 @@ impl Writer {
             match incoming.recv_timeout(PURGE_INTERVAL) {
                 Ok(request) => self.serve(request, incoming),
                 Err(RecvTimeoutError::Timeout) => self.purge(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.engine.write_all_notes(),
             }
+            self.engine.write_due_notes(Moment::now().instant);
         }
     }
 
@@ -147,6 +154,7 @@ impl Writer {
                     let _gone = answer.send(self.engine.begin_upload());
                 }
                 Request::Backup(answer) => {
+                    self.engine.write_all_notes();
                     let _gone = answer.send(self.engine.begin_backup());
                 }
             }

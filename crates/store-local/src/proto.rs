@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io;
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use waypost_store::{Mutation, Outcome, StoreError, UploadId};
-use waypost_types::{AccountId, MailboxId, ModSeq};
+use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
+use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
-/// The version of this protocol; both ends must speak the same one.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// The version of this protocol; both ends must speak the same one. 2 added notes of log-ins.
+pub const PROTOCOL_VERSION: u16 = 2;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -30,6 +30,8 @@ pub const QUERY_IDS: usize = 4_096;
 pub const HOLD_MAILBOXES: usize = 131_072;
 /// Accounts named in one wake-up; more are told as [`FromStored::Dirty`].
 pub const WAKE_ACCOUNTS: usize = 16_384;
+/// Accounts in one frame of notes.
+pub const FRAME_NOTES: usize = 1_024;
 /// The longest name of a process role in bytes.
 pub const ROLE_BYTES: usize = 32;
 
@@ -129,6 +131,16 @@ pub enum ToStored {
         /// The client's number for this request.
         request: u32,
     },
+    /// When accounts were last logged in to and out of. Not answered.
+    NoteAccess {
+        /// The newest times of each account, at most [`FRAME_NOTES`].
+        notes: Vec<(AccountName, LastAccess)>,
+    },
+    /// Commit the notes that wait now, so that snapshots show them.
+    WriteNotes {
+        /// The client's number for this request.
+        request: u32,
+    },
 }
 
 /// From `stored` to a client.
@@ -204,6 +216,11 @@ pub enum FromStored {
         /// The figures.
         report: StatusReport,
     },
+    /// The answer to `WriteNotes`.
+    NotesWritten {
+        /// The client's number of the request.
+        request: u32,
+    },
 }
 
 /// Figures of a running `stored` since its start.
@@ -231,6 +248,8 @@ pub struct StatusReport {
     pub overflows: u64,
     /// Steps of the purge that removed something.
     pub purge_steps: u64,
+    /// Notes of log-ins and log-outs that were dropped; those of one account may count as one.
+    pub notes_dropped: u64,
 }
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].

@@ -6,7 +6,9 @@
 //! - Following: a [`View`] is what one session has shown its client; it advances only by
 //!   [`View::catch_up`], computed from the store. Wake-ups ([`Store::watch`]) carry no content:
 //!   one that is lost, late or doubled changes nothing.
+//! - Noting: [`Store::note_access`] keeps when an account was last logged in to; nobody waits for it.
 
+mod access;
 pub mod conformance;
 mod error;
 pub mod model;
@@ -16,6 +18,7 @@ mod read;
 mod value;
 mod view;
 
+pub use access::{Access, AccessKind, AccessService, AccessTimes, LastAccess};
 pub use error::{LimitName, StoreError};
 pub use mutation::{
     Append, Content, Copied, Deliver, Delivered, FlagAction, Mutation, Outcome, Payload, Recipient,

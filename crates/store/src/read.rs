@@ -1,8 +1,8 @@
 //! Reading, and the store itself.
 
 use crate::{
-    Account, Changes, EmailRow, KeywordId, Mailbox, MessageRow, Mutation, Outcome, Payload,
-    StatePage, StoreError,
+    Access, Account, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, Mutation,
+    Outcome, Payload, StatePage, StoreError,
 };
 use bytes::Bytes;
 use std::future::Future;
@@ -36,6 +36,12 @@ pub trait Store: Send + Sync + 'static {
     /// Wakes `wake` after changes of the account, until the watch is dropped. Wake-ups may be
     /// coalesced, late, doubled, or (when the writer restarts) spurious.
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch>;
+
+    /// Notes log-ins and log-outs and returns at once. Snapshots show them soon: after a change
+    /// that this store submits later, unless many notes wait, or after about half a minute. Notes
+    /// wait in a bounded place; a crash, a full disk or too many of them lose some, which the
+    /// engine counts. Nothing else ever fails or waits because of a note.
+    fn note_access(&self, notes: Vec<Access>);
 }
 
 /// Takes in a message chunk by chunk in bounded memory, parsing it on the way.
@@ -134,4 +140,15 @@ pub trait Snapshot {
 
     /// The changes of an account after `since`.
     fn changes(&self, account: AccountId, since: ModSeq) -> Result<Changes, StoreError>;
+
+    /// When an account was last logged in to and out of; `None` when nothing was ever noted.
+    fn last_access(&self, account: &AccountName) -> Result<Option<LastAccess>, StoreError>;
+
+    /// The same of all accounts, a page of at most [`crate::limits::ACCESS_PAGE`] at a time: those
+    /// whose names come after `after`, in the order of their bytes. The page after the last one is
+    /// empty.
+    fn last_accesses(
+        &self,
+        after: Option<&AccountName>,
+    ) -> Result<Vec<(AccountName, LastAccess)>, StoreError>;
 }

@@ -24,6 +24,8 @@ pub mod limits {
     pub const INLINE_BYTES: usize = 1 << 20;
     /// Records of one account's change log; the oldest are dropped.
     pub const CHANGE_LOG_RECORDS: u64 = 100_000;
+    /// Accounts of one page of [`crate::Snapshot::last_accesses`]: some 100 KiB.
+    pub const ACCESS_PAGE: usize = 1_000;
     /// Subscriptions of one account.
     pub const SUBSCRIPTIONS: usize = 50_000;
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Account, Body, BoxFuture, Changes, EmailRow, KeywordId, Mailbox, MessageRow, Mutation, Outcome,
-    Payload, Snapshot, StatePage, Store, StoreError, Upload, Wake, Watch,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, Payload, Snapshot, StatePage, Store, StoreError, Upload, Wake,
+    Watch,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -57,6 +58,10 @@ impl Store for Probe {
 
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
         self.model.watch(account, wake)
+    }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        self.model.note_access(notes);
     }
 }
 
@@ -110,6 +115,8 @@ impl Snapshot for Probed<'_> {
         copies(account: AccountId, email: EmailId) -> Vec<(MailboxId, Uid)>;
         thread(account: AccountId, thread: ThreadId) -> Vec<EmailId>;
         changes(account: AccountId, since: ModSeq) -> Changes;
+        last_access(account: &AccountName) -> Option<LastAccess>;
+        last_accesses(after: Option<&AccountName>) -> Vec<(AccountName, LastAccess)>;
     }
 
     fn mailbox(

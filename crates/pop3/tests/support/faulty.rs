@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Account, Body, BoxFuture, Changes, EmailRow, KeywordId, Mailbox, MessageRow, Mutation, Outcome,
-    Snapshot, StatePage, Store, StoreError, Upload, Wake, Watch,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, Snapshot, StatePage, Store, StoreError, Upload, Wake, Watch,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -77,6 +77,10 @@ impl Store for Faulty {
 
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
         Box::new(Recorder(self.model.watch(account, wake), Arc::clone(&self.shown)))
+    }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        self.model.note_access(notes);
     }
 }
 
@@ -149,6 +153,8 @@ impl Snapshot for FaultySnapshot<'_> {
         copies(account: AccountId, email: EmailId) -> Vec<(MailboxId, Uid)>;
         thread(account: AccountId, thread: ThreadId) -> Vec<EmailId>;
         changes(account: AccountId, since: ModSeq) -> Changes;
+        last_access(account: &AccountName) -> Option<LastAccess>;
+        last_accesses(after: Option<&AccountName>) -> Vec<(AccountName, LastAccess)>;
     }
 
     fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError> {

@@ -49,6 +49,15 @@ impl StoreAccess {
         }
     }
 
+    /// Lets snapshots opened from now on show every log-in and log-out that `stored` was told of. A
+    /// store opened in this process has none that wait.
+    pub async fn write_notes(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Remote(store) => store.write_notes().await,
+            Self::Local(_) => Ok(()),
+        }
+    }
+
     /// Takes a consistent copy of the store into `directory`: an absolute path, absent or an empty
     /// directory.
     pub async fn backup(&self, directory: &Path) -> Result<(), StoreError> {

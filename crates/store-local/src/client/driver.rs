@@ -16,6 +16,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// The server introduces itself within this time; it opens its store first.
 const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+/// Notes of log-ins gather this long when nothing else is sent: a wake-up and a write of the socket
+/// for each would cost more than the notes themselves.
+const NOTES_PAUSE: Duration = Duration::from_millis(250);
 /// When nothing can be sent any more, answers already under way are read for this long.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Bytes written at once, about.
@@ -92,7 +95,7 @@ async fn send(shared: &Shared, mut write: OwnedWriteHalf) -> io::Error {
     loop {
         let frames = shared.link().take_outgoing(WRITE_BYTES);
         if frames.is_empty() {
-            shared.ready.notified().await;
+            rest(shared).await;
             continue;
         }
         let mut gathered = Vec::new();
@@ -108,6 +111,15 @@ async fn send(shared: &Shared, mut write: OwnedWriteHalf) -> io::Error {
         if let Err(error) = write.write_all(&gathered).await {
             return error;
         }
+    }
+}
+
+/// Waits until something is to be sent.
+async fn rest(shared: &Shared) {
+    if !shared.link().has_notes() {
+        shared.ready.notified().await;
+    } else if tokio::time::timeout(NOTES_PAUSE, shared.ready.notified()).await.is_err() {
+        shared.link().queue_notes();
     }
 }
 
@@ -173,6 +185,11 @@ fn take(shared: &Shared, frame: FromStored) {
         FromStored::StatusReport { request, report } => {
             if let Some(Waiter::Status(reply)) = shared.link().waiter(request) {
                 drop(reply.send(report));
+            }
+        }
+        FromStored::NotesWritten { request } => {
+            if let Some(Waiter::Notes(reply)) = shared.link().waiter(request) {
+                let _gone = reply.send(());
             }
         }
     }

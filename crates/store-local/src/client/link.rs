@@ -6,13 +6,14 @@
 use super::upload::Slot;
 use crate::MutationId;
 use crate::engine::OUTCOMES;
-use crate::proto::{QUERY_IDS, StatusReport, ToStored, encode};
+use crate::notes::Notes;
+use crate::proto::{FRAME_NOTES, QUERY_IDS, StatusReport, ToStored, encode};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
-use waypost_store::{Outcome, StoreError};
+use waypost_store::{Access, Outcome, StoreError};
 
 /// The answer to a mutation.
 pub(crate) type Answer = Result<Outcome, StoreError>;
@@ -37,6 +38,7 @@ struct Tracked {
 pub(crate) enum Waiter {
     Backup(oneshot::Sender<Result<(), StoreError>>),
     Status(oneshot::Sender<StatusReport>),
+    Notes(oneshot::Sender<()>),
 }
 
 /// What is to be sent.
@@ -45,6 +47,8 @@ enum Outgoing {
     /// Looked up when its turn comes: one that nobody waits for any more takes no room and is not
     /// applied long after its sender was told that it failed.
     Mutation(MutationId),
+    /// A frame of notes, put together when its turn comes: while the socket is busy more gather.
+    Notes,
 }
 
 /// What is under way.
@@ -58,6 +62,12 @@ pub(crate) struct Link {
     uploads: HashMap<u32, Arc<Slot>>,
     waiters: HashMap<u32, Waiter>,
     last_number: u32,
+    /// Notes that wait for the socket, also between connections.
+    notes: Notes,
+    /// Whether a frame for them is in `outgoing`.
+    notes_queued: bool,
+    /// Whether what was taken last is still being written.
+    writing: bool,
     /// The most outcomes the store is known to have kept.
     outcomes: u64,
 }
@@ -100,6 +110,8 @@ impl Link {
     pub(crate) fn disconnected(&mut self) {
         self.connection = None;
         self.outgoing.clear();
+        self.notes_queued = false;
+        self.writing = false;
         self.waiters.clear();
         for (_, slot) in self.uploads.drain() {
             slot.fail(StoreError::Unavailable("the writer went away during an upload".to_owned()));
@@ -163,22 +175,65 @@ impl Link {
         }
     }
 
+    /// Takes in notes; true when they are the first that wait. They gather until something else
+    /// is sent or [`Self::queue_notes`] says so. Those under way when a connection ends may be lost.
+    pub(crate) fn note(&mut self, accesses: Vec<Access>, now: std::time::Instant) -> bool {
+        let first = !self.has_notes();
+        accesses.into_iter().for_each(|access| self.notes.note(access, now));
+        first && self.has_notes()
+    }
+
+    /// Whether notes wait.
+    pub(crate) fn has_notes(&self) -> bool {
+        self.notes.since().is_some()
+    }
+
+    /// How many notes were dropped because too many waited.
+    pub(crate) const fn notes_dropped(&self) -> u64 {
+        self.notes.dropped()
+    }
+
+    /// Whether all that was to be sent is handed over.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.outgoing.is_empty() && !self.has_notes() && !self.writing
+    }
+
+    /// Lets the notes go next: ahead of changes, whose commit can take them along.
+    pub(crate) fn queue_notes(&mut self) {
+        if self.connection.is_some() && self.has_notes() && !self.notes_queued {
+            self.notes_queued = true;
+            self.outgoing.push_front(Outgoing::Notes);
+        }
+    }
+
+    fn notes_frame(&mut self) -> Option<Bytes> {
+        self.notes_queued = false;
+        let notes = self.notes.take(FRAME_NOTES);
+        self.queue_notes();
+        let frame = encode(&ToStored::NoteAccess { notes });
+        frame.map(Bytes::from).inspect_err(|error| tracing::error!(%error, "notes are lost")).ok()
+    }
+
     /// Takes the next frames to write, about `bytes` of them.
     pub(crate) fn take_outgoing(&mut self, bytes: usize) -> Vec<Bytes> {
+        if !self.outgoing.is_empty() {
+            self.queue_notes();
+        }
         let mut taken = Vec::new();
         let mut size = 0;
         while size < bytes {
             let frame = match self.outgoing.pop_front() {
-                Some(Outgoing::Frame(frame)) => frame,
-                Some(Outgoing::Mutation(id)) => match self.pending.get(&id) {
-                    Some(one) => one.entry.frame.clone(),
-                    None => continue,
-                },
+                Some(Outgoing::Frame(frame)) => Some(frame),
+                Some(Outgoing::Mutation(id)) => {
+                    self.pending.get(&id).map(|o| o.entry.frame.clone())
+                }
+                Some(Outgoing::Notes) => self.notes_frame(),
                 None => break,
             };
-            size += frame.len();
-            taken.push(frame);
+            size += frame.as_ref().map_or(0, Bytes::len);
+            taken.extend(frame);
         }
+        self.writing = !taken.is_empty();
         taken
     }
 
@@ -240,6 +295,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use tokio::sync::Semaphore;
+    use waypost_store::{AccessKind, AccessService};
 
     fn track(link: &mut Link, id: u128) -> oneshot::Receiver<Answer> {
         let room = Arc::new(Semaphore::new(2));
@@ -286,6 +342,57 @@ mod tests {
         assert!(matches!(old.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
         assert_eq!(link.take_outgoing(1_000), ["mutation 2"]);
         assert!(fresh.try_recv().is_err());
+    }
+
+    fn noted(frame: &[u8]) -> Vec<crate::notes::Noted> {
+        // The length stands before the body.
+        match postcard::from_bytes(&frame[4..]) {
+            Ok(ToStored::NoteAccess { notes }) => notes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn log_in(name: &str, at: i64) -> Access {
+        let account = waypost_types::AccountName::new(name).expect("a valid name");
+        let (service, kind) = (AccessService::Imap, AccessKind::LogIn);
+        Access { account, service, kind, at }
+    }
+
+    #[test]
+    fn notes_gather_while_the_socket_is_busy_or_away() {
+        let (mut link, now) = (Link::default(), std::time::Instant::now());
+        link.note(vec![log_in("a", 1)], now);
+        assert!(link.take_outgoing(1_000).is_empty(), "not connected yet");
+        link.connected(0);
+        assert!(!link.note(vec![log_in("b", 1), log_in("a", 2)], now), "not the first");
+        assert!(link.take_outgoing(1_000).is_empty() && !link.is_drained(), "they gather");
+        link.queue_notes();
+        let frames = link.take_outgoing(1_000_000);
+        assert_eq!(frames.len(), 1);
+        let notes = noted(&frames[0]);
+        assert_eq!(notes.len(), 2);
+        assert_eq!(notes[0].1.of(AccessService::Imap).log_in, Some(2));
+        assert!(!link.is_drained(), "it is being written");
+        assert!(link.take_outgoing(1_000).is_empty() && link.is_drained());
+        assert!(link.note(vec![log_in("c", 3)], now), "the first again");
+        link.queue_notes();
+        link.disconnected();
+        let _answer = track(&mut link, 1);
+        link.connected(0);
+        let frames = link.take_outgoing(1_000);
+        assert_eq!(noted(&frames[0])[0].0.as_str(), "c", "not sent before, now ahead of changes");
+        assert_eq!(frames[1], "mutation 1");
+    }
+
+    #[test]
+    fn a_frame_of_notes_is_bounded() {
+        let mut link = Link::default();
+        link.connected(0);
+        let many = (0..=FRAME_NOTES).map(|n| log_in(&format!("user{n}"), 1)).collect();
+        link.note(many, std::time::Instant::now());
+        link.queue_notes();
+        let sizes: Vec<_> = link.take_outgoing(usize::MAX).iter().map(|f| noted(f).len()).collect();
+        assert_eq!(sizes, [FRAME_NOTES, 1]);
     }
 
     #[test]

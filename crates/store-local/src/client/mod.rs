@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use upload::{ClientUpload, Slot};
 use watchers::{ClientWatch, Watchers};
 use waypost_store::{
-    BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
+    Access, BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
 };
 use waypost_types::AccountId;
 
@@ -34,6 +34,11 @@ use waypost_types::AccountId;
 pub const PENDING_MUTATIONS: usize = 4_096;
 /// KiB of mutations of this process under way at once; a further one waits for room.
 pub const PENDING_KIB: usize = 64 << 10;
+
+/// At the end of a process, what it has sent gets this long to be handed over.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often the farewell looks whether that is so.
+const FAREWELL_STEP: Duration = Duration::from_millis(5);
 
 /// How a worker reaches the store.
 #[derive(Debug, Clone)]
@@ -125,6 +130,33 @@ impl StoreClient {
         }
     }
 
+    /// Asks the server to commit the notes it has gathered, so that snapshots opened then show
+    /// them.
+    pub async fn write_notes(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Waiter::Notes(reply), |request| ToStored::WriteNotes { request })?;
+        match timeout_at(self.shared.deadline(), answer).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(gone("a request")),
+        }
+    }
+
+    /// How many notes this process dropped because too many waited for the server.
+    pub fn notes_dropped(&self) -> u64 {
+        self.shared.link().notes_dropped()
+    }
+
+    /// Waits until all that was submitted or noted is handed to the server, at most a second; for
+    /// the end of a worker, whose last notes say that its sessions ended.
+    pub async fn farewell(&self) {
+        self.shared.link().queue_notes();
+        self.shared.ready.notify_one();
+        let end = Instant::now() + FAREWELL;
+        while Instant::now() < end && !self.shared.link().is_drained() {
+            tokio::time::sleep(FAREWELL_STEP).await;
+        }
+    }
+
     /// Whether the connection to `stored` stands now.
     pub fn is_connected(&self) -> bool {
         *self.shared.connected.borrow()
@@ -185,6 +217,12 @@ impl Store for StoreClient {
 
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
         Box::new(ClientWatch::new(Arc::clone(&self.shared), account, wake))
+    }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        if self.shared.link().note(notes, Instant::now().into_std()) {
+            self.shared.ready.notify_one();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Values of every table. Each begins with a version byte; numbers are big-endian.
 
+pub(crate) mod access;
 mod bits;
 pub(crate) mod change;
 pub(crate) mod page;

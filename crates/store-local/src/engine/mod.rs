@@ -6,6 +6,7 @@ mod deliver;
 mod files;
 mod flags;
 mod mailbox;
+mod notes;
 mod outcomes;
 mod pages;
 mod purge;
@@ -23,6 +24,7 @@ use crate::codec::corrupt;
 use crate::codec::rows::{Numbers, SegmentRow};
 use crate::env::{self, Meta, fault, io_fault};
 use crate::keys;
+use crate::notes::{Noted, SharedNotes};
 use crate::reader::Reader;
 use cache::Cache;
 use files::Appender;
@@ -139,6 +141,7 @@ pub struct Engine {
     unusable: bool,
     uploads: Arc<AtomicU64>,
     backups: Arc<AtomicU64>,
+    notes: Arc<SharedNotes>,
     _lock: File,
 }
 
@@ -172,6 +175,7 @@ impl Engine {
             unusable: false,
             uploads: Arc::default(),
             backups: Arc::default(),
+            notes: Arc::default(),
             _lock: lock,
         };
         engine.resume_segments()?;
@@ -181,12 +185,14 @@ impl Engine {
     /// Applies all jobs, syncs, commits once, and only then answers, in the order of the jobs. A
     /// job whose id is in the ring of outcomes is answered from there and not applied again.
     pub fn commit(&mut self, jobs: Vec<Job>, now: UnixTime) -> Vec<Done> {
-        match self.try_batch(&jobs, now) {
+        let with_notes = self.notes.lock().since().is_some();
+        match self.try_batch(&jobs, now, notes::BATCH_NOTES) {
             Ok(done) => done,
-            Err(error) if jobs.len() == 1 => {
+            Err(error) if jobs.len() == 1 && !with_notes => {
                 jobs.iter().map(|job| refused(job.id, error.clone())).collect()
             }
-            // What failed may be one job's own trouble (damage, or too large for the space left).
+            // What failed may be the notes, which no job pays for, or one job's own trouble (damage,
+            // or too large for the space left).
             Err(_) => jobs.iter().map(|job| self.commit_alone(job, now)).collect(),
         }
     }
@@ -229,7 +235,7 @@ impl Engine {
         let result = work.purge(&from, floor, before);
         let (txn, writes) = (work.txn, work.writes);
         let step = match result {
-            Ok(step) if writes > 0 => self.finish(&meta, txn, Kept::new()).map(|()| step),
+            Ok(step) if writes > 0 => self.finish(&meta, txn, Kept::new(), &[]).map(|()| step),
             other => other,
         };
         let step = step.inspect_err(|_| self.cache = Cache::default())?;
@@ -311,15 +317,20 @@ impl Engine {
     }
 
     fn commit_alone(&mut self, job: &Job, now: UnixTime) -> Done {
-        match self.try_batch(std::slice::from_ref(job), now) {
+        match self.try_batch(std::slice::from_ref(job), now, 0) {
             Ok(mut done) => done.pop().unwrap_or_else(|| refused(job.id, StoreError::NoSpace)),
             Err(error) => refused(job.id, error),
         }
     }
 
-    /// One batch; an error means that none of it happened.
-    fn try_batch(&mut self, jobs: &[Job], now: UnixTime) -> Result<Vec<Done>, StoreError> {
-        let result = self.run_batch(jobs, now);
+    /// One batch, with at most `notes` of what waits; an error means that none of it happened.
+    fn try_batch(
+        &mut self,
+        jobs: &[Job],
+        now: UnixTime,
+        notes: usize,
+    ) -> Result<Vec<Done>, StoreError> {
+        let result = self.run_batch(jobs, now, notes);
         if result.is_err() {
             self.cache = Cache::default();
             self.files.roll_back();
@@ -327,21 +338,34 @@ impl Engine {
         result
     }
 
-    fn run_batch(&mut self, jobs: &[Job], now: UnixTime) -> Result<Vec<Done>, StoreError> {
+    fn run_batch(
+        &mut self,
+        jobs: &[Job],
+        now: UnixTime,
+        notes: usize,
+    ) -> Result<Vec<Done>, StoreError> {
         let meta = Arc::clone(&self.meta);
         let ring = std::mem::take(&mut self.ring);
         let result = self.begin(&meta, now).and_then(|work| apply_all(work, &ring, jobs));
         self.ring = ring;
         let Applied { txn, done, kept, writes } = result?;
         if writes > 0 {
-            self.finish(&meta, txn, kept)?;
+            let notes = self.notes.lock().take(notes);
+            let result = self.finish(&meta, txn, kept, &notes);
+            result.inspect_err(|_| self.lose_notes(notes.len()))?;
         }
         Ok(done)
     }
 
-    /// Writes the cached records, syncs the segments, commits: in this order, so that no row ever
-    /// names bytes that are not on stable storage.
-    fn finish(&mut self, meta: &Meta, mut txn: RwTxn<'_>, kept: Kept) -> Result<(), StoreError> {
+    /// Writes the cached records and notes, syncs the segments, commits: in this order, so that no
+    /// row ever names bytes that are not on stable storage.
+    fn finish(
+        &mut self,
+        meta: &Meta,
+        mut txn: RwTxn<'_>,
+        kept: Kept,
+        notes: &[Noted],
+    ) -> Result<(), StoreError> {
         self.cache.flush(&meta.tables, &mut txn)?;
         for (number, grown) in self.files.take_growth() {
             let key = keys::number(number);
@@ -352,6 +376,7 @@ impl Engine {
             env::put(&meta.tables.segments, &mut txn, &key, &row.encode())?;
         }
         env::put(&meta.tables.state, &mut txn, NUMBERS_KEY, &self.numbers.encode())?;
+        notes::write(&meta.tables, &mut txn, notes)?;
         self.files.sync()?;
         txn.commit().map_err(fault)?;
         self.files.committed();
@@ -377,7 +402,7 @@ impl Engine {
         // The numbers of these files must be known as used before the files are gone.
         let meta = Arc::clone(&self.meta);
         let txn = meta.env.write_txn().map_err(fault)?;
-        self.finish(&meta, txn, Kept::new())?;
+        self.finish(&meta, txn, Kept::new(), &[])?;
         old.into_iter().for_each(|number| self.remove_segment(number));
         Ok(())
     }
@@ -461,5 +486,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 #[cfg(test)]
 mod care_tests;
+#[cfg(test)]
+mod notes_tests;
 #[cfg(test)]
 mod tests;

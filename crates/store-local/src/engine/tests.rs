@@ -31,7 +31,7 @@ impl Bench {
         Self { dir, engine, next: 0 }
     }
 
-    fn reopen(self) -> Self {
+    pub(super) fn reopen(self) -> Self {
         drop(self.engine);
         let engine = Engine::open(config(self.dir.path())).unwrap();
         Self { dir: self.dir, engine, next: self.next }

@@ -1,5 +1,6 @@
 //! Reading: snapshots of the metadata, message bytes, and what sessions of one process share.
 
+mod access;
 mod body;
 mod live;
 mod snapshot;

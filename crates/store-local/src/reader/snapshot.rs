@@ -1,8 +1,8 @@
 //! One consistent state of the store.
 
-use super::Reader;
 use super::body::SegmentBody;
 use super::live::Known;
+use super::{Reader, access};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord};
 use crate::codec::{Take, change, corrupt, page, unseal};
 use crate::engine::{page_number, read_page};
@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use waypost_mime::{Form, Scanner};
 use waypost_store::{
-    Account, Body, Change, Changes, EmailRow, KeywordId, Mailbox, MessageRow, Snapshot, StatePage,
-    StoreError,
+    Account, Body, Change, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
+    StatePage, StoreError,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -414,6 +414,17 @@ impl Snapshot for LocalSnapshot<'_> {
             return Ok(Changes::TooOld);
         }
         self.log(account, since)?.collect::<Result<_, _>>().map(Changes::Complete)
+    }
+
+    fn last_access(&self, account: &AccountName) -> Result<Option<LastAccess>, StoreError> {
+        access::one(&self.tables().access, &self.txn, account)
+    }
+
+    fn last_accesses(
+        &self,
+        after: Option<&AccountName>,
+    ) -> Result<Vec<(AccountName, LastAccess)>, StoreError> {
+        access::page(&self.tables().access, &self.txn, after)
     }
 }
 

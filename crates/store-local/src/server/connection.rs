@@ -6,15 +6,16 @@ use super::outbox::Outbox;
 use super::uploads::{Flow, Piece};
 use crate::MutationId;
 use crate::engine::Job;
+use crate::notes::Noted;
 use crate::proto::{
-    CONNECTION_UPLOADS, FrameReader, FromStored, HOLD_MAILBOXES, Hello, Holds, PROTOCOL_VERSION,
-    QUERY_IDS, ROLE_BYTES, ToStored, UPLOAD_CHUNK_BYTES,
+    CONNECTION_UPLOADS, FRAME_NOTES, FrameReader, FromStored, HOLD_MAILBOXES, Hello, Holds,
+    PROTOCOL_VERSION, QUERY_IDS, ROLE_BYTES, ToStored, UPLOAD_CHUNK_BYTES,
 };
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -164,6 +165,11 @@ impl Inbox {
                 let report = self.hub.report();
                 origin.outbox.send(&FromStored::StatusReport { request, report });
             }
+            ToStored::NoteAccess { notes } if notes.len() <= FRAME_NOTES => self.note(notes),
+            ToStored::NoteAccess { .. } => return Err(violation("too many notes at once")),
+            ToStored::WriteNotes { request } => {
+                self.hub.intake.request(Request::WriteNotes { origin, request });
+            }
         }
         Ok(())
     }
@@ -178,6 +184,13 @@ impl Inbox {
         let job = Job { id, mutation };
         self.hub.intake.submit(Queued { origin, job, size, share: [jobs, room] });
         Ok(())
+    }
+
+    /// Nobody is woken or answered: the next commit takes the notes along.
+    fn note(&self, notes: Vec<Noted>) {
+        let now = Instant::now();
+        let mut waiting = self.hub.notes.lock();
+        notes.iter().for_each(|(account, times)| waiting.add(account.clone(), times, now));
     }
 
     fn begin(&mut self, upload: u32) -> io::Result<()> {

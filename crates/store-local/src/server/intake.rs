@@ -34,6 +34,7 @@ pub(crate) enum Request {
     UploadAbort { origin: Arc<Connection>, upload: u32 },
     Holds { origin: Arc<Connection>, round: u64, holds: Holds },
     Backup { origin: Arc<Connection>, request: u32, directory: PathBuf },
+    WriteNotes { origin: Arc<Connection>, request: u32 },
     Ended { origin: Arc<Connection> },
 }
 

@@ -16,6 +16,7 @@ pub use purge::PurgePace;
 pub(crate) use writer::usable_target;
 
 use crate::engine::{Engine, EngineConfig};
+use crate::notes::SharedNotes;
 use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
 use connection::Connection;
 use intake::{Intake, Request};
@@ -97,7 +98,7 @@ pub async fn run_stored(
     listener.set_nonblocking(true).map_err(|error| failed("the socket", &error))?;
     let listener =
         UnixListener::from_std(listener).map_err(|error| failed("the socket", &error))?;
-    let hub = Arc::new(Hub::new().map_err(|error| failed("the server", &error))?);
+    let hub = Arc::new(Hub::new(engine.notes()).map_err(|error| failed("the server", &error))?);
     let (ended, writer_ended) = oneshot::channel::<()>();
     hub.figures.outcomes.store(kept.count()?, Ordering::Release);
     let writer = Writer::new(engine, kept, Arc::clone(&hub), purge);
@@ -152,6 +153,8 @@ pub(crate) struct Hub {
     /// The user that may connect, beside root.
     pub(crate) uid: u32,
     pub(crate) intake: Intake,
+    /// Notes that wait for the writer's next commit.
+    pub(crate) notes: Arc<SharedNotes>,
     pub(crate) uploads: Uploads,
     pub(crate) figures: Arc<Figures>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
@@ -181,11 +184,12 @@ impl Figures {
 }
 
 impl Hub {
-    fn new() -> io::Result<Self> {
+    fn new(notes: Arc<SharedNotes>) -> io::Result<Self> {
         let figures = Arc::new(Figures::default());
         Ok(Self {
             uid: own_uid()?,
             intake: Intake::default(),
+            notes,
             uploads: Uploads::start(Arc::clone(&figures))?,
             figures,
             connections: Mutex::default(),
@@ -250,6 +254,7 @@ impl Hub {
             upload_peak_bytes: figures.upload_peak.load(Ordering::Relaxed),
             overflows: figures.overflows.load(Ordering::Relaxed),
             purge_steps: figures.purge_steps.load(Ordering::Relaxed),
+            notes_dropped: self.notes.lock().dropped(),
         }
     }
 

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use waypost_store::StoreError;
 use waypost_types::Moment;
 
@@ -37,8 +38,9 @@ impl Writer {
     /// clients ask for the outcomes when they are connected anew, and resend the rest.
     pub(crate) fn run(mut self) -> Result<(), StoreError> {
         loop {
-            let taken = self.hub.intake.take(self.purger.patience());
+            let taken = self.hub.intake.take(self.patience());
             if taken.stopped {
+                self.engine.write_all_notes();
                 return Ok(());
             }
             if !taken.batch.is_empty() {
@@ -47,11 +49,17 @@ impl Writer {
             for request in taken.requests {
                 self.serve(request);
             }
+            self.engine.write_due_notes(Instant::now());
             let idle = self.hub.intake.waiting() == 0;
             if self.purger.step(&mut self.engine, idle, || self.hub.workers()) {
                 self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// How long nothing need be done when nothing comes in.
+    fn patience(&self) -> Duration {
+        self.purger.patience().min(self.hub.notes.patience(Instant::now()))
     }
 
     fn commit(&mut self, batch: Vec<Queued>) -> Result<(), StoreError> {
@@ -119,6 +127,10 @@ impl Writer {
             Request::Backup { origin, request, directory } => {
                 self.back_up(origin, request, directory);
             }
+            Request::WriteNotes { origin, request } => {
+                self.engine.write_all_notes();
+                origin.outbox.send(&FromStored::NotesWritten { request });
+            }
             Request::Ended { origin } => self.ended(&origin),
         }
     }
@@ -151,13 +163,14 @@ impl Writer {
     }
 
     /// Runs one backup at a time, on a thread of its own.
-    fn back_up(&self, origin: Arc<Connection>, request: u32, directory: PathBuf) {
+    fn back_up(&mut self, origin: Arc<Connection>, request: u32, directory: PathBuf) {
         let runs = Arc::clone(&self.backup_runs);
         let result = if let Err(error) = usable_target(&directory) {
             Err(error)
         } else if runs.swap(true, Ordering::AcqRel) {
             Err(StoreError::NotPermitted("another backup is running".to_owned()))
         } else {
+            self.engine.write_all_notes();
             let backup = self.engine.begin_backup();
             let reply = Arc::clone(&origin);
             let work = move || {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use waypost_store::conformance::{compare, follow, run};
 use waypost_store::{
-    BoxFuture, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload, Wake, Watch,
+    Access, BoxFuture, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload, Wake, Watch,
 };
 use waypost_store_local::client::StoreClient;
 use waypost_types::AccountId;
@@ -53,6 +53,10 @@ impl Store for Remote {
 
     fn watch(&self, account: AccountId, wake: Wake) -> Box<dyn Watch> {
         self.client.watch(account, wake)
+    }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        self.client.note_access(notes);
     }
 }
 

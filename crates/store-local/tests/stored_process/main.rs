@@ -5,6 +5,7 @@
 mod confine;
 mod conformance;
 mod limits;
+mod notes;
 mod purge;
 mod restart;
 mod support;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, reason = "the suite is test code: it panics to fail")]
 
+mod access;
 mod basics;
 mod follow;
 mod random;
@@ -27,7 +28,7 @@ use waypost_types::{
 
 /// Runs every case on a fresh store from `make`.
 pub fn run<S: Store>(make: &mut dyn FnMut() -> S) {
-    for (name, case) in basics::CASES {
+    for (name, case) in basics::CASES.iter().chain(access::CASES) {
         eprintln!("store conformance: {name}");
         case(&make());
     }

@@ -6,8 +6,8 @@ mod snapshot;
 mod state;
 
 use crate::{
-    BoxFuture, Content, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload, Wake,
-    Watch,
+    Access, BoxFuture, Content, Mutation, Outcome, Payload, Snapshot, Store, StoreError, Upload,
+    Wake, Watch,
 };
 use bytes::Bytes;
 use snapshot::ModelSnapshot;
@@ -87,6 +87,14 @@ impl Store for ModelStore {
         let key = (account, watchers.next);
         watchers.wakes.insert(key, wake);
         Box::new(ModelWatch { key, shared: Arc::clone(&self.shared) })
+    }
+
+    fn note_access(&self, notes: Vec<Access>) {
+        let mut guard = lock(&self.shared.state);
+        let state = Arc::make_mut(&mut guard);
+        for Access { account, service, kind, at } in notes {
+            state.access.entry(account).or_default().note(service, kind, at);
+        }
     }
 }
 

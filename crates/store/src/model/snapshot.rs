@@ -2,11 +2,11 @@
 
 use super::state::{Email, MailboxState, Owner, State};
 use crate::{
-    Account, Body, Changes, EmailRow, KeywordId, Mailbox, MessageRow, PAGE_UIDS, Snapshot,
-    StatePage, StoreError,
+    Account, Body, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, PAGE_UIDS,
+    Snapshot, StatePage, StoreError, limits,
 };
 use bytes::Bytes;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 use waypost_mime::Form;
 use waypost_types::{
@@ -143,6 +143,19 @@ impl Snapshot for ModelSnapshot {
         let reaches =
             from > 0 || owner.log.first().is_none_or(|first| first.modseq <= since.next());
         Ok(if reaches { Changes::Complete(owner.log[from..].to_vec()) } else { Changes::TooOld })
+    }
+
+    fn last_access(&self, account: &AccountName) -> Result<Option<LastAccess>, StoreError> {
+        Ok(self.0.access.get(account).copied())
+    }
+
+    fn last_accesses(
+        &self,
+        after: Option<&AccountName>,
+    ) -> Result<Vec<(AccountName, LastAccess)>, StoreError> {
+        let from = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let rows = self.0.access.range::<AccountName, _>(from);
+        Ok(rows.take(limits::ACCESS_PAGE).map(|(name, times)| (name.clone(), *times)).collect())
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the model remembers.
 
 use crate::{
-    Account, Bits512, Change, ChangeKind, Counters, EmailRow, KeywordId, Mailbox, MessageRow,
-    Modseqs, PAGE_UIDS, StatePage, StoreError, limits,
+    Account, Bits512, Change, ChangeKind, Counters, EmailRow, KeywordId, LastAccess, Mailbox,
+    MessageRow, Modseqs, PAGE_UIDS, StatePage, StoreError, limits,
 };
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,7 @@ pub(super) struct State {
     pub(super) next_mailbox: u32,
     pub(super) next_validity: u32,
     pub(super) next_blob: u64,
+    pub(super) access: BTreeMap<AccountName, LastAccess>,
 }
 
 #[derive(Clone)]
