@@ -76,7 +76,7 @@ impl Authenticator {
         config: AuthConfig,
         cores: usize,
     ) -> io::Result<Self> {
-        let remembered = Mutex::new(Remembered::new(config.remember_for)?);
+        let remembered = Mutex::new(Remembered::new(config.remember_for, config.remember_logins)?);
         let shared = Shared {
             directory,
             config: RwLock::new(Arc::new(config)),

@@ -19,6 +19,7 @@ pub(crate) fn config() -> AuthConfig {
         imap_plaintext_min_cipher: 0,
         pop_plaintext_min_cipher: 0,
         remember_for: Duration::from_secs(900),
+        remember_logins: 1_000,
     }
 }
 

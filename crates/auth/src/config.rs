@@ -19,6 +19,8 @@ pub struct AuthConfig {
     pub pop_plaintext_min_cipher: u32,
     /// `base.authcachettl`: how long a successful login is remembered; zero remembers none.
     pub remember_for: Duration,
+    /// `base.authcachesize`: how many successful logins are remembered.
+    pub remember_logins: usize,
 }
 
 impl AuthConfig {

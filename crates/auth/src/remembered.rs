@@ -13,8 +13,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waypost_types::Secret;
 
-/// Half the number of logins remembered at once.
-const REMEMBERED_HALF: usize = 10_000;
 /// Bytes of the process's key.
 const KEY_BYTES: usize = 64;
 /// Bytes of a keyed hash.
@@ -38,11 +36,11 @@ struct Entry {
 }
 
 impl Remembered {
-    /// Remembers for `lifetime`. Fails when the system gives no random key.
-    pub(crate) fn new(lifetime: Duration) -> io::Result<Self> {
+    /// Remembers at most `size` logins for `lifetime`. Fails when the system gives no random key.
+    pub(crate) fn new(lifetime: Duration, size: usize) -> io::Result<Self> {
         let mut key = [0u8; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let entries = RecentMap::new(REMEMBERED_HALF);
+        let entries = RecentMap::new((size / 2).max(1));
         Ok(Self { entries, generation: 0, key: Secret::new(key), lifetime })
     }
 

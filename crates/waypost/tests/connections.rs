@@ -217,3 +217,39 @@ fn a_monitoring_system_reads_the_counters_where_the_settings_say() {
     world.tool(&["refresh"], "");
     assert_eq!(ask(port, "/metrics"), "");
 }
+
+#[test]
+fn the_last_login_and_logout_of_users_are_kept_while_the_option_is_on() {
+    let world = World::new("");
+    world.add_user("alice");
+    world.add_user("bob");
+    let _server = world.start();
+    let lines = |more: &[&str]| -> Vec<Vec<String>> {
+        let text = world.tool(&[&["imsconnutil", "-a"], more].concat(), "");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        text.lines().skip(1).map(words).collect()
+    };
+    assert!(lines(&[]).is_empty());
+    world.imap("alice").command("LOGOUT");
+    let bob = pop(&world, "bob");
+    // The workers send their notes a quarter of a second later.
+    wait_for("notes", || {
+        (lines(&[]).len() == 2 && lines(&["-u", "alice"])[0].last()? != "never").then_some(())
+    });
+    let year = "/20";
+    let alice = &lines(&["-u", "alice"])[0];
+    assert_eq!(alice[..2], ["alice", "imap"]);
+    assert!(alice[2].contains(year) && alice[4].contains(year), "{alice:?}");
+    let of_bob = &lines(&["-u", "bob"])[0];
+    assert!(of_bob[1] == "pop" && of_bob.last().unwrap() == "never", "{of_bob:?}");
+
+    world.tool(&["msconfig", "set", "base.enablelastaccess", "0"], "");
+    world.tool(&["msconfig", "set", "imap.enableuserlist", "0"], "");
+    world.tool(&["refresh"], "");
+    let before = lines(&[]);
+    drop(bob);
+    let carol = world.imap("alice");
+    assert!(connected(&world, &["-s", "imap"]).is_empty(), "the list is off");
+    drop(carol);
+    assert_eq!(lines(&[]), before);
+}

@@ -58,6 +58,7 @@ impl World {
             imap_plaintext_min_cipher: 0,
             pop_plaintext_min_cipher: 0,
             remember_for: Duration::from_secs(600),
+            remember_logins: 1_000,
         };
         let guard = runtime.enter();
         let auth = Arc::new(Authenticator::new(Arc::new(OneUser), auth).unwrap());

@@ -42,6 +42,16 @@ options! {
         "A remembered login needs no password hash. A change of a password or a status ends it at once. \
          0 remembers none.",
         "Login";
+    BASE_AUTHCACHESIZE: usize = "authcachesize" | "service.authcachesize", Kind::integer(Unit::Count, 10_000, 2, 1_000_000),
+        Restart(&["imap", "pop"]),
+        "how many successful logins one process remembers",
+        "Those that were not used for longest are forgotten first.",
+        "Login";
+    BASE_ENABLELASTACCESS: bool = "enablelastaccess" | "local.enablelastaccess", Kind::Switch { default: true }, Refresh("all"),
+        "whether the times of a user's last login and logout are kept",
+        "`imsconnutil -a` shows them. They are not kept as durably as mail: after a crash those of the last half \
+         minute may be missing.",
+        "Seeing what happens";
     BASE_DIRECTORYPATH: PathBuf = "directorypath", Kind::Path { default: "directory" },
         RestartAll,
         "the folder of the embedded directory of users and domains",

@@ -46,6 +46,10 @@ options! {
          the smallest range counts, over all processes. An IPv6 address stands for its /64. The next connection is \
          told why and closed. Not set, there is no limit.",
         "Processes, connections and threads";
+    IMAP_ENABLEUSERLIST: bool = "enableuserlist" | "local.imap.enableuserlist", Kind::Switch { default: true }, Refresh("imap"),
+        "whether `imsconnutil -c` shows who is connected",
+        "",
+        "Seeing what happens";
     IMAP_MAXTHREADS: usize = "maxthreads" | "service.imap.maxthreads", Kind::integer(Unit::Count, 250, 1, 1_000), Restart(&["imap"]),
         "how many command steps one IMAP process executes at once",
         "Connections that wait for their client need none.",

@@ -106,6 +106,7 @@ impl World {
             imap_plaintext_min_cipher: 0,
             pop_plaintext_min_cipher: policy.min_cipher,
             remember_for: Duration::ZERO,
+            remember_logins: 1_000,
         };
         let directory = Everybody { any_password: policy.any_password };
         let auth = Authenticator::new(Arc::new(directory), auth).unwrap();

@@ -6,13 +6,16 @@ use crate::settings;
 use std::sync::Arc;
 use waypost_auth::Authenticator;
 use waypost_imap::{ImapService, SharedConfig};
-use waypost_options::IMAP_SSLUSESSL;
+use waypost_options::{IMAP_ENABLEUSERLIST, IMAP_SSLUSESSL};
+use waypost_store::AccessService;
 
 const ROLE: Role = Role {
     name: "imapd",
     limits: settings::imap_limits,
     tls: |config| config.read(&IMAP_SSLUSESSL),
     watches: true,
+    access: Some(AccessService::Imap),
+    shows_users: |config| config.read(&IMAP_ENABLEUSERLIST),
 };
 
 /// Runs until the watcher ends it.

@@ -7,8 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use waypost_lmtp::{LmtpService, SharedConfig};
 
 /// LMTP is spoken inside one host or one trusted network, where STARTTLS is not offered.
-const ROLE: Role =
-    Role { name: "lmtpd", limits: settings::lmtp_limits, tls: |_| false, watches: false };
+const ROLE: Role = Role {
+    name: "lmtpd",
+    limits: settings::lmtp_limits,
+    tls: |_| false,
+    watches: false,
+    access: None,
+    shows_users: |_| false,
+};
 
 /// Runs until the watcher ends it.
 pub(crate) fn run() -> Result<(), Failure> {

@@ -4,6 +4,7 @@ pub(crate) mod imapd;
 pub(crate) mod lmtpd;
 pub(crate) mod popd;
 pub(crate) mod stored;
+mod users;
 mod worker;
 
 use std::ffi::CString;

@@ -7,12 +7,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use waypost_auth::Authenticator;
 use waypost_options::POP_SSLUSESSL;
 use waypost_pop3::{Pop3Service, SharedConfig};
+use waypost_store::AccessService;
 
 const ROLE: Role = Role {
     name: "popd",
     limits: settings::pop_limits,
     tls: |config| config.read(&POP_SSLUSESSL),
     watches: true,
+    access: Some(AccessService::Pop),
+    shows_users: |_| true,
 };
 
 /// Runs until the watcher ends it.

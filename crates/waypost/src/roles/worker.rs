@@ -1,26 +1,26 @@
 //! What the service processes have in common: confinement, log, runtime, store, orders.
 
 use super::raise_descriptor_limit;
+use super::users::Users;
 use crate::failure::{Context, Failure};
 use crate::{handover, log, settings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use waypost_directory::{Directory, EmbeddedDirectory};
 use waypost_net::counters::Counters;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::Service;
 use waypost_net::tls::TlsReloader;
-use waypost_net::user_list::{ConnectedUser, UserList};
 use waypost_options::{BASE_RUNDIR, Config};
-use waypost_store::Store;
+use waypost_store::{AccessService, Store};
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
 use waypost_supervisor::limits::HEARTBEAT;
-use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads, UserDesk, UserRow};
-use waypost_types::{AccountName, Secret};
+use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads};
+use waypost_types::Secret;
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
 const EXTRA_BLOCKING_THREADS: usize = 32;
@@ -41,6 +41,10 @@ pub(super) struct Role {
     pub(super) tls: fn(&Config) -> bool,
     /// Whether its sessions show mailboxes.
     pub(super) watches: bool,
+    /// Under which name the logins of its users are noted; none where nobody logs in.
+    pub(super) access: Option<AccessService>,
+    /// Whether administrators see who is logged in.
+    pub(super) shows_users: fn(&Config) -> bool,
 }
 
 /// What a service is built from.
@@ -123,28 +127,43 @@ async fn work<S: Service>(
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
     let directory: EmbeddedDirectory = settings::directory(&config)?;
-    let (store, directory) = (Arc::new(store), Arc::new(directory));
+    let (client, directory) = (Arc::new(store), Arc::new(directory));
+    let store: Arc<dyn Store> = Arc::<StoreClient>::clone(&client);
     let parts = Parts { config, store, directory, counters: Arc::clone(&counters) };
     let Built { service, reconfigure } = build(&parts)?;
-    let users: Arc<UserList> = Arc::default();
-    attendant.answer_with(user_desk(&users, limits.shutdown_grace));
+    let users = users(role, &parts);
+    attendant.answer_with(users.desk(limits.shutdown_grace));
     tokio::spawn(show_life(Arc::clone(&counters)));
     if let Some(reloads) = attendant.reloads() {
         let (limited, limits) = (Arc::clone(&counters), role.limits);
+        let (users, shown) = (Arc::clone(&users), role.shows_users);
         let reconfigure = move |config: &Config| {
             limited.allow(&limits(config));
+            users.reconfigure(config, shown(config));
             reconfigure(config);
         };
         tokio::spawn(obey(reloads, tls.clone(), Box::new(reconfigure)));
     }
     attendant.announce();
-    let setup = Setup { limits, tls, counters, users };
+    let setup = Setup { limits, tls, counters, users: Arc::clone(&users.list) };
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
+    // When users left is known only now.
+    client.farewell().await;
     served.context("cannot serve")
 }
 
 fn listener(inherited: InheritedListener) -> Result<Listener, Failure> {
     Listener::from_fd(inherited.fd, inherited.tls).context("cannot use an inherited socket")
+}
+
+/// The users of this process; in a service without logins nobody.
+fn users(role: &Role, parts: &Parts) -> Arc<Users> {
+    let users: Arc<Users> = Arc::default();
+    users.reconfigure(&parts.config, (role.shows_users)(&parts.config));
+    if let Some(service) = role.access {
+        users.note_in(Arc::clone(&parts.store), service);
+    }
+    users
 }
 
 /// Shows the siblings that this process is alive, for as long as it lives.
@@ -154,33 +173,6 @@ async fn show_life(counters: Arc<Counters>) {
         beat.tick().await;
         counters.show();
     }
-}
-
-/// What this process answers about its users. Sessions that are sent away get `grace` to say goodbye.
-fn user_desk(users: &Arc<UserList>, grace: Duration) -> UserDesk {
-    let (listed, ended) = (Arc::clone(users), Arc::clone(users));
-    let runtime = Handle::current();
-    let disconnect = move |account: &str| {
-        let Ok(account) = AccountName::new(account) else { return 0 };
-        let connections = ended.disconnect(&account);
-        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX);
-        let list = Arc::clone(&ended);
-        runtime.spawn(async move {
-            tokio::time::sleep(grace).await;
-            list.cut(&connections);
-        });
-        count
-    };
-    UserDesk {
-        list: Box::new(move || listed.users().into_iter().map(user_row).collect()),
-        disconnect: Box::new(disconnect),
-    }
-}
-
-fn user_row(user: ConnectedUser) -> UserRow {
-    let ConnectedUser { connection, account, mechanism, tls_bits, since, client, server } = user;
-    let (account, mechanism) = (account.as_str().to_owned(), mechanism.to_owned());
-    UserRow { connection, account, mechanism, tls_bits, since, client, server }
 }
 
 /// Reads settings and certificate again whenever asked, for as long as the process lives. Connections

@@ -1,7 +1,7 @@
 //! `imsconnutil`: who is connected, and the end of their connections.
 
 use super::counters::time;
-use super::user_and_domain;
+use super::{block_on, open_store, user_and_domain};
 use crate::cli::ImsconnutilArguments;
 use crate::config_file;
 use crate::failure::{Context, Failure};
@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
+use waypost_store::{AccessService, AccessTimes, LastAccess};
 use waypost_supervisor::{Answer, AskError, Plan, Request, Service, UserRow, ask};
 use waypost_types::AccountName;
 
@@ -24,7 +25,50 @@ pub(crate) fn run(file: &Path, arguments: &ImsconnutilArguments) -> Result<(), F
     if arguments.kill {
         return disconnect(&socket, &accounts);
     }
+    if arguments.access {
+        return block_on(last_accesses(&config, &accounts));
+    }
     connected(&socket, &services(arguments.service.as_deref())?, &accounts)
+}
+
+/// Prints when users have last logged in and out: all that are known, or those named.
+async fn last_accesses(config: &Config, accounts: &BTreeSet<AccountName>) -> Result<(), Failure> {
+    let store = open_store(config).await?;
+    store.write_notes().await.context("the store")?;
+    tell(format_args!(
+        "{:<24} {:<8} {:<27} {:<27}",
+        "USER", "SERVICE", "LAST LOGIN", "LAST LOGOUT"
+    ));
+    // A snapshot lives for one page: a reader must not hold up the store for a long list.
+    for account in accounts {
+        let known = store.store().snapshot().and_then(|snapshot| snapshot.last_access(account));
+        show_access(account, &known.map_err(Failure::new)?.unwrap_or_default())?;
+    }
+    let mut after = None;
+    while accounts.is_empty() {
+        let page =
+            store.store().snapshot().and_then(|snapshot| snapshot.last_accesses(after.as_ref()));
+        let page = page.map_err(Failure::new)?;
+        for (account, known) in &page {
+            show_access(account, known)?;
+        }
+        let Some((last, _)) = page.into_iter().next_back() else { break };
+        after = Some(last);
+    }
+    Ok(())
+}
+
+fn show_access(account: &AccountName, known: &LastAccess) -> Result<(), Failure> {
+    for service in AccessService::ALL {
+        let AccessTimes { log_in, log_out } = known.of(service);
+        if log_in.is_some() || log_out.is_some() {
+            let at = |one: Option<i64>| time(one.and_then(|at| at.try_into().ok()).unwrap_or(0));
+            let (log_in, log_out) = (at(log_in)?, at(log_out)?);
+            let account = account.as_str();
+            tell(format_args!("{account:<24} {service:<8} {log_in:<27} {log_out}"));
+        }
+    }
+    Ok(())
 }
 
 /// Prints the connections of all users, or of those named.
