@@ -101,6 +101,16 @@ mod tests {
     }
 
     #[test]
+    fn every_option_is_explained_in_a_chapter_that_the_guide_has() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/administration.md");
+        let guide = std::fs::read_to_string(path).unwrap();
+        for record in registry() {
+            let heading = format!("## {}", record.guide);
+            assert!(guide.lines().any(|line| line == heading), "{}", record.full_name());
+        }
+    }
+
+    #[test]
     fn every_option_is_in_the_manual() {
         let manual = reference_markdown();
         for record in registry() {
