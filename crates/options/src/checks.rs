@@ -59,7 +59,7 @@ fn certificate(config: &Config) -> Option<Problem> {
     };
     let (set, missing) = (&set.record, &missing.record);
     let reason = format!("{} is set, but {} is not", set.full_name(), missing.full_name());
-    Some(Problem { line: config.line(set), reason })
+    Some(Problem::new(config.line(set), reason))
 }
 
 fn has_certificate(config: &Config) -> (bool, bool) {
@@ -82,7 +82,7 @@ fn ssl_port(config: &Config, service: &Listeners) -> Option<Problem> {
         return None;
     };
     let reason = format!("{} needs {needs}", record.full_name());
-    Some(Problem { line: config.line(record), reason })
+    Some(Problem::new(config.line(record), reason))
 }
 
 /// No two services listen on one port, whatever their addresses: a service without an address takes
@@ -97,7 +97,7 @@ fn shared_ports(config: &Config, services: &[Listeners]) -> Vec<Problem> {
                 let line = config.line(record).or_else(|| config.line(owner));
                 let (one, two) = (owner.full_name(), record.full_name());
                 let reason = format!("{one} and {two} are both {port}; give one another port");
-                problems.push(Problem { line, reason });
+                problems.push(Problem::new(line, reason));
             }
             None => seen.push((port, record)),
         }

@@ -1,17 +1,19 @@
 //! The configuration: `config.toml`, one table per group; `imap.logfile` is the table `logfile` in `imap`.
 //!
-//! The whole file is read and checked before any of it counts, and all faults are told at once.
+//! Secrets stand in a file of their own, `secrets.toml`. All is read and checked before any of it counts, and
+//! all faults are told at once.
 
 use crate::checks;
 use crate::error::{ConfigError, Problem};
+use crate::files::{Files, Texts};
 use crate::groups::{Registry, registry};
 use crate::reader::Reader;
 use crate::record::{Opt, OptionRecord, Place, full_name};
 use crate::value::{OptionType, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+
+mod wire;
 
 /// The largest configuration file in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -39,25 +41,22 @@ pub(crate) struct Setting {
 }
 
 impl Config {
-    /// Reads and checks a file. Relative paths in it count from its own folder.
+    /// Reads and checks a file and the secrets beside it. Relative paths count from their folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = path.display().to_string();
-        let failed = |reason: String| ConfigError {
-            file: file.clone(),
-            problems: vec![Problem { line: None, reason }],
-        };
-        let text = read_bounded(path, MAX_FILE_BYTES).map_err(failed)?;
-        let absolute = std::path::absolute(path).map_err(|e| failed(e.to_string()))?;
+        let files = Files::beside(path);
+        let texts = files.read()?;
+        let absolute = std::path::absolute(path)
+            .map_err(|e| files.refusal(vec![Problem::new(None, e.to_string())]))?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
-        Self::parse(&text, folder).map_err(|problems| ConfigError { file, problems })
+        Self::parse(&texts, folder).map_err(|problems| files.refusal(problems))
     }
 
-    /// Checks a text. Relative paths in it stay relative.
+    /// Checks a text without secrets. Relative paths in it stay relative.
     // The error names a file, which the trait's error could not; the name says what it does.
     #[allow(clippy::should_implement_trait, reason = "the trait would add nothing but an import")]
     pub fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let parsed = Self::parse(text, Path::new(""));
-        parsed.map_err(|problems| ConfigError { file: "configuration".to_owned(), problems })
+        let parsed = Self::parse(&Texts::without_secrets(text), Path::new(""));
+        parsed.map_err(|problems| Files::beside(Path::new("configuration")).refusal(problems))
     }
 
     /// The value of an option: what the file says, else the default.
@@ -129,34 +128,24 @@ impl Config {
         checks::check(self)
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
-        let config = Self::parse_options(registry(), text, folder)?;
-        let conflicts = config.conflicts();
-        if conflicts.is_empty() { Ok(config) } else { Err(conflicts) }
+    fn parse(texts: &Texts, folder: &Path) -> Result<Self, Vec<Problem>> {
+        Self::parse_options(registry(), texts, folder)?.fit_together()
+    }
+
+    fn fit_together(self) -> Result<Self, Vec<Problem>> {
+        let conflicts = self.conflicts();
+        if conflicts.is_empty() { Ok(self) } else { Err(conflicts) }
     }
 
     /// Checks each option by itself.
     pub(crate) fn parse_options(
         registry: Registry,
-        text: &str,
+        texts: &Texts,
         folder: &Path,
     ) -> Result<Self, Vec<Problem>> {
-        let settings = Reader::read(registry, text)?;
+        let settings = Reader::read(registry, texts)?;
         Ok(Self { registry, settings, folder: folder.to_owned() })
     }
-}
-
-/// Reads a text file of at most `limit` bytes.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let mut text = String::new();
-    // One byte more than allowed tells "at the limit" from "over it".
-    let read = file.take(limit + 1).read_to_string(&mut text);
-    let bytes = read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes as u64 > limit {
-        return Err(format!("is larger than {limit} bytes"));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -1,39 +1,48 @@
-//! A configuration that is being changed. Comments and order of the file stay.
+//! A configuration that is being changed. Comments and order of its files stay.
 
 use crate::config::{Config, MAX_FILE_BYTES};
-use crate::error::Problem;
+use crate::error::{Problem, Source};
+use crate::files::Texts;
 use crate::groups::Registry;
 use crate::record::{Kind, Place};
 use crate::sheet::Sheet;
 use crate::value::{Misfit, Value};
 use std::path::{Path, PathBuf};
+use waypost_types::Secret;
 
 /// A configuration between reading and storing. Each option in it is valid by itself at any time;
 /// what does not fit together is told by [`Draft::conflicts`], so that two ports can change places.
 #[derive(Clone)]
 pub struct Draft {
-    sheet: Sheet,
+    options: Sheet,
+    secrets: Sheet,
     config: Config,
-    read: String,
+    read: Texts,
     folder: PathBuf,
 }
 
 impl Draft {
-    /// Takes a text in. One that is damaged or has unknown options is refused, because what would be
+    /// Takes texts in. One that is damaged or has unknown options is refused, because what would be
     /// written over it is not what its author meant.
-    pub(crate) fn new(registry: Registry, text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
-        let config = Config::parse_options(registry, text, folder)?;
-        let sheet = Sheet::parse(text).map_err(|reason| vec![Problem { line: None, reason }])?;
-        Ok(Self { sheet, config, read: text.to_owned(), folder: folder.to_owned() })
+    pub(crate) fn new(
+        registry: Registry,
+        texts: Texts,
+        folder: &Path,
+    ) -> Result<Self, Vec<Problem>> {
+        let config = Config::parse_options(registry, &texts, folder)?;
+        let sheet = |text| Sheet::parse(text).map_err(|reason| vec![Problem::new(None, reason)]);
+        let options = sheet(&texts.options)?;
+        let secrets = sheet(texts.secrets.expose())?;
+        Ok(Self { options, secrets, config, read: texts, folder: folder.to_owned() })
     }
 
-    /// The text now.
-    pub fn text(&self) -> String {
-        self.sheet.text()
+    /// The texts now.
+    pub(crate) fn texts(&self) -> Texts {
+        texts(&self.options, &self.secrets)
     }
 
-    /// The text that was read, which the next version is written over.
-    pub(crate) fn text_read(&self) -> &str {
+    /// The texts that were read, which the next ones are written over.
+    pub(crate) fn texts_read(&self) -> &Texts {
         &self.read
     }
 
@@ -46,9 +55,12 @@ impl Draft {
     pub fn conflicts(&self) -> Vec<Problem> {
         let mut conflicts = self.config.conflicts();
         conflicts.iter_mut().for_each(|problem| problem.line = None);
-        if self.text().len() as u64 > MAX_FILE_BYTES {
-            let reason = format!("the file would be larger than {MAX_FILE_BYTES} bytes");
-            conflicts.push(Problem { line: None, reason });
+        let Texts { options, secrets } = self.texts();
+        for (source, text) in [(Source::Options, &options), (Source::Secrets, secrets.expose())] {
+            if text.len() as u64 > MAX_FILE_BYTES {
+                let reason = format!("the file would be larger than {MAX_FILE_BYTES} bytes");
+                conflicts.push(Problem { source, line: None, reason });
+            }
         }
         conflicts
     }
@@ -56,7 +68,7 @@ impl Draft {
     /// Sets an option to what somebody typed; the error says what would be accepted, and why.
     pub fn set(&mut self, place: &Place, text: &str) -> Result<(), String> {
         let value = Value::from_text(place.record, text).map_err(|e| refusal(place, text, &e))?;
-        self.change(|sheet| sheet.set(place, &value))
+        self.change(place, |sheet| sheet.set(place, &value))
     }
 
     /// Gives an option its default again; whether it was set.
@@ -64,31 +76,37 @@ impl Draft {
         if !self.config.is_set(place) {
             return Ok(false);
         }
-        self.change(|sheet| sheet.unset(place)).map(|()| true)
+        self.change(place, |sheet| sheet.unset(place)).map(|()| true)
     }
 
-    /// Replaces the whole text, for the way back to an earlier one.
-    pub fn replace(&mut self, text: &str) -> Result<(), Vec<Problem>> {
-        let read = self.read.clone();
-        *self = Self { read, ..Self::new(self.config.registry(), text, &self.folder)? };
+    /// Replaces the texts, for the way back to earlier ones.
+    pub(crate) fn replace(&mut self, texts: Texts) -> Result<(), Vec<Problem>> {
+        let next = Self::new(self.config.registry(), texts, &self.folder)?;
+        *self = Self { read: self.read.clone(), ..next };
         Ok(())
     }
 
-    /// Changes the text, then reads its values by the same way as every other program will; on an
-    /// error everything is as it was.
+    /// Changes the file of an option, then reads the values by the same way as every other program
+    /// will; on an error everything is as it was.
     fn change(
         &mut self,
+        place: &Place,
         change: impl FnOnce(&mut Sheet) -> Result<(), String>,
     ) -> Result<(), String> {
-        let mut sheet = self.sheet.clone();
-        change(&mut sheet)?;
-        let read = Config::parse_options(self.config.registry(), &sheet.text(), &self.folder);
+        let (mut options, mut secrets) = (self.options.clone(), self.secrets.clone());
+        change(if place.record.secret { &mut secrets } else { &mut options })?;
+        let texts = texts(&options, &secrets);
+        let read = Config::parse_options(self.config.registry(), &texts, &self.folder);
         self.config = read.map_err(|problems| {
             problems.into_iter().map(|p| p.reason).collect::<Vec<_>>().join("; ")
         })?;
-        self.sheet = sheet;
+        (self.options, self.secrets) = (options, secrets);
         Ok(())
     }
+}
+
+fn texts(options: &Sheet, secrets: &Sheet) -> Texts {
+    Texts { options: options.text(), secrets: Secret::new(secrets.text()) }
 }
 
 /// Bounds have reasons, which the details of the option name.

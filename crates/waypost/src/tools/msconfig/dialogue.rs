@@ -61,7 +61,7 @@ impl<'a> Dialogue<'a> {
         let history = MemHistory::with_config(&config);
         let mut editor =
             Editor::with_history(config, history).context("cannot use the terminal")?;
-        editor.set_helper(Some(Names));
+        editor.set_helper(Some(Names { config: session.config().clone() }));
         let is_script = !io::stdin().is_terminal();
         Ok(Self { before: session.stored().clone(), session, editor, is_script })
     }
@@ -107,8 +107,12 @@ impl<'a> Dialogue<'a> {
         if words.is_empty() {
             return Ok(Next::Command);
         }
-        self.editor.add_history_entry(line).context("cannot remember the command")?;
-        self.execute(&Command::parse(&words)?)
+        if !self.session.names_a_secret(&words) {
+            self.editor.add_history_entry(line).context("cannot remember the command")?;
+        }
+        let done = self.execute(&Command::parse(&words)?);
+        self.editor.set_helper(Some(Names { config: self.session.config().clone() }));
+        done
     }
 
     fn execute(&mut self, command: &Command) -> Result<Next, Failure> {

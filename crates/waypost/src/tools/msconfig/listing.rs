@@ -1,39 +1,34 @@
 //! What `msconfig` answers: options, help, history, differences.
 
-use super::command::COMMANDS;
+use super::command::{COMMANDS, Show};
 use super::write_failure;
 use crate::failure::Failure;
 use std::fmt::Write;
 use waypost_options::{
-    Config, ConfigFile, OptionRecord, Place, Value, changed, commands, describe, explained,
-    matching, notes, registry,
+    Config, ConfigFile, OptionRecord, Place, Registry, Value, changed, commands, describe,
+    explained, matching, notes,
 };
 
-/// What stands in place of a secret value.
-const HIDDEN: &str = "(hidden)";
 /// The least width of a column of names.
 const NAME_WIDTH: usize = 26;
 
 /// The options of a pattern: those that are set; all of them with `default`, or when the pattern names
 /// one alone. What differs from its default has the default beside it.
-pub(super) fn show(
-    config: &Config,
-    pattern: &str,
-    default: bool,
-    passwords: bool,
-) -> Result<Vec<String>, Failure> {
-    let places = matching(config, pattern).map_err(Failure::usage)?;
-    let all = default || places.len() == 1;
-    let shown = places.iter().filter(|place| all || config.is_set(place));
-    Ok(shown.map(|place| setting(config, place, passwords)).collect())
+pub(super) fn show(config: &Config, show: &Show) -> Result<Vec<String>, Failure> {
+    let mut places = matching(config, &show.pattern).map_err(Failure::usage)?;
+    let all = show.default || places.len() == 1;
+    places.retain(|place| all || config.is_set(place));
+    places.retain(|place| place.record.restricted || !show.restricted);
+    Ok(places.iter().map(|place| setting(config, place, show.passwords)).collect())
 }
 
 fn setting(config: &Config, place: &Place, passwords: bool) -> String {
     let name = place.full_name();
-    if place.record.secret && !passwords {
-        return format!("{name} = {HIDDEN}");
-    }
     let (value, default) = (config.value_at(place), Value::default_of(place.record));
+    if place.record.secret {
+        let shown = if passwords && value != default { value.reveal() } else { value.to_string() };
+        return format!("{name} = {shown}");
+    }
     if value == default {
         format!("{name} = {value}  (default)")
     } else {
@@ -42,13 +37,13 @@ fn setting(config: &Config, place: &Place, passwords: bool) -> String {
 }
 
 /// All commands and groups, or the options that a name or a pattern means.
-pub(super) fn help(name: Option<&str>) -> Result<Vec<String>, Failure> {
-    let Some(name) = name else { return Ok(overview()) };
+pub(super) fn help(registry: Registry, name: Option<&str>) -> Result<Vec<String>, Failure> {
+    let Some(name) = name else { return Ok(overview(registry)) };
     let is_it = |(usage, _): &&(&str, &str)| usage.split(' ').next() == Some(name);
     if let Some((usage, what)) = COMMANDS.iter().find(is_it) {
         return Ok(vec![format!("{usage}: {what}")]);
     }
-    match explained(registry(), name).map_err(Failure::usage)?.as_slice() {
+    match explained(registry, name).map_err(Failure::usage)?.as_slice() {
         [record] => Ok(explanation(record)),
         records => Ok(lines(records)),
     }
@@ -61,10 +56,11 @@ fn lines(records: &[&OptionRecord]) -> Vec<String> {
     records.iter().map(|r| format!("{:<width$} {}", r.full_name(), r.help)).collect()
 }
 
-fn overview() -> Vec<String> {
+fn overview(registry: Registry) -> Vec<String> {
+    let width = COMMANDS.iter().map(|(usage, _)| usage.len()).max().unwrap_or_default();
     let mut lines: Vec<String> =
-        COMMANDS.iter().map(|(usage, what)| format!("{usage:<37} {what}")).collect();
-    let mut groups: Vec<&str> = registry().iter().map(|record| record.group).collect();
+        COMMANDS.iter().map(|(usage, what)| format!("{usage:<width$} {what}")).collect();
+    let mut groups: Vec<&str> = registry.iter().map(|record| record.group).collect();
     groups.dedup();
     lines.push(format!("Groups of options, which `help GROUP` lists: {}", groups.join(", ")));
     lines
@@ -114,11 +110,10 @@ pub(super) fn difference(before: &Config, after: &Config) -> Vec<String> {
 /// What the file says now against the generation before the newest.
 pub(super) fn last_change(file: &ConfigFile) -> Result<Vec<String>, Failure> {
     let now = file.draft().map_err(Failure::usage)?;
-    let generations = file.history().map_err(write_failure)?;
-    let Some(before) = generations.iter().rev().find(|g| g.text != now.text()) else {
+    let Some(before) = file.last_other(&now).map_err(write_failure)? else {
         return Ok(Vec::new());
     };
-    let before = file.values(before).map_err(Failure::usage)?;
+    let before = file.values(&before).map_err(Failure::usage)?;
     Ok(difference(&before, now.config()))
 }
 
@@ -137,20 +132,4 @@ pub(super) fn outcome(number: Option<u32>, before: &Config, after: &Config) -> V
     let mut lines = vec![format!("Stored as generation {number}; {effect}")];
     lines.extend(commands);
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use waypost_options::{BASE_HOSTNAME, Kind};
-
-    #[test]
-    fn a_secret_is_shown_only_when_asked_for() {
-        static RECORD: OptionRecord =
-            OptionRecord { kind: Kind::Text { default: "xyzzy" }, ..BASE_HOSTNAME.record.secret() };
-        let record = Place::of(&RECORD);
-        let config = Config::from_str("").unwrap();
-        assert_eq!(setting(&config, &record, false), "base.hostname = (hidden)");
-        assert_eq!(setting(&config, &record, true), "base.hostname = \"xyzzy\"  (default)");
-    }
 }

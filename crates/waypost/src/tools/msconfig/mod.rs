@@ -7,8 +7,8 @@ mod listing;
 mod session;
 
 use crate::failure::Failure;
-use crate::output::tell;
-use command::Command;
+use crate::output::{progress, tell};
+use command::{Command, NewValue};
 use session::Session;
 use std::path::Path;
 use waypost_options::{ConfigFile, WriteError};
@@ -45,10 +45,27 @@ fn once(file: &ConfigFile, command: &Command) -> Result<Vec<String>, Failure> {
 fn change(file: &ConfigFile, command: &Command) -> Result<Vec<String>, Failure> {
     let writer = file.lock().map_err(write_failure)?;
     let mut session = Session::open(file)?;
+    // Also before a refusal: the value was seen by then.
+    if let Some(warning) = seen(&session, command) {
+        progress(warning);
+    }
     session.execute(command)?;
     let before = session.stored().clone();
     let number = session.store(&writer, &command.remark())?;
     Ok(listing::outcome(number, &before, session.stored()))
+}
+
+/// What to say of a secret on the command line.
+fn seen(session: &Session<'_>, command: &Command) -> Option<String> {
+    let Command::Set { name, value: NewValue::Given(_), restricted } = command else { return None };
+    if !session.names_a_secret(std::slice::from_ref(name)) {
+        return None;
+    }
+    let flag = if *restricted { "-restricted " } else { "" };
+    Some(format!(
+        "msconfig: others on this host can see command lines, and shells keep them; next time: \
+         msconfig set {flag}-prompt {name}"
+    ))
 }
 
 /// A refused configuration is the caller's fault, the rest is not.
@@ -58,3 +75,6 @@ fn write_failure(error: WriteError) -> Failure {
         WriteError::Changed(_) | WriteError::Io(..) => Failure::new(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::failure::{Context, Failure};
 use crate::prompt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use waypost_options::{Config, ConfigError, ConfigFile, Draft, Note, Problem, Writer, find};
+use waypost_options::{Config, ConfigFile, Draft, Note, Place, Problem, Writer, find};
 use waypost_types::Moment;
 
 /// Where the name of the person at the terminal is looked for, the first that is set.
@@ -32,6 +32,17 @@ impl<'a> Session<'a> {
         &self.stored
     }
 
+    /// The options as they would be stored.
+    pub(super) fn config(&self) -> &Config {
+        self.draft.config()
+    }
+
+    /// Whether a command is about a secret, so that its words may hold one.
+    pub(super) fn names_a_secret(&self, words: &[String]) -> bool {
+        let mut places = words.iter().filter_map(|word| self.find(word).ok());
+        places.any(|place| place.record.secret)
+    }
+
     /// Whether a change was made that is not stored.
     pub(super) fn is_touched(&self) -> bool {
         self.touched
@@ -40,13 +51,11 @@ impl<'a> Session<'a> {
     /// Carries out a command other than those that end or store; answers with lines to print.
     pub(super) fn execute(&mut self, command: &Command) -> Result<Vec<String>, Failure> {
         match command {
-            Command::Set { name, value } => self.set(name, value),
-            Command::Unset { name } => self.unset(name),
+            Command::Set { name, value, restricted } => self.set(name, value, *restricted),
+            Command::Unset { name, restricted } => self.unset(name, *restricted),
             Command::Revert { number } => self.revert(*number),
-            Command::Show { default, passwords, pattern } => {
-                listing::show(self.draft.config(), pattern, *default, *passwords)
-            }
-            Command::Help { name } => listing::help(name.as_deref()),
+            Command::Show(show) => listing::show(self.config(), show),
+            Command::Help { name } => listing::help(self.config().registry(), name.as_deref()),
             Command::History => listing::history(self.file),
             Command::Diff { from, to } => self.diff(*from, *to),
             Command::Write { .. } | Command::Exit | Command::Quit => Ok(Vec::new()),
@@ -75,8 +84,14 @@ impl<'a> Session<'a> {
         self.draft.conflicts()
     }
 
-    fn set(&mut self, name: &str, value: &NewValue) -> Result<Vec<String>, Failure> {
-        let place = find(self.draft.config().registry(), name).map_err(Failure::usage)?;
+    fn set(
+        &mut self,
+        name: &str,
+        value: &NewValue,
+        restricted: bool,
+    ) -> Result<Vec<String>, Failure> {
+        let place = self.find(name)?;
+        allow(&place, restricted, || set_again(&place, value))?;
         let set = match value {
             NewValue::Given(text) => self.draft.set(&place, text),
             NewValue::Prompted => {
@@ -89,20 +104,22 @@ impl<'a> Session<'a> {
         Ok(Vec::new())
     }
 
-    fn unset(&mut self, name: &str) -> Result<Vec<String>, Failure> {
-        let place = find(self.draft.config().registry(), name).map_err(Failure::usage)?;
+    fn unset(&mut self, name: &str, restricted: bool) -> Result<Vec<String>, Failure> {
+        let place = self.find(name)?;
+        allow(&place, restricted, || format!("unset -restricted {}", place.full_name()))?;
         if self.draft.unset(&place).map_err(Failure::usage)? {
             self.touched = true;
         }
         Ok(Vec::new())
     }
 
+    fn find(&self, name: &str) -> Result<Place, Failure> {
+        find(self.config().registry(), name).map_err(Failure::usage)
+    }
+
     fn revert(&mut self, number: u32) -> Result<Vec<String>, Failure> {
         let generation = self.file.generation(number).ok_or_else(|| no_generation(number))?;
-        self.draft.replace(&generation.text).map_err(|problems| {
-            let file = format!("generation {number}");
-            Failure::usage(ConfigError { file, problems })
-        })?;
+        self.file.revert(&mut self.draft, &generation).map_err(Failure::usage)?;
         self.touched = true;
         Ok(Vec::new())
     }
@@ -118,6 +135,38 @@ impl<'a> Session<'a> {
         let generation = self.file.generation(number).ok_or_else(|| no_generation(number))?;
         self.file.values(&generation).map_err(Failure::usage)
     }
+}
+
+/// Refuses to change a restricted option unless that is meant; `again` is the command that means it.
+fn allow(place: &Place, meant: bool, again: impl FnOnce() -> String) -> Result<(), Failure> {
+    if meant || !place.record.restricted {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{} is restricted, because a wrong value endangers the server; if you mean it: msconfig {}",
+        place.full_name(),
+        again()
+    )))
+}
+
+fn set_again(place: &Place, value: &NewValue) -> String {
+    let name = place.full_name();
+    match value {
+        NewValue::Given(text) if !place.record.secret => {
+            format!("set -restricted {name} {}", quoted(text))
+        }
+        _ => format!("set -restricted -prompt {name}"),
+    }
+}
+
+/// A value as a shell and the dialogue take it.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let quote = if text.contains('\'') { '"' } else { '\'' };
+    format!("{quote}{text}{quote}")
 }
 
 fn no_generation(number: u32) -> Failure {
