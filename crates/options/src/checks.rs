@@ -41,12 +41,14 @@ const LMTP: Listeners = Listeners { enable: &lmtp::LMTP_ENABLE, port: &lmtp::LMT
 const METRICS: Listeners =
     Listeners { enable: &metrics::METRICS_ENABLE, port: &metrics::METRICS_PORT, ssl: None };
 
+/// Every service that listens.
+const SERVICES: &[Listeners] = &[IMAP, POP, LMTP, METRICS];
+
 /// Everything that does not fit together.
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
-    let services = [IMAP, POP, LMTP, METRICS];
     let mut problems: Vec<Problem> = certificate(config).into_iter().collect();
-    problems.extend(services.iter().filter_map(|service| ssl_port(config, service)));
-    problems.extend(shared_ports(config, &services));
+    problems.extend(SERVICES.iter().filter_map(|service| ssl_port(config, service)));
+    problems.extend(shared_ports(config, SERVICES));
     problems
 }
 
@@ -85,7 +87,7 @@ fn ssl_port(config: &Config, service: &Listeners) -> Option<Problem> {
     Some(Problem::new(config.line(record), reason))
 }
 
-/// No two services listen on one port, whatever their addresses: a service without an address takes
+/// No two listeners have one port, also those of one service, whatever their addresses: a service without an address takes
 /// them all.
 fn shared_ports(config: &Config, services: &[Listeners]) -> Vec<Problem> {
     let mut problems = Vec::new();

@@ -17,6 +17,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use waypost_types::Secret;
 
+mod copy;
+
 /// Generations that are kept; older ones are removed when a new one is stored.
 const KEPT_GENERATIONS: usize = 1_000;
 /// The longest remark or name in bytes.

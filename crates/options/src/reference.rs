@@ -9,12 +9,17 @@ pub fn reference_markdown() -> String {
     let mut text = String::from(
         "# Options\n\n\
          Generated from the option registry; change the registry, not this file.\n\n\
-         Options stand in `config.toml`, one table per group; a dot in a group leads to a table in the table, and \
-         a name stands behind a colon, between quotes:\n\n\
+         Options stand in `config.toml`, one table per group. A dot in the name of a group leads to a table in the \
+         table, and a group that exists once per name has it behind a colon, between quotes: `[imap.logfile]`, \
+         `[\"group:name\"]`.\n\n\
          ```toml\n[imap]\nport = 143\nidletimeout = 30\n```\n\n\
          What the file does not set has its default. A switch takes `1` or `0`, `\"yes\"` or `\"no\"`, \
          `true` or `false`. \
-         `msconfig` changes the file and keeps its comments. Relative paths count from the folder of the file.\n",
+         `msconfig` changes the file and keeps its comments. Relative paths count from the folder of the file.\n\n\
+         Secrets, and nothing else, stand in `secrets.toml` beside it, written the same way. Its mode must be \
+         0600. `msconfig set -prompt NAME` asks for one and puts it there; `show` hides secrets, `show \
+         -passwords` does not. Every stored state of both files is kept in `history/`, its secrets again in a \
+         file of their own.\n",
     );
     let mut group = "";
     for record in registry() {

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::World;
 
@@ -142,6 +143,8 @@ fn a_backup_of_a_running_server_starts() {
     world.add_user("alice");
     let mut server = world.start();
     world.tool(&["deliver", "alice"], "Subject: kept\n\nx\n");
+    world.tool(&["msconfig", "set", "pop.banner", "kept"], "");
+    put_secrets(&world, 0o600);
     let copy = world.folder.path().join("copy");
     world.tool(&["backup", copy.to_str().unwrap()], "");
     let output = world.run(&["backup", copy.to_str().unwrap()], "");
@@ -155,6 +158,34 @@ fn a_backup_of_a_running_server_starts() {
     let mut session = restored.imap("alice");
     assert!(session.command("SELECT INBOX").contains("* 1 EXISTS"));
     assert!(session.command("FETCH 1 BODY[]").contains("Subject: kept"));
+    let history = restored.tool(&["msconfig", "history"], "");
+    assert!(history.ends_with("set pop.banner\n"), "{history}");
+    let secrets = fs::metadata(copy.join("secrets.toml")).unwrap();
+    assert_eq!(secrets.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn secrets_that_others_may_read_stop_the_start() {
+    let world = World::new("");
+    put_secrets(&world, 0o600);
+    let told = world.tool(&["check-config"], "");
+    assert!(told.contains("config.toml: no fault found\n"), "{told}");
+    assert!(told.ends_with("secrets.toml: no fault found\n"), "{told}");
+    put_secrets(&world, 0o644);
+    for command in ["check-config", "run"] {
+        let output = world.run(&[command], "");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("secrets.toml: has mode 0644"), "{told}");
+        assert!(told.contains("chmod 600"), "{told}");
+    }
+}
+
+/// A file of secrets without any: no option of the release is one.
+fn put_secrets(world: &World, mode: u32) {
+    let path = world.folder.path().join("secrets.toml");
+    fs::write(&path, "# none yet\n").unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -23,6 +23,8 @@ pub(crate) enum Rule {
     Manifest,
     /// A note of unfinished work without the number of its issue.
     Marker,
+    /// An option that nothing acts on.
+    Option,
     /// Prints from a library.
     Print,
     /// A module without its purpose line.
@@ -66,6 +68,7 @@ impl Rule {
             Self::Link => "link",
             Self::Manifest => "manifest",
             Self::Marker => "marker",
+            Self::Option => "option",
             Self::Print => "print",
             Self::Purpose => "purpose",
             Self::Rfc => "rfc",

@@ -8,6 +8,7 @@ mod exceptions;
 mod finding;
 mod lengths;
 mod links;
+mod options;
 mod scan;
 mod source;
 mod tiers;
@@ -45,10 +46,12 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 fn check_sources(sources: &[Source]) -> (Vec<Finding>, lengths::Lengths) {
     let mut findings = Vec::new();
     let mut lengths = lengths::Lengths::default();
+    let mut options = options::Options::default();
     for source in sources {
         findings.extend(source.check_text());
         match scan::scan(source) {
-            Ok(scanned) => {
+            Ok(mut scanned) => {
+                options.add(source, &mut scanned);
                 findings.extend(lengths::check(source, &scanned.functions));
                 findings.extend(scanned.findings);
                 lengths.add(&scanned.functions);
@@ -56,5 +59,6 @@ fn check_sources(sources: &[Source]) -> (Vec<Finding>, lengths::Lengths) {
             Err(finding) => findings.push(finding),
         }
     }
+    findings.extend(options.check());
     (findings, lengths)
 }

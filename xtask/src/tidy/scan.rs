@@ -7,6 +7,7 @@ use super::finding::{Finding, Rule};
 use super::lengths::Function;
 use super::source::Source;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use std::collections::HashSet;
 
 /// What the scanner found in one file.
 #[derive(Debug, Default)]
@@ -15,6 +16,10 @@ pub(crate) struct Scanned {
     pub(crate) functions: Vec<Function>,
     /// Every banned call.
     pub(crate) findings: Vec<Finding>,
+    /// The handles of options that are declared outside tests, and their lines.
+    pub(crate) handles: Vec<(String, usize)>,
+    /// Names of constants in code that is no test.
+    pub(crate) constants: HashSet<String>,
 }
 
 /// Calls `TYPE::function` that read a clock.
@@ -39,6 +44,9 @@ const PRINT_MACROS: [&str; 5] = ["println", "print", "eprintln", "eprint", "dbg"
 
 /// Macros that stand for work not done.
 const TODO_MACROS: [&str; 2] = ["todo", "unimplemented"];
+
+/// The macro that declares options.
+const OPTIONS_MACRO: &str = "options";
 
 /// Scans a file; the error says where it is not Rust.
 pub(crate) fn scan(source: &Source) -> Result<Scanned, Finding> {
@@ -88,6 +96,9 @@ impl Scanner<'_> {
             return;
         };
         let (name, span) = (ident.to_string(), ident.span());
+        if !in_test && is_constant(&name) {
+            self.scanned.constants.insert(name.clone());
+        }
         match path_call(rest) {
             Some(next) if self.reads_clock(&name, &next) && !in_test => self.report_clock(span),
             Some(next) if name == "process" && next == "exit" => self.report_exit(span),
@@ -96,6 +107,9 @@ impl Scanner<'_> {
         match name.as_str() {
             "unsafe" => self.report_unsafe(span),
             socket if SOCKET_TYPES.contains(&socket) && !in_test => self.report_socket(span),
+            OPTIONS_MACRO if macro_call(rest) && !in_test => {
+                self.scanned.handles.extend(rest.get(2).map(declared).unwrap_or_default());
+            }
             macro_name if macro_call(rest) => self.look_at_macro(macro_name, span, in_test),
             _ => {}
         }
@@ -151,6 +165,26 @@ impl Scanner<'_> {
         let line = span.start().line;
         self.scanned.findings.push(Finding::new(&self.source.path, line, rule, message));
     }
+}
+
+/// The handles in the body of the macro that declares options: what begins a declaration, before a colon.
+fn declared(body: &TokenTree) -> Vec<(String, usize)> {
+    let TokenTree::Group(body) = body else { return Vec::new() };
+    let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
+    let handles = tokens.windows(3).filter_map(|window| match window {
+        [before, TokenTree::Ident(name), colon] if punct(colon, ':') => {
+            let begins = punct(before, ';') || matches!(before, TokenTree::Group(_));
+            begins.then(|| (name.to_string(), name.span().start().line))
+        }
+        _ => None,
+    });
+    handles.collect()
+}
+
+/// Whether a name is written as constants are.
+fn is_constant(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    name.len() > 1 && name.bytes().all(plain)
 }
 
 /// The attributes that the scanner cares for.

@@ -196,4 +196,6 @@ fn an_ssl_port_needs_ssl_and_a_certificate() {
     assert_eq!(half, "base.sslcertfile is set, but base.sslkeyfile is not");
     let shared = format!("{base}[imap]\nenablesslport = 1\nsslport = 110\n");
     assert!(reason(&shared).contains("imap.sslport and pop.port are both 110"));
+    let own = format!("{base}[imap]\nenablesslport = 1\nport = 993\n");
+    assert!(reason(&own).contains("imap.port and imap.sslport are both 993"));
 }

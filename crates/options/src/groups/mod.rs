@@ -6,7 +6,6 @@ pub(crate) mod lmtp;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod pop;
-#[cfg(test)]
 #[allow(unreachable_pub, reason = "declared as the groups of the release are")]
 pub(crate) mod sample;
 pub(crate) mod store;

@@ -1,4 +1,5 @@
 //! Options for tests: what no released group has, or not all at once.
+#![cfg(test)]
 
 use super::{Registry, options};
 use crate::record::Applies::{Refresh, Restart};

@@ -238,3 +238,22 @@ fn a_damaged_file_of_secrets_is_not_written_over() {
         assert_eq!(fixture.secrets(), text);
     }
 }
+
+#[test]
+fn a_copy_has_everything_and_is_as_private() {
+    let fixture = Fixture::with(sample::registry(), "");
+    fixture.change("pop.port", "1110").unwrap();
+    fixture.change("sample.proxy.key", "xyzzy").unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let target = copy.path().join("config.toml");
+    fixture.file.lock().unwrap().copy_to(&target).unwrap();
+    let file = ConfigFile::with(sample::registry(), &target).unwrap();
+    assert!(file.draft().unwrap().texts() == fixture.file.draft().unwrap().texts());
+    let notes = |file: &ConfigFile| format!("{:?}", file.history().unwrap());
+    assert_eq!(notes(&file), notes(&fixture.file));
+    for path in [&file.files.secrets, &file.generation_files(3).secrets] {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, FILE_MODE);
+    }
+    let again = fixture.file.lock().unwrap().copy_to(&target);
+    assert!(matches!(again, Err(WriteError::Io(..))), "nothing is written over");
+}

@@ -8,14 +8,14 @@ use crate::settings;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use waypost_options::Config;
+use waypost_options::{Config, ConfigFile, WriteError};
 
 /// Names in the copy; the defaults of `store.path` and `base.directorypath`.
 const STORE: &str = "store";
 const DIRECTORY: &str = "directory";
 const CONFIG: &str = "config.toml";
 
-/// Copies store, users, configuration and, where they lie beside it, certificate and key.
+/// Copies store, users, configuration with secrets and history, and, where they lie beside it, certificate and key.
 pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     let folder = std::path::absolute(folder).context(folder.display())?;
@@ -29,10 +29,16 @@ pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
     let directory = folder.join(DIRECTORY);
     let opened = settings::directory(&config)?;
     opened.copy_to(&directory).map_err(Failure::new)?;
-    fs::copy(file, folder.join(CONFIG)).context("the configuration was not copied")?;
+    copy_configuration(file, &folder.join(CONFIG)).context("the configuration was not copied")?;
     copy_certificate(file, &config, &folder).context("the certificate was not copied")?;
     tell(format_args!("copied to {}", folder.display()));
     Ok(())
+}
+
+/// Options, secrets and history, while nobody changes them.
+fn copy_configuration(file: &Path, target: &Path) -> Result<(), WriteError> {
+    let file = ConfigFile::new(file)?;
+    file.lock()?.copy_to(target)
 }
 
 fn check_empty(folder: &Path) -> Result<(), Failure> {

@@ -4,11 +4,15 @@ use crate::failure::Failure;
 use crate::output::tell;
 use crate::{config_file, settings};
 use std::path::Path;
+use waypost_options::SECRETS_FILE;
 
-/// Reads the file and what it points to.
+/// Reads the file, the secrets beside it and what they point to.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::tls(&config)?;
-    tell(format_args!("{}: no fault found", file.display()));
+    let secrets = file.with_file_name(SECRETS_FILE);
+    for read in [file, &secrets].into_iter().filter(|path| path.exists()) {
+        tell(format_args!("{}: no fault found", read.display()));
+    }
     Ok(())
 }

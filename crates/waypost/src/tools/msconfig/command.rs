@@ -11,7 +11,7 @@ pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("unset [-restricted] NAME", "give an option its default again"),
     (
         "show [-default] [-passwords] [-restricted] PATTERN",
-        "show options that are set; -default: all; -restricted: those of them alone",
+        "show what is set, or all with -default",
     ),
     ("help [NAME]", "explain an option or a group; `?` after a beginning lists what fits"),
     ("history", "list the stored generations"),
