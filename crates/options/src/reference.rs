@@ -1,11 +1,15 @@
 //! The reference manual of options, derived from the registry.
 
-use crate::groups::registry;
+use crate::groups::{Registry, registry};
 use crate::record::{Kind, OptionRecord};
 use std::fmt::Write;
 
 /// The manual in Markdown: `docs/reference/options.md`.
 pub fn reference_markdown() -> String {
+    manual(registry())
+}
+
+fn manual(registry: Registry) -> String {
     let mut text = String::from(
         "# Options\n\n\
          Generated from the option registry; change the registry, not this file.\n\n\
@@ -22,7 +26,7 @@ pub fn reference_markdown() -> String {
          file of their own.\n",
     );
     let mut group = "";
-    for record in registry() {
+    for record in registry {
         if record.group != group {
             group = record.group;
             text.push_str(&format!("\n## {group}\n"));
@@ -92,6 +96,7 @@ fn text_default(default: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
     use super::*;
+    use crate::groups::sample;
 
     /// Run with `WAYPOST_REGENERATE=1` to write the file instead.
     #[test]
@@ -121,5 +126,22 @@ mod tests {
         for record in registry() {
             assert!(manual.contains(&format!("\n### {}\n", record.full_name())));
         }
+    }
+
+    #[test]
+    fn what_is_special_about_an_option_is_said() {
+        let manual = manual(sample::registry());
+        for expected in [
+            "\n## sample.proxy\n",
+            "\n### sample.proxy:NAME.password\n",
+            "\n- secret: kept in `secrets.toml`",
+            "\n- restricted: ",
+            "\n- exists once per NAME: ",
+            "\n- text of the form `WORD[,WORD...]`, no default\n",
+            "\n- number, -1 to 9, default `0`\n",
+        ] {
+            assert!(manual.contains(expected), "{expected}");
+        }
+        assert!(!reference_markdown().contains("sample"), "nothing of tests is in the release");
     }
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 use waypost_counters::{Page, ServiceCounts};
-use waypost_options::{Applies, Config, registry};
+use waypost_options::{Applies, Config, changed};
 use waypost_types::Secret;
 
 /// A service, running or not.
@@ -183,10 +183,8 @@ impl Member {
             Applies::Restart(services) => services.contains(&self.service.name()),
             _ => false,
         };
-        let changed = registry()
-            .iter()
-            .filter(|record| own(record.applies) && old.value(record) != settings.value(record));
-        changed.map(|record| record.full_name()).collect()
+        let places = changed(old, settings).into_iter();
+        places.filter(|place| own(place.record.applies)).map(|place| place.full_name()).collect()
     }
 }
 

@@ -100,12 +100,29 @@ struct Terminal {
 
 impl Terminal {
     fn new(world: &World, kind: &str) -> Self {
+        Self::with(world.command(&[]), kind)
+    }
+
+    /// The same for a program that has the terminal as its own, as a person's shell gives it.
+    fn own(world: &World) -> Self {
+        let inner = world.command(&[]);
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg("--wait").arg(inner.get_program());
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::with(command, "xterm")
+    }
+
+    fn with(mut command: Command, kind: &str) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let open = || File::options().read(true).write(true).open(&name).unwrap();
-        let mut command = world.command(&[]);
         command.env("TERM", kind).stdin(open()).stdout(open()).stderr(open());
         let child = command.spawn().unwrap();
         rustix::io::ioctl_fionbio(&master, true).unwrap();
@@ -353,6 +370,24 @@ fn the_prompt_helps_completes_and_remembers() {
 }
 
 #[test]
+fn a_prompted_value_is_not_shown() {
+    let world = World::new("");
+    let mut terminal = Terminal::own(&world);
+    terminal.wait_until_shown("msconfig> ");
+    terminal.press("set -prompt pop.banner\r");
+    terminal.wait_until_shown("pop.banner: ");
+    terminal.press("xyzzy\r");
+    terminal.wait_until_shown("msconfig# ");
+    assert!(!terminal.screen().contains("xyzzy"), "{}", terminal.screen());
+    terminal.press("write\r");
+    terminal.wait_until_shown("msconfig> ");
+    terminal.press("exit\r");
+    let (screen, success) = terminal.end();
+    assert!(success && screen.ends_with("refresh pop\n"), "{screen}");
+    assert!(world.text().contains("banner = \"xyzzy\""), "{}", world.text());
+}
+
+#[test]
 fn a_single_command_is_stored_at_once() {
     let world = World::new("# ours\n[pop]\nport = 1110 # why\n");
     let told = world.ok("set pop.port 2110");
@@ -370,7 +405,9 @@ fn a_single_command_is_stored_at_once() {
         world.ok("show pop*"),
         "pop.enable = 0  (default: 1)\npop.port = 3110  (default: 110)\n"
     );
-    assert_eq!(world.ok("show -default pop").lines().count(), 11);
+    let all = world.ok("show -default pop");
+    assert!(all.lines().all(|line| line.starts_with("pop.")), "{all}");
+    assert!(all.contains("\npop.maxthreads = 250  (default)\n"), "{all}");
     world.ok("unset pop.enable");
     assert_eq!(world.ok("show pop.enable"), "pop.enable = 1  (default)\n");
 }

@@ -16,7 +16,7 @@ pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("help [NAME]", "explain an option or a group; `?` after a beginning lists what fits"),
     ("history", "list the stored generations"),
     ("diff [N [M]]", "show what is not stored, or differs from generation N, or between N and M"),
-    ("revert N", "go back to the options of generation N"),
+    ("revert [-restricted] N", "go back to the options of generation N"),
     ("write [-remark=\"...\"]", "check and store the changes (dialogue)"),
     ("exit", "leave; asks when changes are not stored (dialogue)"),
     ("quit", "leave and discard what is not stored (dialogue)"),
@@ -37,7 +37,7 @@ pub(super) enum Command {
     Help { name: Option<String> },
     History,
     Diff { from: Option<u32>, to: Option<u32> },
-    Revert { number: u32 },
+    Revert { number: u32, restricted: bool },
     Write { remark: String },
     Exit,
     Quit,
@@ -73,7 +73,7 @@ impl Command {
             ("show", rest) => show(rest),
             ("history", []) => Some(Self::History),
             ("diff", rest) => diff(rest),
-            ("revert", [number]) => number.parse().ok().map(|number| Self::Revert { number }),
+            ("revert", rest) => revert(rest),
             ("write", rest) => write(rest),
             ("exit", []) => Some(Self::Exit),
             ("quit", []) => Some(Self::Quit),
@@ -90,7 +90,7 @@ impl Command {
         match self {
             Self::Set { name, .. } => format!("set {name}"),
             Self::Unset { name, .. } => format!("unset {name}"),
-            Self::Revert { number } => format!("revert {number}"),
+            Self::Revert { number, .. } => format!("revert {number}"),
             _ => String::new(),
         }
     }
@@ -182,6 +182,13 @@ fn diff(words: &[&str]) -> Option<Command> {
     }
 }
 
+fn revert(words: &[&str]) -> Option<Command> {
+    let (flags, words) = flags(words);
+    known(flags, &[RESTRICTED])?;
+    let [number] = words else { return None };
+    number.parse().ok().map(|number| Command::Revert { number, restricted: !flags.is_empty() })
+}
+
 fn write(words: &[&str]) -> Option<Command> {
     let remark = match words {
         [] => "",
@@ -269,7 +276,8 @@ mod tests {
             ("unset -prompt a", "usage: unset"),
             ("unset", "usage: unset"),
             ("show", "usage: show"),
-            ("revert x", "usage: revert N"),
+            ("revert x", "usage: revert [-restricted] N"),
+            ("revert -prompt 1", "usage: revert"),
             ("diff 1 2 3", "usage: diff"),
             ("write now", "usage: write"),
             ("show -all x", "usage: show"),

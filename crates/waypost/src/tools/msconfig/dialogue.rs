@@ -107,7 +107,7 @@ impl<'a> Dialogue<'a> {
         if words.is_empty() {
             return Ok(Next::Command);
         }
-        if !self.session.names_a_secret(&words) {
+        if !self.session.holds_a_secret(&words) {
             self.editor.add_history_entry(line).context("cannot remember the command")?;
         }
         let done = self.execute(&Command::parse(&words)?);

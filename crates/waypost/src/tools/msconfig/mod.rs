@@ -58,9 +58,7 @@ fn change(file: &ConfigFile, command: &Command) -> Result<Vec<String>, Failure> 
 /// What to say of a secret on the command line.
 fn seen(session: &Session<'_>, command: &Command) -> Option<String> {
     let Command::Set { name, value: NewValue::Given(_), restricted } = command else { return None };
-    if !session.names_a_secret(std::slice::from_ref(name)) {
-        return None;
-    }
+    session.find(name).ok().filter(|place| place.record.secret)?;
     let flag = if *restricted { "-restricted " } else { "" };
     Some(format!(
         "msconfig: others on this host can see command lines, and shells keep them; next time: \

@@ -6,7 +6,7 @@ use crate::failure::{Context, Failure};
 use crate::prompt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use waypost_options::{Config, ConfigFile, Draft, Note, Place, Problem, Writer, find};
+use waypost_options::{Config, ConfigFile, Draft, Note, Place, Problem, Writer, changed, find};
 use waypost_types::Moment;
 
 /// Where the name of the person at the terminal is looked for, the first that is set.
@@ -37,9 +37,10 @@ impl<'a> Session<'a> {
         self.draft.config()
     }
 
-    /// Whether a command is about a secret, so that its words may hold one.
-    pub(super) fn names_a_secret(&self, words: &[String]) -> bool {
-        let mut places = words.iter().filter_map(|word| self.find(word).ok());
+    /// Whether a command names a secret and goes on, so that it may hold the value.
+    pub(super) fn holds_a_secret(&self, words: &[String]) -> bool {
+        let before_last = words.split_last().map_or(&[][..], |(_, before)| before);
+        let mut places = before_last.iter().filter_map(|word| self.find(word).ok());
         places.any(|place| place.record.secret)
     }
 
@@ -53,7 +54,7 @@ impl<'a> Session<'a> {
         match command {
             Command::Set { name, value, restricted } => self.set(name, value, *restricted),
             Command::Unset { name, restricted } => self.unset(name, *restricted),
-            Command::Revert { number } => self.revert(*number),
+            Command::Revert { number, restricted } => self.revert(*number, *restricted),
             Command::Show(show) => listing::show(self.config(), show),
             Command::Help { name } => listing::help(self.config().registry(), name.as_deref()),
             Command::History => listing::history(self.file),
@@ -113,13 +114,19 @@ impl<'a> Session<'a> {
         Ok(Vec::new())
     }
 
-    fn find(&self, name: &str) -> Result<Place, Failure> {
+    /// The option of a name.
+    pub(super) fn find(&self, name: &str) -> Result<Place, Failure> {
         find(self.config().registry(), name).map_err(Failure::usage)
     }
 
-    fn revert(&mut self, number: u32) -> Result<Vec<String>, Failure> {
+    fn revert(&mut self, number: u32, restricted: bool) -> Result<Vec<String>, Failure> {
         let generation = self.file.generation(number).ok_or_else(|| no_generation(number))?;
-        self.file.revert(&mut self.draft, &generation).map_err(Failure::usage)?;
+        let mut draft = self.draft.clone();
+        self.file.revert(&mut draft, &generation).map_err(Failure::usage)?;
+        for place in changed(self.config(), draft.config()) {
+            allow(&place, restricted, || format!("revert -restricted {number}"))?;
+        }
+        self.draft = draft;
         self.touched = true;
         Ok(Vec::new())
     }

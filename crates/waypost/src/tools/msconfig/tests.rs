@@ -103,10 +103,11 @@ fn a_line_with_a_secret_is_known_as_such() {
     for (line, holds) in [
         ("set proxy:b1.password xyzzy", true),
         ("set -restricted proxy:b1.password xyzzy too many", true),
+        ("set -prompt proxy:b1.password", false),
+        ("show -passwords proxy:b1.password", false),
         ("set proxy.depth 1", false),
-        ("show *", false),
     ] {
-        assert_eq!(session.names_a_secret(&command::words(line).unwrap()), holds, "{line}");
+        assert_eq!(session.holds_a_secret(&command::words(line).unwrap()), holds, "{line}");
     }
 }
 
@@ -127,7 +128,12 @@ fn a_restricted_option_wants_to_be_meant() {
     world.ok("set -restricted proxy.depth 1");
     assert_eq!(world.ok("show -restricted *"), "proxy.user = \"root\"  (default: \"none\")");
     assert_eq!(world.ok("show *").lines().count(), 2);
+    let refused = world.run("revert 1").unwrap_err();
+    assert!(refused.ends_with(": msconfig revert -restricted 1"), "{refused}");
+    assert!(world.ok("show proxy.user").contains("root"));
     world.ok("unset -restricted proxy.user");
+    world.ok("revert -restricted 2");
+    world.ok("revert -restricted 1");
     assert_eq!(world.ok("show -restricted *"), "");
     assert!(world.ok("help proxy.user").contains("-restricted"));
 }
