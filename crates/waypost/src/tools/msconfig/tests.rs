@@ -165,3 +165,13 @@ fn options_of_named_groups_are_changed_and_listed() {
     assert_eq!(found, ["proxy:backend1.imapport", "proxy:backend1.password"]);
     assert_eq!(candidates(&config, "set proxy:new.im").1, ["proxy:new.imapport"]);
 }
+
+#[test]
+fn a_group_is_added_where_only_one_below_it_stands() {
+    let world =
+        World::new("# top\n[\"proxy:a\"]\n\n# logs\n[proxy.logfile]\nloglevel = \"debug\"\n");
+    world.ok("set proxy.depth 1");
+    let text = "# top\n[\"proxy:a\"]\n\n[proxy]\ndepth = \"1\"\n\n# logs\n[proxy.logfile]\n\
+                loglevel = \"debug\"\n";
+    assert_eq!(world.read("config.toml"), text);
+}
