@@ -245,6 +245,8 @@ impl Writer<'_> {
     fn add(&self, texts: &Texts, note: &Note, owner: &Metadata) -> Result<u32, WriteError> {
         let number = self.file.numbers()?.last().map_or(1, |last| last.saturating_add(1));
         let Files { options, secrets } = self.file.generation_files(number);
+        // A program that was killed in here has left secrets behind that belong to nothing.
+        remove(&secrets).map_err(at(&secrets))?;
         if !texts.secrets.expose().is_empty() {
             replace(&secrets, texts.secrets.expose().as_bytes(), owner, FILE_MODE)
                 .map_err(at(&secrets))?;

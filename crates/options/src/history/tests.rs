@@ -257,3 +257,14 @@ fn a_copy_has_everything_and_is_as_private() {
     let again = fixture.file.lock().unwrap().copy_to(&target);
     assert!(matches!(again, Err(WriteError::Io(..))), "nothing is written over");
 }
+
+#[test]
+fn secrets_left_behind_by_a_crash_belong_to_no_generation() {
+    let fixture = Fixture::with(sample::registry(), "");
+    drop(fixture.file.lock().unwrap());
+    let left = fixture.file.generation_files(2).secrets;
+    fs::write(&left, "[sample.proxy]\nkey = \"xyzzy\"\n").unwrap();
+    assert_eq!(fixture.change("pop.port", "1110").unwrap(), Some(2));
+    assert!(!left.exists());
+    assert!(fixture.file.generation(2).unwrap().texts.secrets.expose().is_empty());
+}
