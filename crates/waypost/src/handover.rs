@@ -1,23 +1,19 @@
 //! What the watcher hands to its processes: the settings they work with.
+//!
+//! So one process reads the configuration and its secrets, and all that are started or refreshed
+//! together work with the same. A process cannot read either file.
 
 use crate::failure::Failure;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use waypost_options::Config;
 use waypost_types::Secret;
 
 /// The settings as bytes for a process.
-pub(crate) fn pack(file: &Path) -> Secret<Vec<u8>> {
-    Secret::new(file.as_os_str().as_bytes().to_vec())
+pub(crate) fn pack(config: &Config) -> Secret<Vec<u8>> {
+    Secret::new(config.to_wire().expose().clone().into_bytes())
 }
 
 /// The settings from the watcher's bytes.
 pub(crate) fn unpack(bytes: &Secret<Vec<u8>>) -> Result<Config, Failure> {
-    Config::load(Path::new(OsStr::from_bytes(bytes.expose()))).map_err(Failure::usage)
-}
-
-/// The configuration file that the settings come from.
-pub(crate) fn file(bytes: &Secret<Vec<u8>>) -> PathBuf {
-    PathBuf::from(OsStr::from_bytes(bytes.expose()))
+    let text = std::str::from_utf8(bytes.expose()).map_err(Failure::usage)?;
+    Config::from_wire(text).map_err(Failure::usage)
 }

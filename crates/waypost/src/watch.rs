@@ -38,7 +38,7 @@ pub(crate) fn serve(
     let hooks = Hooks {
         on_ready: Box::new(on_ready),
         on_settings: Box::new(log::reconfigure),
-        make_settings: Box::new(|_, _| Ok(handover::pack(file))),
+        make_settings: Box::new(|config, _| Ok(handover::pack(config))),
         renewals,
     };
     match waypost_supervisor::run(&plan, lock, hooks).map_err(Failure::new)? {

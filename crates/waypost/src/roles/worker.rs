@@ -20,7 +20,6 @@ use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
 use waypost_supervisor::limits::HEARTBEAT;
 use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads};
-use waypost_types::Secret;
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
 const EXTRA_BLOCKING_THREADS: usize = 32;
@@ -73,7 +72,7 @@ pub(super) fn run<S: Service>(
     // Also where the kernel has no Landlock, which would do it too.
     rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     // No thread may run yet: the rules bind this thread and those it starts.
-    let confined = confine(&confine_plan(&config, &inherited.settings))
+    let confined = confine(&confine_plan(&config))
         .context("cannot confine this process")?;
     let _log = log::start(target, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
@@ -209,15 +208,13 @@ async fn obey(
     }
 }
 
-/// Read the store, the users, the certificate and the settings; write nothing but lock files.
-fn confine_plan(config: &Config, settings: &Secret<Vec<u8>>) -> ConfinePlan {
-    let file = handover::file(settings);
+/// Read the store, the users and the certificate; write nothing but lock files.
+fn confine_plan(config: &Config) -> ConfinePlan {
     let directory = settings::directory_path(config);
     let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
     read.extend(SYSTEM_FACTS.map(PathBuf::from));
     let files = settings::tls_files(config).map(|files| [files.certificate, files.key]);
-    let files = files.into_iter().flatten().chain([file.to_owned()]);
-    read.extend(files.flat_map(|file| folders(&file)));
+    read.extend(files.into_iter().flatten().flat_map(|file| folders(&file)));
     ConfinePlan {
         store: Some(settings::store_path(config)),
         read,
