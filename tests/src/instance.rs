@@ -172,9 +172,13 @@ impl Instance {
 
     /// What the server has logged: its files one after the other.
     pub fn log(&self) -> String {
-        let files = [self.home().join("waypost.log"), self.folder.path().join("server.log")];
-        let texts = files.map(|file| fs::read(file).unwrap_or_default());
-        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+        let folder = self.home().join("log");
+        let logs = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> = logs.collect();
+        files.sort();
+        files.push(self.folder.path().join("server.log"));
+        let texts = files.iter().map(|file| fs::read(file).unwrap_or_default());
+        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
     }
 
     fn spawn(&mut self, command: &mut Command) {

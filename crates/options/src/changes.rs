@@ -1,6 +1,7 @@
 //! What differs between two configurations, and what makes the difference take effect.
 
 use crate::config::Config;
+use crate::groups::logfile::common;
 use crate::groups::registry;
 use crate::record::{Applies, Kind, OptionRecord, Place};
 use crate::value::Value;
@@ -18,9 +19,13 @@ pub fn changed(before: &Config, after: &Config) -> Vec<Place> {
     let mut places = after.places();
     let is_gone = |place: &Place| place.record.named && !after.is_set(place);
     places.extend(before.places().into_iter().filter(is_gone));
+    let is_set = |place: &Place| before.is_set(place) || after.is_set(place);
     let mut seen = HashSet::new();
     places.retain(|place| seen.insert(place.full_name()));
     places.retain(|place| before.value_at(place) != after.value_at(place));
+    // The common option is told already.
+    let is_own = |place: &Place| common(place.record).is_none() || is_set(place);
+    places.retain(is_own);
     places.sort_by_key(|place| position(after, place));
     places
 }
@@ -105,7 +110,7 @@ mod tests {
         assert_eq!(between("", "pop.enable = 0\npop.banner = \"hi\""), ["stop-msg pop"]);
         let base = "base.listenaddr = \"::1\"";
         assert_eq!(between("", base), ["stop-msg imap pop", "start-msg imap pop"]);
-        assert_eq!(between("", "log.level = \"debug\""), ["refresh"]);
+        assert_eq!(between("", "base.logfile.loglevel = \"debug\""), ["refresh"]);
         assert_eq!(between("", "watcher.autorestart = 0"), ["stop-msg", "start-msg"]);
         assert_eq!(between("", "# only words\npop.port = 110"), Vec::<String>::new());
     }

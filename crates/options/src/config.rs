@@ -6,6 +6,7 @@
 use crate::checks;
 use crate::error::{ConfigError, Problem};
 use crate::files::{Files, Texts};
+use crate::groups::logfile::common;
 use crate::groups::{Registry, registry};
 use crate::reader::Reader;
 use crate::record::{Opt, OptionRecord, Place, full_name};
@@ -107,7 +108,8 @@ impl Config {
     }
 
     fn value_of(&self, record: &OptionRecord, member: &str) -> Value {
-        let set = self.settings.get(&full_name(record, member));
+        let common = || self.settings.get(&common(record)?.full_name());
+        let set = self.settings.get(&full_name(record, member)).or_else(common);
         set.map_or_else(|| Value::default_of(record), |setting| setting.value.clone())
     }
 

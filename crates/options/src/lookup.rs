@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::groups::Registry;
+use crate::groups::logfile::is_second_alias;
 use crate::nearest::nearest;
 use crate::reader::{check_member, is_below, meant, names, split_group};
 use crate::record::{OptionRecord, Place, full_name};
@@ -81,7 +82,8 @@ fn is_meant(record: &OptionRecord, name: &str, pattern: &str) -> bool {
 }
 
 fn is_name(record: &OptionRecord, name: &str) -> bool {
-    record.full_name() == name || record.alias == Some(name)
+    let is_alias = |alias: &str| alias == name || is_second_alias(alias, name);
+    record.full_name() == name || record.alias.is_some_and(is_alias)
 }
 
 /// Whether a name fits a pattern in which `*` stands for any letters.
@@ -150,7 +152,7 @@ mod tests {
         };
         assert_eq!(names("*p.port"), ["imap.port", "pop.port", "lmtp.port"]);
         assert_eq!(names("pop.*ssl*port"), ["pop.enablesslport", "pop.sslport"]);
-        assert_eq!(names("log"), ["log.level", "log.file"]);
+        assert_eq!(names("watcher.*count"), ["watcher.autorestartcount"]);
         assert_eq!(names("service.pop.port"), ["pop.port"]);
         assert_eq!(names("*").len(), registry().len());
         assert_eq!(names("*imap.p*rt*"), ["imap.port"]);

@@ -150,6 +150,11 @@ fn text(kind: Kind, item: &Item) -> Result<String, Misfit> {
             "takes one line of at most {MAX_TEXT_BYTES} bytes without control characters"
         )));
     }
+    if let Kind::Choice { choices, .. } = kind
+        && let Some(choice) = choices.iter().find(|choice| choice.eq_ignore_ascii_case(text))
+    {
+        return Ok((*choice).to_owned());
+    }
     check_text(kind, text)?;
     Ok(text.to_owned())
 }
@@ -165,9 +170,7 @@ fn check_text(kind: Kind, text: &str) -> Result<(), Misfit> {
         Kind::Path { default } if is_no_path(text) && !is_no_path(default) => {
             "takes a path".to_owned()
         }
-        Kind::Choice { choices, .. } if !choices.contains(&text) => {
-            format!("takes one of: {}", choices.join(", "))
-        }
+        Kind::Choice { choices, .. } => format!("takes one of: {}", choices.join(", ")),
         Kind::Formal { grammar } if !text.is_empty() => {
             let fault = |fault| Misfit::Fault(format!("{fault}\n  it is written {}", grammar.form));
             return (grammar.check)(text).map_err(fault);

@@ -51,14 +51,14 @@ pub(crate) struct House<'a> {
 impl<'a> House<'a> {
     /// Nothing is started yet.
     pub(crate) fn new(plan: &Plan, hooks: Hooks<'a>, board: Arc<Board>, metrics: Metrics) -> Self {
-        let Hooks { on_ready, on_settings, make_settings, renewals } = hooks;
+        let Hooks { on_ready, on_settings, make_settings, on_output, renewals } = hooks;
         Self {
             config_file: plan.config.clone(),
             settings: plan.settings.clone(),
             since: seconds_now(),
             board,
             metrics,
-            members: Service::ALL.map(Member::new),
+            members: Service::ALL.map(|service| Member::new(service, Arc::clone(&on_output))),
             slots: JoinSet::new(),
             number: 0,
             on_ready: Some(on_ready),

@@ -2,7 +2,9 @@
 
 use crate::control::send_descriptors;
 use crate::frames::{BEGIN, Frame, Outbox};
+use crate::output::{Listening, OnOutput, Speaker};
 use crate::ports::Bound;
+use crate::service::Service;
 use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -30,25 +32,30 @@ const ALLOCATOR: &str = "GLIBC_TUNABLES";
 const ALLOCATOR_SETTING: &str = "glibc.malloc.mmap_threshold=4194304";
 
 /// What a process is started with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Launch {
     /// The subcommand and what follows it.
     arguments: Vec<OsString>,
     program: PathBuf,
+    /// Who takes what it says, and as which service; nobody when it says it to the watcher's own standard
+    /// error.
+    output: Option<(Service, OnOutput)>,
 }
 
 impl Launch {
-    /// The subcommand `role` with the configuration file.
-    pub(crate) fn role(role: &str, config: &Path) -> Self {
-        let arguments = [role.as_ref(), OsStr::new("--config"), config.as_os_str()];
-        Self { arguments: arguments.map(OsStr::to_owned).to_vec(), program: PathBuf::from(PROGRAM) }
+    /// The subcommand of a service with the configuration file.
+    pub(crate) fn role(service: Service, config: &Path, output: OnOutput) -> Self {
+        let arguments = [service.role().as_ref(), OsStr::new("--config"), config.as_os_str()];
+        let arguments = arguments.map(OsStr::to_owned).to_vec();
+        let output = Some((service, output));
+        Self { arguments, program: PathBuf::from(PROGRAM), output }
     }
 
     /// Any program, to test with.
     #[cfg(test)]
     pub(crate) fn program(program: &str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(Into::into).collect();
-        Self { arguments, program: PathBuf::from(program) }
+        Self { arguments, program: PathBuf::from(program), output: None }
     }
 
     /// Starts it and hands it the sockets, its slot on the page of counters, and its settings.
@@ -68,17 +75,25 @@ impl Launch {
         let mut outbox = Outbox::default();
         let slot = u64::try_from(slot).unwrap_or_default();
         outbox.push(&Frame::with(BEGIN, slot, settings.expose().clone()));
-        let child = Command::new(&self.program)
+        let mut child = Command::new(&self.program)
             .arg0(PROGRAM_NAME)
             .args(&self.arguments)
             .env(ALLOCATOR, allocator_setting(env::var_os(ALLOCATOR)))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
+            .stderr(if self.output.is_some() { Stdio::piped() } else { Stdio::inherit() })
             // Ctrl-C at a terminal is for the watcher, which ends the others in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Running { child, from, to, outbox })
+        let output = self.listen(&mut child);
+        Ok(Running { child, from, to, outbox, output })
+    }
+
+    fn listen(&self, child: &mut Child) -> Option<Listening> {
+        let (service, take) = self.output.clone()?;
+        let speaker = Speaker { service, process: child.id()? };
+        Some(Listening::start(child.stderr.take()?, speaker, take))
     }
 }
 
@@ -94,12 +109,20 @@ pub(crate) struct Running {
     pub(crate) to: OwnedWriteHalf,
     /// What it has not read yet. One that hangs must not make its watcher wait.
     pub(crate) outbox: Outbox,
+    output: Option<Listening>,
 }
 
 impl Running {
     /// The process number; `None` once it has ended.
     pub(crate) fn process(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Waits a moment for the last words of a process that has ended.
+    pub(crate) async fn hear_out(&mut self) {
+        if let Some(output) = self.output.take() {
+            output.finish().await;
+        }
     }
 
     /// Asks it to end.

@@ -4,6 +4,7 @@ use crate::admin::{Phase, ServiceState};
 use crate::frames::Frame;
 use crate::launch::Launch;
 use crate::limits::{HUNG_AFTER, ORDERS};
+use crate::output::OnOutput;
 use crate::plan::{Endpoint, Plan, RolePlan};
 use crate::ports::{BindError, Bound, bind};
 use crate::restart::Restarts;
@@ -30,6 +31,7 @@ pub(crate) struct Member {
     pub(crate) stop: watch::Sender<Stop>,
     settings: watch::Sender<Settings>,
     orders: broadcast::Sender<Frame>,
+    on_output: OnOutput,
     /// The counters since the service was first started.
     page: Option<Arc<Page>>,
     /// Unix sockets to remove at the end.
@@ -51,7 +53,7 @@ pub(crate) fn bind_role(role: &RolePlan) -> Result<Sockets, BindError> {
 
 impl Member {
     /// Not started.
-    pub(crate) fn new(service: Service) -> Self {
+    pub(crate) fn new(service: Service, on_output: OnOutput) -> Self {
         let bytes = Arc::new(Secret::new(Vec::new()));
         Self {
             service,
@@ -61,6 +63,7 @@ impl Member {
             stop: watch::Sender::new(Stop::Run),
             settings: watch::Sender::new(Settings { number: 0, bytes }),
             orders: broadcast::Sender::new(ORDERS),
+            on_output,
             page: None,
             paths: Vec::new(),
             started_with: None,
@@ -93,7 +96,7 @@ impl Member {
             .enumerate()
             .map(|(place, name)| Slot {
                 name,
-                launch: Launch::role(role.name, &plan.config),
+                launch: Launch::role(self.service, &plan.config, Arc::clone(&self.on_output)),
                 listeners: Arc::clone(sockets),
                 restarts: Restarts::new(plan.restart),
                 board: Arc::clone(board),

@@ -166,11 +166,12 @@ impl Slot {
         self.show(ProcessState::Starting, running.process());
         tracing::info!(process = self.name, pid = running.process(), "process started");
         let ended = match self.attend(&mut running).await {
-            Ok(None) => self.end(running).await,
+            Ok(None) => self.end(&mut running).await,
             Ok(Some(end)) => Ok(end),
             Err(error) => Err(error),
         };
         self.page.release(self.place);
+        running.hear_out().await;
         ended
     }
 
@@ -229,7 +230,7 @@ impl Slot {
     }
 
     /// Tells a process to end, and makes it.
-    async fn end(&mut self, mut running: Running) -> io::Result<End> {
+    async fn end(&mut self, running: &mut Running) -> io::Result<End> {
         // The port closes as soon as the process lets go of it, not when its last client is gone.
         self.listeners = Arc::new([]);
         running.terminate();

@@ -4,6 +4,7 @@ use crate::admin::Listener;
 use crate::house::House;
 use crate::member::{bind_role, remove_socket};
 use crate::metrics::{Metrics, Source};
+use crate::output::OnOutput;
 use crate::plan::Plan;
 use crate::ports::BindError;
 use crate::service::Service;
@@ -84,6 +85,8 @@ pub struct Hooks<'a> {
     pub on_settings: OnSettings<'a>,
     /// Called for each service that is started or given settings anew.
     pub make_settings: MakeSettings<'a>,
+    /// Called with every line that a process says on standard error.
+    pub on_output: OnOutput,
     /// Says that what the settings are made from has changed, but for the configuration.
     pub renewals: mpsc::Receiver<()>,
 }

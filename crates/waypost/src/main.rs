@@ -6,6 +6,7 @@ mod demo;
 mod failure;
 mod handover;
 mod log;
+mod logs;
 mod output;
 mod prompt;
 mod roles;

@@ -1,7 +1,10 @@
 //! `waypost run`: what the watcher needs done before it starts the others.
 
-use crate::failure::{Context, Failure};
-use crate::{config_file, handover, log, roles, settings};
+use crate::failure::Failure;
+use crate::logs::{self, Logs};
+use crate::output::progress;
+use crate::{config_file, handover, roles, settings};
+use std::io::IsTerminal;
 use std::path::Path;
 use tokio::sync::mpsc;
 use waypost_options::Config;
@@ -11,7 +14,14 @@ use waypost_supervisor::{Ending, Hooks, Lock, Plan, Row};
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     let lock = claim(&config)?;
-    serve(file, &config, &lock, |_| ())
+    serve(file, &config, &lock, |_| announce(&config))
+}
+
+/// Tells a person at a terminal where to look from now on.
+fn announce(config: &Config) {
+    if std::io::stderr().is_terminal() {
+        progress(format_args!("waypost is ready; its logs go to {}", logs::place(config)));
+    }
 }
 
 /// Makes the run folder and claims it.
@@ -29,22 +39,22 @@ pub(crate) fn serve(
     on_ready: impl FnOnce(&[Row]),
 ) -> Result<(), Failure> {
     prepare(config)?;
-    let log = log::open(config).context("cannot open the log (log.file)")?;
-    let _log = log::start(log, "waypost").context("cannot start the log")?;
+    let logs = Logs::start(config)?;
     roles::raise_descriptor_limit();
     let plan = Plan::new(config, file);
     // Nothing but the configuration changes yet.
     let (_unused, renewals) = mpsc::channel(1);
     let hooks = Hooks {
         on_ready: Box::new(on_ready),
-        on_settings: Box::new(log::reconfigure),
+        on_settings: Box::new(|config| logs.reconfigure(config)),
         make_settings: Box::new(|config, _| Ok(handover::pack(config))),
+        on_output: logs.on_output(),
         renewals,
     };
     match waypost_supervisor::run(&plan, lock, hooks).map_err(Failure::new)? {
         Ending::Stopped => Ok(()),
         Ending::StoredLost => Err(Failure::new(
-            "the store's writer cannot be kept running; the log says why (log.file)",
+            "the store's writer cannot be kept running; its log says why (store.logfile.logdir)",
         )),
     }
 }

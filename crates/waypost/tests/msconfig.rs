@@ -408,6 +408,7 @@ fn a_single_command_is_stored_at_once() {
     let all = world.ok("show -default pop");
     assert!(all.lines().all(|line| line.starts_with("pop.")), "{all}");
     assert!(all.contains("\npop.maxthreads = 250  (default)\n"), "{all}");
+    assert!(all.contains("\npop.logfile.maxlogfiles = 10  (default)\n"), "{all}");
     world.ok("unset pop.enable");
     assert_eq!(world.ok("show pop.enable"), "pop.enable = 1  (default)\n");
 }

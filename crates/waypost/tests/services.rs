@@ -316,12 +316,12 @@ fn refresh_takes_a_new_certificate_and_says_when_it_is_bad() {
 
 #[test]
 fn refresh_changes_the_level_of_the_log() {
-    let world = World::new("log.level = \"error\"");
+    let world = World::new("base.logfile.loglevel = \"Error\"");
     world.add_user("alice");
     let _server = world.start();
     drop(world.imap("alice"));
     assert!(!world.log().contains(" INFO "), "{}", world.log());
-    world.set("log.level", "\"information\"");
+    world.set("base.logfile.loglevel", "\"Information\"");
     world.tool(&["refresh", "imap"], "");
     drop(world.imap("alice"));
     wait_for("line of the log", || world.log().contains("account=\"alice\"").then_some(()));

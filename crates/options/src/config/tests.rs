@@ -24,7 +24,7 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.read(&POP_IDLETIMEOUT), Duration::from_secs(600));
     assert_eq!(config.read(&STORE_CLEANUPAGE), Duration::from_secs(3_600));
     assert_eq!(config.read(&BASE_SSLCERTFILE), None);
-    assert_eq!(config.read(&LOG_FILE), None);
+    assert_eq!(config.read(&LMTP_SOCKET), None);
     assert_eq!(config.read(&LMTP_LISTENADDR), Some("127.0.0.1".parse().unwrap()));
     assert_eq!(config.read(&BASE_LISTENADDR), None);
 }
@@ -81,7 +81,7 @@ fn numbers_keep_their_bounds() {
 
 #[test]
 fn texts_keep_their_rules() {
-    assert!(reason("[log]\nlevel = \"loud\"").contains("error, warning, information, debug"));
+    assert!(reason("[imap.logfile]\nloglevel = \"loud\"").contains("Nolog, Critical, Error,"));
     assert!(reason("[base]\nlistenaddr = \"localhost\"").contains("IP address"));
     assert!(reason("[base]\ndefaultdomain = \"\"").contains("must not be empty"));
     assert!(reason("[store]\npath = \"-\"").contains("takes a path"));
@@ -164,11 +164,11 @@ fn a_file_that_cannot_be_read_is_named() {
 fn relative_paths_count_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, "[store]\npath = \"mail\"\n[log]\nfile = \"-\"\n").unwrap();
+    std::fs::write(&path, "[store]\npath = \"mail\"\n[base.logfile]\nlogdir = \"-\"\n").unwrap();
     let config = Config::load(&path).unwrap();
     assert_eq!(config.read(&STORE_PATH), folder.path().join("mail"));
     assert_eq!(config.read(&BASE_DIRECTORYPATH), folder.path().join("directory"));
-    assert_eq!(config.read(&LOG_FILE), None);
+    assert_eq!(config.read(&logfile::base::LOGDIR), None);
 }
 
 #[test]

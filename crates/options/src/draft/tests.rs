@@ -35,15 +35,15 @@ fn comments_and_order_stay() {
     set(&mut draft, "imap.banner", "say \"hi\"");
     assert!(draft.unset(&find(registry(), "pop.idletimeout").unwrap()).unwrap());
     assert!(!draft.unset(&find(registry(), "pop.idletimeout").unwrap()).unwrap());
-    set(&mut draft, "log.level", "debug");
+    set(&mut draft, "logfile.default.loglevel", "debug");
     let text = draft.texts().options;
     assert!(text.starts_with("# top\n[pop] # mail\nport = 2110 # ours\n"), "{text}");
     assert!(text.contains("enable = 1\n") && !text.contains("idletimeout"), "{text}");
-    assert!(text.ends_with("# end\n\n[log]\nlevel = \"debug\"\n"), "{text}");
+    assert!(text.ends_with("# end\n\n[base.logfile]\nloglevel = \"Debug\"\n"), "{text}");
     let config = draft.config();
     assert_eq!(config.read(&IMAP_BANNER), "say \"hi\"");
     assert_eq!((config.read(&POP_PORT), config.read(&POP_ENABLE)), (2110, true));
-    assert_eq!(config.read(&LOG_LEVEL), "debug");
+    assert_eq!(config.read(&logfile::base::LOGLEVEL), "Debug");
 }
 
 #[test]

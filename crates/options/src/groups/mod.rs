@@ -3,7 +3,7 @@
 pub(crate) mod base;
 pub(crate) mod imap;
 pub(crate) mod lmtp;
-pub(crate) mod log;
+pub mod logfile;
 pub(crate) mod metrics;
 pub(crate) mod pop;
 #[allow(unreachable_pub, reason = "declared as the groups of the release are")]
@@ -31,7 +31,11 @@ const GROUPS: &[Registry] = &[
     pop::RECORDS,
     lmtp::RECORDS,
     watcher::RECORDS,
-    log::RECORDS,
+    logfile::base::RECORDS,
+    logfile::store::RECORDS,
+    logfile::imap::RECORDS,
+    logfile::pop::RECORDS,
+    logfile::lmtp::RECORDS,
     metrics::RECORDS,
 ];
 
@@ -43,8 +47,8 @@ const GROUPS: &[Registry] = &[
 macro_rules! options {
     (group $group:literal; $(
         $(#[$($attribute:ident),+])?
-        $handle:ident: $type:ty = $name:literal $(| $alias:literal)?, $kind:expr, $applies:expr,
-            $help:literal, $details:literal, $guide:literal;
+        $handle:ident: $type:ty = $name:literal $(| $alias:expr)?, $kind:expr, $applies:expr,
+            $help:literal, $details:expr, $guide:literal;
     )*) => {
         $(
             #[doc = concat!("`", $group, ".", $name, "`: ", $help, ".")]
@@ -85,7 +89,7 @@ macro_rules! alias {
     () => {
         None
     };
-    ($alias:literal) => {
+    ($alias:expr) => {
         Some($alias)
     };
 }
@@ -105,7 +109,7 @@ mod tests {
             pop::unreadable(),
             lmtp::unreadable(),
             watcher::unreadable(),
-            log::unreadable(),
+            logfile::unreadable(),
             metrics::unreadable(),
             sample::unreadable(),
         ];

@@ -273,7 +273,9 @@ fn started(service: Service, entries: &[&Entry]) -> Answer {
     }
     let lost = entries.iter().any(|entry| entry.row.state == ProcessState::GivenUp);
     Answer::Failed(match lost {
-        true => format!("{service} ends as soon as it is started; the log says why (log.file)"),
+        true => format!(
+            "{service} ends as soon as it is started; its log says why ({service}.logfile.logdir)"
+        ),
         false => format!("{service} does not serve yet; `waypost status` shows when it does"),
     })
 }
@@ -288,8 +290,8 @@ fn stopped(service: Service, entries: &[&Entry]) -> Answer {
 fn reloaded(service: Service, entries: &[&Entry], number: u64) -> Answer {
     let mut of_running = entries.iter().filter(|entry| serves(entry));
     if of_running.clone().any(|entry| entry.reloaded.0 >= number && !entry.reloaded.1) {
-        let text = "could not read its settings again and keeps the old ones; the log says why";
-        return Answer::Failed(format!("{service} {text} (log.file)"));
+        let text = "could not read its settings again and keeps the old ones; its log says why";
+        return Answer::Failed(format!("{service} {text} ({service}.logfile.logdir)"));
     }
     match of_running.all(|entry| entry.reloaded.0 >= number) {
         true => Answer::Done(format!("{service} is refreshed")),

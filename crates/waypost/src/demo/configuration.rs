@@ -13,8 +13,6 @@ use waypost_options::{
 
 /// The demo's domain.
 pub(super) const DOMAIN: &str = "example.com";
-/// The log, beside the configuration.
-pub(super) const LOG: &str = "waypost.log";
 
 /// Where ports are chosen: free for everybody, and below those that the system gives to outgoing
 /// connections.
@@ -25,14 +23,13 @@ const PORT_TRIES: u32 = 1_000;
 const PORT_OPTIONS: [(&str, &str); 5] =
     [("imap", "port"), ("imap", "sslport"), ("pop", "port"), ("pop", "sslport"), ("lmtp", "port")];
 /// The texts that a new configuration has.
-const TEXTS: [(&str, &str, &str); 7] = [
+const TEXTS: [(&str, &str, &str); 6] = [
     ("base", "hostname", "localhost"),
     ("base", "defaultdomain", DOMAIN),
     ("base", "listenaddr", "127.0.0.1"),
     ("base", "sslcertfile", "cert.pem"),
     ("base", "sslkeyfile", "key.pem"),
     ("lmtp", "socket", "run/lmtp.sock"),
-    ("log", "file", LOG),
 ];
 /// The switches that a new configuration has.
 const SWITCHES: [(&str, &str); 2] = [("imap", "enablesslport"), ("pop", "enablesslport")];
@@ -176,11 +173,11 @@ mod tests {
     fn what_the_user_wrote_stays() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
-        let own = "# mine\n[imap]\nmaxsessions = 7\n\n[log]\nlevel = \"debug\"\n";
+        let own = "# mine\n[imap]\nmaxsessions = 7\n\n[base.logfile]\nloglevel = \"Debug\"\n";
         std::fs::write(&file, own).unwrap();
         ensure(&file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.starts_with("# mine\n") && text.contains("level = \"debug\""), "{text}");
+        assert!(text.starts_with("# mine\n") && text.contains("loglevel = \"Debug\""), "{text}");
         let config = Config::load(&file).unwrap();
         assert_eq!(config.read(&waypost_options::IMAP_MAXSESSIONS), 7);
         assert_eq!(config.read(&waypost_options::BASE_DEFAULTDOMAIN), DOMAIN);

@@ -8,7 +8,7 @@ mod users;
 
 use crate::failure::{Context, Failure};
 use crate::output::tell;
-use crate::{config_file, settings, watch};
+use crate::{config_file, logs, settings, watch};
 use configuration::Ports;
 use env_file::{EnvFile, Facts};
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     let passwords = users::ensure(&config, &EnvFile::read(&files.env))?;
     let facts = Facts { files: &files, ports: &ports, passwords: &passwords, config: &config };
     env_file::write(&files.env, &facts)?;
-    tell(format_args!("Starting; the log is {}", folder.join(configuration::LOG).display()));
+    tell(format_args!("Starting; the logs go to {}", logs::place(&config)));
     watch::serve(&files.config, &config, &lock, |_| announce(&facts))
 }
 

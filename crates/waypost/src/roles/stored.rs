@@ -18,16 +18,12 @@ pub(crate) fn run() -> Result<(), Failure> {
     name_process(NAME);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
     let config = handover::unpack(&inherited.settings)?;
-    let target = log::open(&config).context("cannot open the log")?;
     rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
-    let _log = log::start(target, NAME).context("cannot start the log")?;
+    let _log = log::start(&config, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.context("cannot start threads")?.block_on(work(&config, inherited));
-    if let Err(failure) = &ended {
-        tracing::error!(%failure, "process fails");
-    }
-    ended
+    // A failure is told on standard error, which the watcher logs.
+    runtime.context("cannot start threads")?.block_on(work(&config, inherited))
 }
 
 async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {

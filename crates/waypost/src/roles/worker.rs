@@ -68,13 +68,11 @@ pub(super) fn run<S: Service>(
     super::name_process(role.name);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
     let config = handover::unpack(&inherited.settings)?;
-    let target = log::open(&config).context("cannot open the log")?;
     // Also where the kernel has no Landlock, which would do it too.
     rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     // No thread may run yet: the rules bind this thread and those it starts.
-    let confined = confine(&confine_plan(&config))
-        .context("cannot confine this process")?;
-    let _log = log::start(target, role.name).context("cannot start the log")?;
+    let confined = confine(&confine_plan(&config)).context("cannot confine this process")?;
+    let _log = log::start(&config, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
         tracing::warn!("{warning}");
     }
@@ -85,9 +83,7 @@ pub(super) fn run<S: Service>(
     let start = Start { config, inherited, is_confined, limits };
     let ended = runtime.block_on(work(role, start, build));
     runtime.shutdown_timeout(RUNTIME_END);
-    if let Err(failure) = &ended {
-        tracing::error!(%failure, "process fails");
-    }
+    // A failure is told on standard error, which the watcher logs.
     ended
 }
 

@@ -120,7 +120,9 @@ fn fault(state: ServiceState, rows: &[&Row]) -> Option<String> {
     let service = state.service;
     match state.phase {
         Phase::Started if rows.iter().all(|row| row.state == ProcessState::Ready) => None,
-        Phase::Started => Some(format!("{service} is not ready; the log says why (log.file)")),
+        Phase::Started => {
+            Some(format!("{service} is not ready; its log says why ({service}.logfile.logdir)"))
+        }
         Phase::Stopping => Some(format!("{service} is ending")),
         Phase::Stopped if !state.enabled => None,
         Phase::Stopped => Some(format!("{service} is stopped; `start-msg {service}` starts it")),

@@ -59,7 +59,7 @@ impl World {
             "base.defaultdomain = \"example.com\"\nbase.listenaddr = \"127.0.0.1\"\n\
              base.hostname = \"localhost\"\n\
              imap.port = {imap}\npop.port = {pop}\nlmtp.port = {lmtp}\n\
-             watcher.autorestartcount = 1000\nlog.file = \"log\"\n{more}\n"
+             watcher.autorestartcount = 1000\n{more}\n"
         );
         fs::write(folder.path().join("config.toml"), text).unwrap();
         Self { folder, imap, pop, lmtp }
@@ -69,8 +69,20 @@ impl World {
         self.folder.path().join("config.toml")
     }
 
+    /// All that was logged: the watcher and each service, one after the other.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        ["admin", "store", "imap", "pop", "lmtp"].map(|name| self.log_of(name)).concat()
+    }
+
+    /// What a service, or `admin`, has logged: files that were put aside first.
+    pub fn log_of(&self, name: &str) -> String {
+        let start = format!("{name}.");
+        let entries = fs::read_dir(self.folder.path().join("log")).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+        paths.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&start));
+        paths.sort();
+        paths.push(self.folder.path().join("log").join(name));
+        paths.iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

@@ -70,8 +70,8 @@ mod tests {
         assert_eq!(candidates("set pop.enables"), (4, vec!["pop.enablesslport".to_owned()]));
         assert_eq!(candidates("unset -restricted pop.enables").1, ["pop.enablesslport"]);
         assert_eq!(
-            candidates("show -default log."),
-            (14, vec!["log.level".to_owned(), "log.file".to_owned()])
+            candidates("show -default imap.logfile.log"),
+            (14, vec!["imap.logfile.loglevel".to_owned(), "imap.logfile.logdir".to_owned()])
         );
         assert_eq!(candidates("set ").1.len(), config.registry().len());
         assert_eq!(candidates("set pop.port 1"), (13, Vec::new()));
