@@ -160,6 +160,25 @@ fn refresh_moves_a_log_and_a_folder_that_cannot_be_made_leaves_it() {
 }
 
 #[test]
+fn a_client_cannot_forge_what_a_ban_tool_matches() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let mut client = world.connect(world.imap);
+    let reply = client.command(r#"LOGIN "x\" peer=\"192.0.2.9" wrong"#);
+    assert!(reply.starts_with("t NO"), "{reply}");
+    let line = wait_for("failed login", || {
+        world
+            .log_of("imap")
+            .lines()
+            .find(|line| line.contains("] login failed "))
+            .map(str::to_owned)
+    });
+    let escaped = r#"login="x\" peer=\"192.0.2.9" peer="127.0.0.1""#;
+    assert!(line.contains(escaped) && line.contains(" kind=BadCredentials "), "{line}");
+}
+
+#[test]
 fn with_a_facility_nothing_goes_to_the_file() {
     let world = World::new("");
     world.add_user("alice");
