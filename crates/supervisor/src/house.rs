@@ -4,6 +4,7 @@ use crate::admin::{Answer, Desk, Outcome, Phase, Request, Waiting};
 use crate::frames::{DISCONNECT, Frame, LIST};
 use crate::member::{Member, Sockets, bind_role};
 use crate::metrics::Metrics;
+use crate::notify::{self, Notifier};
 use crate::plan::Plan;
 use crate::service::Service;
 use crate::slot::{Stop, Vacated};
@@ -22,6 +23,7 @@ enum Event {
     /// What the settings are made from has changed, but for the configuration.
     Renewed,
     Changed,
+    Beat,
     Vacated(Service, Vacated),
     Asked(Request, tokio::sync::oneshot::Sender<Outcome>),
     /// A task of a slot was lost; it has not told which.
@@ -44,6 +46,7 @@ pub(crate) struct House<'a> {
     on_settings: OnSettings<'a>,
     make_settings: MakeSettings<'a>,
     renewals: mpsc::Receiver<()>,
+    notifier: Notifier,
     /// The writer ends in this way when no service is being stopped any more.
     store_stop: Option<Stop>,
 }
@@ -65,6 +68,7 @@ impl<'a> House<'a> {
             on_settings,
             make_settings,
             renewals,
+            notifier: Notifier::new(),
             store_stop: None,
         }
     }
@@ -114,6 +118,7 @@ impl<'a> House<'a> {
                 Event::Reload => self.reload(),
                 Event::Renewed => self.renew(),
                 Event::Changed => self.note(lock),
+                Event::Beat => self.notifier.beat(),
                 Event::Vacated(Service::Store, Vacated::GivenUp) => {
                     tracing::error!("the store's writer is lost, so everything ends");
                     self.end(&mut signals).await;
@@ -128,6 +133,7 @@ impl<'a> House<'a> {
             }
         }
         tracing::info!("told to end");
+        self.notifier.stopping();
         drop(desk);
         self.end(&mut signals).await;
         tracing::info!("ended");
@@ -157,6 +163,7 @@ impl<'a> House<'a> {
             Some((request, outcome)) = desk.recv() => Event::Asked(request, outcome),
             Ok(()) = changes.changed() => Event::Changed,
             Some(()) = self.renewals.recv() => Event::Renewed,
+            () = self.notifier.beat_due() => Event::Beat,
         }
     }
 
@@ -190,6 +197,7 @@ impl<'a> House<'a> {
     /// Writes the state down, starts the services once the writer serves, and says when all do.
     fn note(&mut self, lock: &Lock) {
         let rows = self.board.rows();
+        self.notifier.show(&rows);
         if let Err(error) = lock.write_state(&rows) {
             tracing::warn!(%error, "state file not written");
         }
@@ -374,12 +382,16 @@ impl<'a> House<'a> {
 
     /// As a refresh of everything, told by a signal.
     fn reload(&mut self) {
-        for answer in self.refresh(&[]).answers {
-            match answer {
-                Answer::Failed(text) => tracing::error!("{text}"),
-                said => tracing::info!("{said}"),
+        self.notifier.reloading();
+        let Outcome { answers, waiting } = self.refresh(&[]);
+        let board = self.board();
+        tokio::spawn(async move {
+            log_answers(answers);
+            if let Some(waiting) = waiting {
+                log_answers(waiting.finish(&board).await);
             }
-        }
+            notify::reloaded();
+        });
     }
 
     /// Has running services take in what has changed beside the configuration, such as a certificate.
@@ -458,5 +470,14 @@ impl<'a> House<'a> {
         workers.for_each(|member| {
             member.stop.send_replace(Stop::Now);
         });
+    }
+}
+
+fn log_answers(answers: Vec<Answer>) {
+    for answer in answers {
+        match answer {
+            Answer::Failed(text) => tracing::error!("{text}"),
+            said => tracing::info!("{said}"),
+        }
     }
 }

@@ -24,6 +24,8 @@ use waypost_types::Secret;
 const PROGRAM: &str = "/proc/self/exe";
 /// The name that process lists show first.
 const PROGRAM_NAME: &str = "waypost";
+/// Where the service manager listens; the watcher alone speaks for the server.
+const MANAGER: &str = "NOTIFY_SOCKET";
 /// The variable that glibc's allocator is set by; another C library ignores it.
 const ALLOCATOR: &str = "GLIBC_TUNABLES";
 /// Large blocks always come from the system and go back to it. Left to itself the allocator raises
@@ -78,6 +80,7 @@ impl Launch {
         let mut child = Command::new(&self.program)
             .arg0(PROGRAM_NAME)
             .args(&self.arguments)
+            .env_remove(MANAGER)
             .env(ALLOCATOR, allocator_setting(env::var_os(ALLOCATOR)))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())

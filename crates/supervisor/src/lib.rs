@@ -18,6 +18,7 @@ mod launch;
 mod member;
 mod metrics;
 mod output;
+mod notify;
 mod owner;
 mod plan;
 mod ports;

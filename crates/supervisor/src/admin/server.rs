@@ -161,7 +161,7 @@ pub(crate) async fn carry_out(
 
 impl Waiting {
     /// Waits, and says what came of it.
-    async fn finish(self, board: &Board) -> Vec<Answer> {
+    pub(crate) async fn finish(self, board: &Board) -> Vec<Answer> {
         match self {
             Self::Ready(services) => {
                 let decided = |entry: &Entry| {
