@@ -6,6 +6,7 @@ use crate::member::{Member, Sockets, bind_role};
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
 use crate::plan::Plan;
+use crate::rights;
 use crate::service::Service;
 use crate::slot::{Stop, Vacated};
 use crate::state::{Board, Lock, ProcessState, Row, seconds_now};
@@ -106,6 +107,9 @@ impl<'a> House<'a> {
 
     pub(crate) async fn run(mut self, lock: &Lock, mut signals: Signals, mut desk: Desk) -> Ending {
         let mut changes = self.board.changes();
+        if let Some(warning) = rights::warning() {
+            tracing::warn!("{warning}");
+        }
         self.spawn(Service::Store);
         loop {
             match self.event(&mut signals, &mut changes, &mut desk).await {
@@ -297,8 +301,7 @@ impl<'a> House<'a> {
 
     fn open(&mut self, service: Service, plan: &Plan) -> Result<(), Answer> {
         let Some(role) = plan.role(service) else { return Ok(()) };
-        let sockets =
-            bind_role(role).map_err(|error| Answer::Failed(format!("{service}: {error}")))?;
+        let sockets = bind_role(role).map_err(|error| Answer::of_bind(service, error))?;
         let installed = self.install(service, &sockets, plan);
         installed.map_err(|error| Answer::Failed(format!("{service}: {error}")))
     }
@@ -431,7 +434,12 @@ impl<'a> House<'a> {
         // The file may have changed since it was last needed; a bad one counts at the next start.
         let settings = Config::load(&self.config_file).unwrap_or_else(|_| self.settings.clone());
         let services = self.members.iter().map(|member| Answer::Service(member.state(&settings)));
-        let answers = std::iter::once(server).chain(services).chain(self.processes()).collect();
+        let warning = rights::warning().map(|text| Answer::Warning(text.to_owned()));
+        let answers = std::iter::once(server)
+            .chain(warning)
+            .chain(services)
+            .chain(self.processes())
+            .collect();
         Outcome { answers, waiting: None }
     }
 

@@ -4,6 +4,7 @@
 //! - [`Lock`]: one watcher for each run folder, and the state file that `waypost status` reads.
 //! - [`run`]: binds, starts, watches, stops.
 //! - [`ask`]: the administrator's requests to a running watcher, over its control socket.
+//! - [`settle_watcher`], [`renounce_rights`]: which of root's privileges are left to whom.
 //! - [`Inherited`] and [`Attendant`]: the other end, in a process that the watcher started.
 //!
 //! Nothing else binds a port, so a worker that dies is replaced while clients wait in the queue of a
@@ -23,6 +24,7 @@ mod owner;
 mod plan;
 mod ports;
 mod restart;
+mod rights;
 mod service;
 mod slot;
 mod state;
@@ -34,8 +36,9 @@ pub use child::{Attendant, Order, Reloads, UserDesk};
 pub use control::{Inherited, InheritedListener};
 pub use output::{OnOutput, Speaker};
 pub use plan::{Endpoint, ListenerPlan, Plan, RolePlan};
-pub use ports::BindError;
+pub use ports::{BindError, TakenPort};
 pub use restart::{RestartRules, Restarts, Verdict};
+pub use rights::{Account, RightsError, ToolRights, renounce_rights, settle_tool, settle_watcher};
 pub use service::Service;
 pub use state::{Lock, LockError, ProcessState, Row, read_state};
 pub use users::UserRow;

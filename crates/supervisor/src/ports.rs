@@ -3,6 +3,8 @@
 use crate::limits::BACKLOG;
 use crate::owner::{Owner, owner_of_port};
 use crate::plan::{Endpoint, ListenerPlan};
+use crate::rights::may_open_low_ports;
+use crate::service::Service;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt;
 use std::fs;
@@ -12,6 +14,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+
+/// Ports below are for programs that the administrator has given the right.
+const LOW_PORTS: u16 = 1_024;
 
 /// A listening socket of the watcher.
 #[derive(Debug)]
@@ -33,34 +38,83 @@ impl Bound {
 pub struct BindError {
     option: String,
     place: String,
+    /// `None` for a socket in the file system.
+    port: Option<u16>,
     cause: io::Error,
     owner: Option<Owner>,
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { option, place, cause, owner } = self;
-        write!(f, "{option}: cannot listen on {place}: ")?;
-        match (cause.kind(), owner) {
-            (io::ErrorKind::AddrInUse, Some(owner)) => {
-                write!(f, "{owner} has it; stop that or set {option} to another value")
-            }
-            (io::ErrorKind::AddrInUse, None) => {
-                write!(f, "another program has it; stop that or set {option} to another value")
-            }
-            (io::ErrorKind::PermissionDenied, _) => {
+        let Self { option, place, port, cause, owner } = self;
+        match (cause.kind(), port) {
+            (io::ErrorKind::AddrInUse, _) => taken(f, option, place, owner.as_ref()),
+            (io::ErrorKind::PermissionDenied, Some(1..LOW_PORTS)) if !may_open_low_ports() => {
                 write!(
                     f,
-                    "{cause}; a port below 1024 needs root or CAP_NET_BIND_SERVICE, a socket a \
-                     folder that may be written"
+                    "{option}: cannot listen on {place}: the server may not open ports below \
+                     {LOW_PORTS}; start it by root, which leaves it this one right, or give it \
+                     CAP_NET_BIND_SERVICE as waypost.service does, or set {option} to a port from \
+                     {LOW_PORTS} on"
                 )
             }
-            _ => write!(f, "{cause}"),
+            (io::ErrorKind::PermissionDenied, None) => write!(
+                f,
+                "{option}: cannot listen on {place}: {cause}; the server's user must be able to \
+                 write the folder"
+            ),
+            _ => write!(f, "{option}: cannot listen on {place}: {cause}"),
         }
     }
 }
 
+fn taken(
+    f: &mut fmt::Formatter<'_>,
+    option: &str,
+    place: &str,
+    owner: Option<&Owner>,
+) -> fmt::Result {
+    write!(f, "{option}: cannot listen on {place}: ")?;
+    match owner {
+        Some(owner) => write!(f, "{owner}")?,
+        None => f.write_str("another program")?,
+    }
+    write!(f, " has it; stop that or set {option} to another value")
+}
+
 impl std::error::Error for BindError {}
+
+impl BindError {
+    /// The port, when another program has it and cannot be named from here.
+    pub(crate) fn taken(&self, service: Service) -> Option<TakenPort> {
+        let unnamed = self.cause.kind() == io::ErrorKind::AddrInUse && self.owner.is_none();
+        let (option, place) = (self.option.clone(), self.place.clone());
+        let taken = |port| TakenPort { service, option, place, port };
+        self.port.filter(|_| unnamed).map(taken)
+    }
+}
+
+/// A port that another program has. Whoever shows this looks for its name: root sees the descriptors of
+/// every process, the watcher only those of its own user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPort {
+    /// The service that wants it.
+    pub service: Service,
+    /// The option that says so.
+    pub option: String,
+    /// The address and the port.
+    pub place: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for TakenPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, option, place, port } = self;
+        write!(f, "{service}: ")?;
+        taken(f, option, place, owner_of_port(*port).as_ref())
+    }
+}
 
 /// Opens the sockets of one place: one, or one of each address family.
 pub(crate) fn bind(plan: &ListenerPlan) -> Result<Vec<Bound>, BindError> {
@@ -102,7 +156,8 @@ fn bind_port(plan: &ListenerPlan, address: SocketAddr) -> Result<Bound, BindErro
     let socket = open().map_err(|cause: io::Error| {
         let taken = cause.kind() == io::ErrorKind::AddrInUse;
         let owner = if taken { owner_of_port(address.port()) } else { None };
-        failed(plan, address.to_string(), cause, owner)
+        let (option, place) = (plan.option.clone(), address.to_string());
+        BindError { option, place, port: Some(address.port()), cause, owner }
     })?;
     let place = socket.local_addr().ok().and_then(|a| a.as_socket()).unwrap_or(address).to_string();
     Ok(Bound { socket, tls: plan.tls, place })
@@ -119,7 +174,10 @@ fn bind_path(plan: &ListenerPlan, path: &Path, mode: u32) -> Result<Bound, BindE
         Ok(socket)
     };
     let place = path.display().to_string();
-    let socket = open().map_err(|cause| failed(plan, place.clone(), cause, None))?;
+    let socket = open().map_err(|cause| {
+        let (option, place) = (plan.option.clone(), place.clone());
+        BindError { option, place, port: None, cause, owner: None }
+    })?;
     Ok(Bound { socket, tls: plan.tls, place })
 }
 
@@ -138,10 +196,6 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
-}
-
-fn failed(plan: &ListenerPlan, place: String, cause: io::Error, owner: Option<Owner>) -> BindError {
-    BindError { option: plan.option.clone(), place, cause, owner }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod handover;
 mod log;
 mod logs;
 mod output;
+mod ownership;
 mod prompt;
 mod roles;
 mod settings;

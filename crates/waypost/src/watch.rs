@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::logs::{self, Logs};
 use crate::output::progress;
-use crate::{config_file, handover, roles, settings};
+use crate::{config_file, handover, ownership, roles, settings};
 use std::io::IsTerminal;
 use std::path::Path;
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use waypost_supervisor::{Ending, Hooks, Lock, Plan, Row};
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = settle(file, &config_file::load(file)?)?;
     let lock = claim(&config)?;
     serve(file, &config, &lock, |_| announce(&config))
 }
@@ -22,6 +22,13 @@ fn announce(config: &Config) {
     if std::io::stderr().is_terminal() {
         progress(format_args!("waypost is ready; its logs go to {}", logs::place(config)));
     }
+}
+
+/// Becomes the server's user with the watcher's rights. Answers with the settings as that user reads them:
+/// whoever cannot read them now could not do it at a refresh either.
+pub(crate) fn settle(file: &Path, config: &Config) -> Result<Config, Failure> {
+    ownership::settle_watcher(config, file)?;
+    config_file::load(file)
 }
 
 /// Makes the run folder and claims it.

@@ -15,6 +15,12 @@ options! {
         "Shown in greetings and trace lines, and compared with the mailHost of users. \
          Not set, it is the name the system has.",
         "General settings";
+    BASE_USER: Option<String> = "user", Kind::Text { default: "" }, RestartAll,
+        "the user of the system that the server runs as",
+        "Root that starts the server, or runs a tool that touches users or mail, becomes this user. Not set, \
+         the server stays the user that starts it. A change needs `stop-msg watcher` and another start \
+         of the server; what is stored must belong to the user then.",
+        "General settings";
     BASE_DEFAULTDOMAIN: String = "defaultdomain" | "service.defaultdomain", Kind::Text { default: "localhost" }, RestartAll,
         "the domain of login names that have none",
         "Users of this domain have store ids without a domain, so a change on a server that has mail \

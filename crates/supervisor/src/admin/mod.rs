@@ -9,6 +9,7 @@ mod server;
 pub use client::{AskError, ask};
 pub(crate) use server::{Desk, Errand, Listener, Outcome, Waiting, carry_out};
 
+use crate::ports::{BindError, TakenPort};
 use crate::service::Service;
 use crate::state::Row;
 use crate::users::UserRow;
@@ -144,6 +145,10 @@ pub enum Answer {
     Done(String),
     /// Something that could not be done, for people.
     Failed(String),
+    /// Something to look after, for people.
+    Warning(String),
+    /// A port that another program has, which the watcher may not see.
+    Taken(TakenPort),
     /// The watcher.
     Server {
         /// Its version.
@@ -166,6 +171,10 @@ impl fmt::Display for Answer {
         match self {
             Self::Done(text) => write!(f, "done\t{}", OneLine(text)),
             Self::Failed(text) => write!(f, "failed\t{}", OneLine(text)),
+            Self::Warning(text) => write!(f, "warning\t{}", OneLine(text)),
+            Self::Taken(TakenPort { service, option, place, port }) => {
+                write!(f, "taken\t{service}\t{option}\t{place}\t{port}")
+            }
             Self::Server { version, process, since } => {
                 write!(f, "server\t{version}\t{process}\t{since}")
             }
@@ -180,6 +189,14 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
+    /// What there is to say of a service whose sockets cannot be opened.
+    pub(crate) fn of_bind(service: Service, error: BindError) -> Self {
+        match error.taken(service) {
+            Some(taken) => Self::Taken(taken),
+            None => Self::Failed(format!("{service}: {error}")),
+        }
+    }
+
     /// Reads a line; `None` when a watcher of this version would not send it.
     fn parse(line: &str) -> Option<Self> {
         let (kind, rest) = line.split_once('\t')?;
@@ -187,6 +204,13 @@ impl Answer {
         match (kind, fields.as_slice()) {
             ("done", _) => Some(Self::Done(rest.to_owned())),
             ("failed", _) => Some(Self::Failed(rest.to_owned())),
+            ("warning", _) => Some(Self::Warning(rest.to_owned())),
+            ("taken", [service, option, place, port]) => Some(Self::Taken(TakenPort {
+                service: Service::named(service)?,
+                option: (*option).to_owned(),
+                place: (*place).to_owned(),
+                port: port.parse().ok()?,
+            })),
             ("server", [version, process, since]) => Some(Self::Server {
                 version: (*version).to_owned(),
                 process: process.parse().ok()?,
@@ -321,6 +345,13 @@ mod tests {
         let answers = [
             Answer::Done("pop is started".to_owned()),
             Answer::Failed("no\tway".replace('\t', " ")),
+            Answer::Warning("look after this".to_owned()),
+            Answer::Taken(TakenPort {
+                service: Service::Pop,
+                option: "pop.sslport".to_owned(),
+                place: "[::]:995".to_owned(),
+                port: 995,
+            }),
             Answer::Server { version: "1.2".to_owned(), process: 3, since: 4 },
             Answer::Service(state),
             Answer::Process(Row::new("imapd.2", vec!["[::1]:143".to_owned()])),

@@ -49,7 +49,8 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     programs::ensure(&files.bin)?;
     configuration::ensure(&files.config)?;
     // Claimed before ports are looked at: those of a demo that runs are taken, by itself.
-    let lock = watch::claim(&config_file::load(&files.config)?)?;
+    let config = watch::settle(&files.config, &config_file::load(&files.config)?)?;
+    let lock = watch::claim(&config)?;
     let ports = configuration::settle_ports(&files.config)?;
     let config = config_file::load(&files.config)?;
     let passwords = users::ensure(&config, &EnvFile::read(&files.env))?;

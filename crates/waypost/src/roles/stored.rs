@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use waypost_options::Config;
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::server::{StoredConfig, run_stored};
-use waypost_supervisor::{Attendant, Inherited, Reloads};
+use waypost_supervisor::{Attendant, Inherited, Reloads, renounce_rights};
 
 const NAME: &str = "stored";
 
@@ -17,8 +17,8 @@ const NAME: &str = "stored";
 pub(crate) fn run() -> Result<(), Failure> {
     name_process(NAME);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
+    renounce_rights(&inherited.stream).map_err(Failure::usage)?;
     let config = handover::unpack(&inherited.settings)?;
-    rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     let _log = log::start(&config, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().build();

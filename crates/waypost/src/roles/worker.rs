@@ -19,7 +19,7 @@ use waypost_store::{AccessService, Store};
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
 use waypost_supervisor::limits::HEARTBEAT;
-use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads};
+use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads, renounce_rights};
 
 /// Threads for password hashes and certificate files, beside those that the limit of steps counts.
 const EXTRA_BLOCKING_THREADS: usize = 32;
@@ -67,9 +67,8 @@ pub(super) fn run<S: Service>(
 ) -> Result<(), Failure> {
     super::name_process(role.name);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
+    renounce_rights(&inherited.stream).map_err(Failure::usage)?;
     let config = handover::unpack(&inherited.settings)?;
-    // Also where the kernel has no Landlock, which would do it too.
-    rustix::thread::set_no_new_privs(true).context("cannot give up new privileges")?;
     // No thread may run yet: the rules bind this thread and those it starts.
     let confined = confine(&confine_plan(&config)).context("cannot confine this process")?;
     let _log = log::start(&config, role.name).context("cannot start the log")?;

@@ -1,14 +1,15 @@
 //! `waypost backup`: a folder from which the server can be started again.
 
 use super::{block_on, open_store};
-use crate::config_file;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
+use crate::ownership;
 use crate::settings;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use waypost_options::{Config, ConfigFile, WriteError};
+use waypost_supervisor::ToolRights;
 
 /// Names in the copy; the defaults of `store.path` and `base.directorypath`.
 const STORE: &str = "store";
@@ -17,7 +18,7 @@ const CONFIG: &str = "config.toml";
 
 /// Copies store, users, configuration with secrets and history, and, where they lie beside it, certificate and key.
 pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = ownership::load_for_tool(file, ToolRights::WriteFiles)?;
     let folder = std::path::absolute(folder).context(folder.display())?;
     check_empty(&folder)?;
     settings::private_folder(&folder)?;

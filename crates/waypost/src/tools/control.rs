@@ -70,6 +70,10 @@ fn send(
                 failed += 1;
                 progress(text);
             }
+            Answer::Taken(taken) => {
+                failed += 1;
+                progress(taken);
+            }
             _ => {}
         }
     }

@@ -5,13 +5,14 @@ use super::{block_on, check_takes_mail, find_user, open_store};
 use crate::cli::DeliverArguments;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
-use crate::{config_file, settings};
+use crate::{ownership, settings};
 use bytes::Bytes;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use waypost_lmtp::trace_lines;
 use waypost_options::{Config, LMTP_MAXMESSAGESIZE};
 use waypost_store::{Deliver, Delivered, Mutation, Outcome, Recipient, StoreError, Upload};
+use waypost_supervisor::ToolRights;
 use waypost_types::{FlagSet, MailboxName, Moment};
 
 /// Bytes read at a time.
@@ -23,7 +24,7 @@ const MBOX_LINE_BYTES: u64 = 1_000;
 
 /// Delivers the message on standard input.
 pub(crate) fn run(file: &Path, arguments: &DeliverArguments) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = ownership::load_for_tool(file, ToolRights::None)?;
     let (user, folder) = find_user(&config, &arguments.user)?;
     check_takes_mail(&config, &user)?;
     let folder = arguments.folder.as_deref().or(folder.as_deref()).map(MailboxName::new);

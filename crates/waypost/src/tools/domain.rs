@@ -3,12 +3,13 @@
 use crate::cli::DomainCommand;
 use crate::failure::Failure;
 use crate::output::tell;
-use crate::{config_file, settings};
+use crate::{ownership, settings};
 use std::path::Path;
+use waypost_supervisor::ToolRights;
 
 /// Carries out a subcommand.
 pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = ownership::load_for_tool(file, ToolRights::None)?;
     match command {
         DomainCommand::Add { domain } => {
             let directory = settings::writable_directory(&config)?;

@@ -58,6 +58,11 @@ fn show(answers: &[Answer]) -> Result<(), Failure> {
         tell("");
         tell(server);
     }
+    for answer in answers {
+        if let Answer::Warning(text) = answer {
+            tell(format_args!("warning: {text}"));
+        }
+    }
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("; "))) }
 }
 

@@ -6,14 +6,15 @@ use crate::cli::UserCommand;
 use crate::failure::Failure;
 use crate::output::tell;
 use crate::prompt::new_password;
-use crate::{config_file, settings};
+use crate::{ownership, settings};
 use std::path::Path;
 use waypost_directory::{MailStatus, NewUser, User};
 use waypost_options::Config;
+use waypost_supervisor::ToolRights;
 
 /// Carries out a subcommand.
 pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = ownership::load_for_tool(file, ToolRights::None)?;
     match command {
         UserCommand::Add { user, cn, aliases, password } => {
             let (uid, domain) = user_and_domain(&config, user);

@@ -6,17 +6,18 @@ mod sink;
 
 use super::{block_on, find_user, open_store};
 use crate::cli::ImportArguments;
-use crate::config_file;
 use crate::failure::Failure;
 use crate::output::tell;
+use crate::ownership;
 use sink::Sink;
 use std::path::Path;
 use waypost_options::Config;
+use waypost_supervisor::ToolRights;
 use waypost_types::{AccountName, MailboxName};
 
 /// Imports what the command line names.
 pub(crate) fn run(file: &Path, arguments: &ImportArguments) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = ownership::load_for_tool(file, ToolRights::ReadFiles)?;
     let (user, _) = find_user(&config, &arguments.user)?;
     let folder =
         arguments.folder.as_deref().map_or_else(|| Ok(MailboxName::inbox()), MailboxName::new);
