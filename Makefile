@@ -1,7 +1,28 @@
 # The commands of this repository. Each does what it needs from a fresh clone on.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test gate bench fuzz clean-demo
+
+# Where `make install` puts things. DESTDIR, for packages, goes in front of all of them.
+PREFIX = /usr/local
+SBINDIR = $(PREFIX)/sbin
+SYSCONFDIR = /etc
+LOCALSTATEDIR = /var
+RUNSTATEDIR = /run
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/waypost
+BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR = $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
+# The user that the installed server runs as.
+WAYPOST_USER = waypost
+# What is installed; built when it is missing.
+PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/waypost
+export DESTDIR PREFIX SBINDIR SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR MANDIR DOCDIR BASHCOMPDIR \
+    ZSHCOMPDIR FISHCOMPDIR UNITDIR SYSUSERSDIR TMPFILESDIR WAYPOST_USER PROGRAM
+.PHONY: help run build install uninstall test gate bench fuzz clean-demo
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +31,16 @@ run: ## Build and start a demo server under ./var; Ctrl-C ends it
 	@scripts/run-demo
 
 build: ## Build the release program target/release/waypost
-	cargo build --release --locked -p waypost
+	$(if $(filter-out /etc,$(SYSCONFDIR)),WAYPOST_SYSCONFDIR=$(SYSCONFDIR)) cargo build --release --locked -p waypost
+
+$(PROGRAM):
+	$(MAKE) build
+
+install: $(PROGRAM) ## Install the program, its links, manuals and unit below PREFIX=/usr/local
+	@scripts/install
+
+uninstall: ## Remove what install put there; configuration and mail stay
+	@scripts/install remove
 
 test: ## Install what the tests need, then run all of them
 	@scripts/install-test-tools

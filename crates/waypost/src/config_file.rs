@@ -1,31 +1,44 @@
 //! Finding and reading the configuration file.
 
 use crate::failure::{Context, Failure};
+use rustix::process::geteuid;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use waypost_options::Config;
 
 /// The demo's configuration, for the tools beside it.
 const DEMO_FILE: &str = "var/config.toml";
-/// The configuration of an installed server.
-const SYSTEM_FILE: &str = "/etc/waypost/config.toml";
+/// The folder of the system's settings; `make build` can set another.
+const SYSTEM_FOLDER: Option<&str> = option_env!("WAYPOST_SYSCONFDIR");
+/// The configuration of an installed server, in that folder.
+const SYSTEM_FILE: &str = "waypost/config.toml";
 
 /// The configuration file: what was asked for, else the first that exists. Absolute, because it is
 /// handed to other processes.
 pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Failure> {
+    let system = Path::new(SYSTEM_FOLDER.unwrap_or("/etc")).join(SYSTEM_FILE);
+    let demo = PathBuf::from(DEMO_FILE);
     let found = match asked {
         Some(path) => path.to_owned(),
-        None => [DEMO_FILE, SYSTEM_FILE]
-            .map(PathBuf::from)
-            .into_iter()
-            .find(|p| p.exists())
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "no configuration: neither ./{DEMO_FILE} nor {SYSTEM_FILE} exists; name one \
-                     with --config FILE, or try `waypost demo`"
-                ))
-            })?,
+        None if is_own(&demo) => demo,
+        None if system.exists() => system,
+        None => return Err(missing(&system)),
     };
     std::path::absolute(&found).context(found.display())
+}
+
+/// Whether a demo of this very user lies in the present folder. One that somebody else has put there must
+/// not direct what root does.
+fn is_own(demo: &Path) -> bool {
+    std::fs::metadata(demo).is_ok_and(|found| found.uid() == geteuid().as_raw())
+}
+
+fn missing(system: &Path) -> Failure {
+    Failure::usage(format!(
+        "no configuration: neither ./{DEMO_FILE} of your own nor {} exists; name one with --config \
+         FILE, or try `waypost demo`",
+        system.display()
+    ))
 }
 
 /// Reads and checks it.

@@ -7,6 +7,8 @@ mod failure;
 mod handover;
 mod log;
 mod logs;
+#[cfg(test)]
+mod manual;
 mod output;
 mod ownership;
 mod prompt;

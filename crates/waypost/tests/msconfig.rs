@@ -19,21 +19,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The configuration of a server with a certificate.
 const CONFIG: &str = "# ours\n[base]\nsslcertfile = \"cert.pem\"\nsslkeyfile = \"key.pem\"\n";
 /// The guide's dialogue for POP with TLS on a port of its own.
-const GUIDE_POP: &str = "msconfig> set pop.enablesslport 1\n\
-                         msconfig# set pop.sslusessl 1\n\
-                         msconfig# set pop.sslport 995\n\
-                         msconfig# write\n\
-                         msconfig> exit\n\
-                         stop-msg pop\n\
-                         start-msg pop\n";
+const GUIDE_POP: &str = include_str!("transcripts/pop.txt");
 /// The guide's dialogue for IMAP with TLS on a port of its own.
-const GUIDE_IMAP: &str = "msconfig> set imap.enablesslport 1\n\
-                          msconfig# set imap.sslusessl 1\n\
-                          msconfig# set imap.sslport 993\n\
-                          msconfig# write\n\
-                          msconfig> exit\n\
-                          stop-msg imap\n\
-                          start-msg imap\n";
+const GUIDE_IMAP: &str = include_str!("transcripts/imap.txt");
 
 /// A configuration, and `msconfig` under its own name.
 struct World {

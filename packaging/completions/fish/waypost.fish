@@ -1,0 +1,159 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_waypost_global_optspecs
+    string join \n config= h/help V/version
+end
+
+function __fish_waypost_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_waypost_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_waypost_using_subcommand
+    set -l cmd (__fish_waypost_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c waypost -n "__fish_waypost_needs_command" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_needs_command" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_needs_command" -s V -l version -d 'Print version'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "run" -d 'Run the server until SIGTERM or Ctrl-C'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "demo" -d 'Set up and run a demo server with the users alice and bob in a folder'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "status" -d 'Show services, processes, connections and ports'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "start-msg" -d 'Start services that are enabled; without names, all of them'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "stop-msg" -d 'Stop services, enabled or not; without names, all of them'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "refresh" -d 'Have services read their settings again without dropping a connection; without names, all'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "user" -d 'Manage users'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "domain" -d 'Manage domains'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "deliver" -d 'Deliver the message on standard input to a user'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "import" -d 'Import an mbox file or a Maildir into a user\'s mailboxes'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "backup" -d 'Copy store, users and configuration consistently, also while the server runs'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "check-config" -d 'Check the configuration file'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "msconfig" -d 'Change and show options; without arguments it asks for commands'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "version" -d 'Show the version'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "stored" -d 'The writer of the store (started by `run`)'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "imapd" -d 'The IMAP service (started by `run`)'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "popd" -d 'The POP3 service (started by `run`)'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "lmtpd" -d 'The LMTP service (started by `run`)'
+complete -c waypost -n "__fish_waypost_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand run" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand run" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand demo" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand status" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand status" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand start-msg" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand start-msg" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand stop-msg" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand stop-msg" -s f -l force -d 'Kill the processes instead of telling their clients first'
+complete -c waypost -n "__fish_waypost_using_subcommand stop-msg" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand refresh" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand refresh" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "add" -d 'Add a user; the password is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "passwd" -d 'Change a user\'s password; it is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "list" -d 'List the users'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "disable" -d 'Shut a user out and refuse new mail'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add passwd list disable enable delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l cn -d 'The person\'s name' -r
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l alias -d 'Another address that delivers to this user; may be repeated' -r
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l password-stdin -d 'Take the password from the first line of standard input'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from passwd" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from passwd" -l password-stdin -d 'Take the password from the first line of standard input'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from list" -l domain -d 'Only those of this domain' -r
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a user; the password is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "passwd" -d 'Change a user\'s password; it is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the users'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "disable" -d 'Shut a user out and refuse new mail'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list help" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list help" -f -a "add" -d 'Add a domain'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list help" -f -a "list" -d 'List the domains'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from add" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a domain'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the domains'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand deliver" -l folder -d 'The mailbox, INBOX when it does not exist' -r
+complete -c waypost -n "__fish_waypost_using_subcommand deliver" -l from -d 'The envelope sender, for the Return-Path line' -r
+complete -c waypost -n "__fish_waypost_using_subcommand deliver" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand deliver" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand import" -l mbox -d 'An mbox file, quoted as `mboxrd` or `mboxo`' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand import" -l maildir -d 'A Maildir with its subfolders' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand import" -l folder -d 'The mailbox, made when missing; subfolders go below it [default: INBOX]' -r
+complete -c waypost -n "__fish_waypost_using_subcommand import" -l skip -d 'Leave out the first N messages, which an earlier run has imported' -r
+complete -c waypost -n "__fish_waypost_using_subcommand import" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand import" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand backup" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand backup" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand check-config" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand msconfig" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand msconfig" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand version" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand version" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand stored" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand stored" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand imapd" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand imapd" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand popd" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand popd" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand lmtpd" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand lmtpd" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "run" -d 'Run the server until SIGTERM or Ctrl-C'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "demo" -d 'Set up and run a demo server with the users alice and bob in a folder'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "status" -d 'Show services, processes, connections and ports'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "start-msg" -d 'Start services that are enabled; without names, all of them'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "stop-msg" -d 'Stop services, enabled or not; without names, all of them'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "refresh" -d 'Have services read their settings again without dropping a connection; without names, all'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "user" -d 'Manage users'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "domain" -d 'Manage domains'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "deliver" -d 'Deliver the message on standard input to a user'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "import" -d 'Import an mbox file or a Maildir into a user\'s mailboxes'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "backup" -d 'Copy store, users and configuration consistently, also while the server runs'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "check-config" -d 'Check the configuration file'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "msconfig" -d 'Change and show options; without arguments it asks for commands'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "version" -d 'Show the version'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "stored" -d 'The writer of the store (started by `run`)'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "imapd" -d 'The IMAP service (started by `run`)'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "popd" -d 'The POP3 service (started by `run`)'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "lmtpd" -d 'The LMTP service (started by `run`)'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh user domain deliver import backup check-config msconfig version stored imapd popd lmtpd help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add a user; the password is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "passwd" -d 'Change a user\'s password; it is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the users'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "disable" -d 'Shut a user out and refuse new mail'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "add" -d 'Add a domain'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "list" -d 'List the domains'
