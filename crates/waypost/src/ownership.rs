@@ -22,6 +22,8 @@ const PASSABLE: u32 = 0o755;
 const OTHERS_WRITE: u32 = 0o022;
 /// Entries of such a folder can be removed and renamed by their owner alone.
 const STICKY: u32 = 0o1000;
+/// What makes a configuration everybody's.
+const EVERYBODY_WRITES: u32 = 0o002;
 /// Entries of a folder that are looked at for those of other users.
 const ENTRIES: usize = 10_000;
 
@@ -29,6 +31,7 @@ const ENTRIES: usize = 10_000;
 pub(crate) fn settle_watcher(config: &Config, file: &Path) -> Result<(), Failure> {
     let account = configured(config)?;
     if geteuid().is_root() {
+        check_trust(file, account.as_ref())?;
         match &account {
             Some(account) => prepare(&watcher_folders(config), account, file)?,
             None => refuse_others(config)?,
@@ -46,6 +49,7 @@ pub(crate) fn load_for_tool(file: &Path, rights: ToolRights) -> Result<Config, F
     if geteuid().is_root()
         && let Some(account) = configured.or_else(|| owner(&config))
     {
+        check_trust(file, Some(&account))?;
         prepare(&data_folders(&config), &account, file)?;
         settle_tool(&account, rights).context("cannot give up root's rights")?;
     }
@@ -74,6 +78,21 @@ fn configured(config: &Config) -> Result<Option<Account>, Failure> {
         )));
     }
     Ok(Some(account))
+}
+
+/// Root follows only what it wrote itself, or what the user wrote whom it becomes.
+fn check_trust(file: &Path, account: Option<&Account>) -> Result<(), Failure> {
+    let found = fs::metadata(file).context(file.display())?;
+    let is_known = found.uid() == 0 || account.is_some_and(|account| account.uid == found.uid());
+    if is_known && found.mode() & EVERYBODY_WRITES == 0 {
+        return Ok(());
+    }
+    let (file, owner) = (file.display(), Account::numbered(found.uid(), 0).name);
+    Err(Failure::usage(format!(
+        "{file} belongs to {owner}, mode {:o}: root follows a configuration only when nobody but root, \
+         or the user of base.user, can change it; `chown root {file}; chmod o-w {file}`",
+        found.mode() & 0o7777
+    )))
 }
 
 /// The user whose the stored data is, unless that is root.
@@ -307,6 +326,21 @@ mod tests {
         fs::create_dir(&inner).unwrap();
         mode(&open, 0o777);
         assert!(!settle(&inner, &account, Some(folder.path())).unwrap());
+    }
+
+    #[test]
+    fn root_follows_nobody_elses_configuration() {
+        let Some((folder, account)) = world() else { return };
+        let file = folder.path().join("config.toml");
+        fs::write(&file, "").unwrap();
+        assert!(check_trust(&file, None).is_ok());
+        mode(&file, 0o666);
+        assert!(check_trust(&file, None).unwrap_err().to_string().contains("mode 666"));
+        mode(&file, 0o600);
+        give(&file, &account).unwrap();
+        assert!(check_trust(&file, Some(&account)).is_ok());
+        let text = check_trust(&file, None).unwrap_err().to_string();
+        assert!(text.contains("belongs to 4711") && text.contains("chown root"), "{text}");
     }
 
     #[test]

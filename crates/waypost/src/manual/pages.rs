@@ -37,6 +37,7 @@ fn page_of(name: &str) -> String {
         "start-msg" => start_msg(),
         "stop-msg" => stop_msg(),
         "refresh" => refresh(),
+        "imsconnutil" => imsconnutil(),
         other => plain(other),
     }
 }
@@ -102,7 +103,14 @@ fn waypost() -> String {
         .term("/run/waypost", "Sockets, state and lock of the running server.")
         .term("/var/log/waypost", "Logs.");
     exit_status(&mut page);
-    page.see_also(&["msconfig(8)", "start-msg(8)", "stop-msg(8)", "refresh(8)", "waypost.toml(5)"])
+    page.see_also(&[
+        "msconfig(8)",
+        "start-msg(8)",
+        "stop-msg(8)",
+        "refresh(8)",
+        "imsconnutil(8)",
+        "waypost.toml(5)",
+    ])
 }
 
 /// Every command that people run, those below others too.
@@ -191,4 +199,19 @@ fn refresh() -> String {
     page.section("EXAMPLES").example("# msconfig set imap.banner \"%h ready\"\n# refresh imap");
     exit_status(&mut page);
     page.see_also(&["msconfig(8)", "start-msg(8)", "stop-msg(8)", "waypost.toml(5)"])
+}
+
+fn imsconnutil() -> String {
+    let (mut page, _) = start("imsconnutil");
+    page.section("DESCRIPTION").paragraph(
+        "One of `-c`, `-a` and `-k` says what to do; `-u` and `-f` name the users, without them all are \
+         meant, except by `-k`, which needs names. A user who is disconnected may log in again: disable the \
+         user first to keep it out.",
+    );
+    page.section("EXAMPLES").example(
+        "# imsconnutil -c\n# imsconnutil -c -s imap -u alice\n# waypost user disable alice\n\
+         # imsconnutil -k -u alice",
+    );
+    exit_status(&mut page);
+    page.see_also(&["waypost(8)", "stop-msg(8)"])
 }
