@@ -35,6 +35,7 @@ pub use admin::{Answer, AskError, Phase, Request, ServiceState, ask};
 pub use child::{Attendant, Order, Reloads, UserDesk};
 pub use control::{Inherited, InheritedListener};
 pub use output::{OnOutput, Speaker};
+pub use owner::look_at_ports;
 pub use plan::{Endpoint, ListenerPlan, Plan, RolePlan};
 pub use ports::{BindError, TakenPort};
 pub use restart::{RestartRules, Restarts, Verdict};

@@ -1,15 +1,21 @@
 //! Who listens on a port: read from `/proc`, for an error message.
 
+use crate::plan::{Endpoint, Plan};
 use std::fmt;
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Entries of `/proc` looked at before the search is given up.
 const PROCESSES: usize = 20_000;
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
+/// Owners that were seen while this process still had the right to see them, for the sockets that it is
+/// about to open. Forgotten then: another program may have the port later.
+static SEEN: Mutex<Vec<(u16, Owner)>> = Mutex::new(Vec::new());
+
 /// The program that has a port.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
     name: String,
     process: u32,
@@ -21,8 +27,35 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Looks who has the ports of a server that is about to give up the right to see it.
+pub fn look_at_ports(plan: &Plan) {
+    let listeners = plan.roles().flat_map(|role| &role.listeners);
+    let ports = listeners.filter_map(|listener| match listener.endpoint {
+        Endpoint::Tcp(_, port) => Some(port),
+        Endpoint::Unix(..) => None,
+    });
+    let found = ports.filter_map(|port| Some((port, find(port)?))).collect();
+    *seen() = found;
+}
+
+/// Forgets what was seen.
+pub(crate) fn forget_ports() {
+    seen().clear();
+}
+
+fn seen() -> MutexGuard<'static, Vec<(u16, Owner)>> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The program that listens on a TCP port; `None` when it cannot be seen from here.
 pub(crate) fn owner_of_port(port: u16) -> Option<Owner> {
+    find(port).or_else(|| {
+        let seen = seen();
+        seen.iter().find(|(of, _)| *of == port).map(|(_, owner)| owner.clone())
+    })
+}
+
+fn find(port: u16) -> Option<Owner> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let sockets: Vec<String> = tables
         .iter()
@@ -32,6 +65,9 @@ pub(crate) fn owner_of_port(port: u16) -> Option<Owner> {
         })
         .map(|inode| format!("socket:[{inode}]"))
         .collect();
+    if sockets.is_empty() {
+        return None;
+    }
     let processes = fs::read_dir("/proc").ok()?.take(PROCESSES).flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     numbers.filter(|number| has_socket(*number, &sockets)).find_map(owner)

@@ -5,6 +5,7 @@ use crate::house::House;
 use crate::member::{bind_role, remove_socket};
 use crate::metrics::{Metrics, Source};
 use crate::output::OnOutput;
+use crate::owner::forget_ports;
 use crate::plan::Plan;
 use crate::ports::BindError;
 use crate::service::Service;
@@ -110,6 +111,7 @@ async fn watch(plan: &Plan, lock: &Lock, hooks: Hooks<'_>) -> Result<Ending, Wat
     let sockets = enabled
         .map(|(service, role)| Ok((service, bind_role(role)?)))
         .collect::<Result<Vec<_>, WatchError>>()?;
+    forget_ports();
     let path = Plan::control_socket(&plan.settings);
     let socket = open_control_socket(&path)?;
     let board = Arc::new(Board::new());

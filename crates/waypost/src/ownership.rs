@@ -12,7 +12,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use waypost_options::{BASE_RUNDIR, BASE_USER, Config, LOG_FILE};
-use waypost_supervisor::{Account, ToolRights, settle_tool, settle_watcher as give_up_rights};
+use waypost_supervisor::{
+    Account, Plan, ToolRights, look_at_ports, settle_tool, settle_watcher as give_up_rights,
+};
 
 /// Permissions of a folder that is the server's alone.
 const PRIVATE: u32 = 0o700;
@@ -36,6 +38,7 @@ pub(crate) fn settle_watcher(config: &Config, file: &Path) -> Result<(), Failure
             Some(account) => prepare(&watcher_folders(config), account, file)?,
             None => refuse_others(config)?,
         }
+        look_at_ports(&Plan::new(config, file));
     }
     give_up_rights(account.as_ref()).context("cannot give up root's rights")?;
     File::open(file).map(drop).map_err(|error| unreadable(file, account.as_ref(), &error))
