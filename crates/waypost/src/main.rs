@@ -41,7 +41,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     let file = config_file::find(cli.config.as_deref())?;
     match &cli.command {
         Command::CheckConfig => tools::check::run(&file),
-        Command::Msconfig(arguments) => tools::msconfig::run(&file, &arguments.words),
+        Command::Msconfig(arguments) => tools::msconfig::run(&file, &arguments.words)
+            .and_then(|()| ownership::give_secrets(&file)),
         Command::Run => watch::run(&file),
         Command::Stored => roles::stored::run(),
         Command::Imapd => roles::imapd::run(),

@@ -16,6 +16,8 @@ use waypost_supervisor::{
     Account, Plan, ToolRights, look_at_ports, settle_tool, settle_watcher as give_up_rights,
 };
 
+/// The file of passwords, beside the configuration.
+const SECRETS: &str = "secrets.toml";
 /// Permissions of a folder that is the server's alone.
 const PRIVATE: u32 = 0o700;
 /// Permissions of the folders above it.
@@ -35,7 +37,10 @@ pub(crate) fn settle_watcher(config: &Config, file: &Path) -> Result<(), Failure
     if geteuid().is_root() {
         check_trust(file, account.as_ref())?;
         match &account {
-            Some(account) => prepare(&watcher_folders(config), account, file)?,
+            Some(account) => {
+                prepare(&watcher_folders(config), account, file)?;
+                hand_over(file, account)?;
+            }
             None => refuse_others(config)?,
         }
         look_at_ports(&Plan::new(config, file));
@@ -57,6 +62,29 @@ pub(crate) fn load_for_tool(file: &Path, rights: ToolRights) -> Result<Config, F
         settle_tool(&account, rights).context("cannot give up root's rights")?;
     }
     Ok(config)
+}
+
+/// Gives a file of passwords that root has written to the server's user, who reads it without root's rights.
+pub(crate) fn give_secrets(file: &Path) -> Result<(), Failure> {
+    if !geteuid().is_root() || secrets(file).is_none() {
+        return Ok(());
+    }
+    match configured(&config_file::load(file)?)? {
+        Some(account) => hand_over(file, &account),
+        None => Ok(()),
+    }
+}
+
+/// The file itself, where the configuration has one.
+fn secrets(file: &Path) -> Option<PathBuf> {
+    file.canonicalize().ok()?.parent()?.join(SECRETS).canonicalize().ok()
+}
+
+fn hand_over(file: &Path, account: &Account) -> Result<(), Failure> {
+    let Some(path) = secrets(file) else { return Ok(()) };
+    let found = fs::symlink_metadata(&path).context(path.display())?;
+    let is_roots = found.is_file() && found.uid() == 0 && path.parent().is_some_and(is_roots);
+    if is_roots { give(&path, account) } else { Ok(()) }
 }
 
 /// The user of `base.user`; refused when this process is neither that user nor root.

@@ -272,6 +272,28 @@ fn what_tools_of_root_make_is_the_servers() {
 }
 
 #[test]
+fn passwords_that_root_has_written_are_the_servers_to_read() {
+    if !is_root() {
+        return;
+    }
+    let world = owned_world();
+    let secrets = world.folder.path().join("secrets.toml");
+    let owner = || secrets.metadata().map(|found| (found.uid(), found.mode() & 0o777)).unwrap();
+    let write = || {
+        fs::write(&secrets, "").unwrap();
+        std::os::unix::fs::chown(&secrets, Some(0), Some(0)).unwrap();
+        mode(&secrets, 0o600);
+    };
+    write();
+    world.tool(&["msconfig", "set", "pop.banner", "%h"], "");
+    assert_eq!(owner(), (UID, 0o600));
+    write();
+    let _server = world.start();
+    assert_eq!(owner(), (UID, 0o600));
+    assert_eq!(world.config().metadata().unwrap().uid(), 0);
+}
+
+#[test]
 fn a_tool_of_root_follows_the_owner_of_the_data() {
     if !is_root() {
         return;

@@ -3,15 +3,15 @@
 use super::counters::time;
 use super::{block_on, open_store, user_and_domain};
 use crate::cli::ImsconnutilArguments;
-use crate::config_file;
 use crate::failure::{Context, Failure};
 use crate::output::{progress, tell};
+use crate::{config_file, ownership};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
 use waypost_store::{AccessService, AccessTimes, LastAccess};
-use waypost_supervisor::{Answer, AskError, Plan, Request, Service, UserRow, ask};
+use waypost_supervisor::{Answer, AskError, Plan, Request, Service, ToolRights, UserRow, ask};
 use waypost_types::AccountName;
 
 /// The largest list of users that is read, in bytes.
@@ -19,7 +19,10 @@ const LIST_BYTES: u64 = 64 << 20;
 
 /// Does what `-c`, `-a` or `-k` asks for.
 pub(crate) fn run(file: &Path, arguments: &ImsconnutilArguments) -> Result<(), Failure> {
-    let config = config_file::load(file)?;
+    let config = match arguments.access {
+        true => ownership::load_for_tool(file, ToolRights::ReadFiles)?,
+        false => config_file::load(file)?,
+    };
     let accounts = accounts(&config, arguments)?;
     let socket = Plan::control_socket(&config);
     if arguments.kill {
