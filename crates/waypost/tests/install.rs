@@ -144,6 +144,7 @@ fn system(staging: &Staging, scene: &str) -> Option<Output> {
         eprintln!("not root: no system of its own can be played, so this is not tested");
         return None;
     }
+    certificate(&staging.path("etc/waypost"));
     let mut command = Command::new("unshare");
     command.args([
         "--mount",
@@ -158,6 +159,16 @@ fn system(staging: &Staging, scene: &str) -> Option<Output> {
     command.args(["-c", SYSTEM, "installed.sh"]).arg(staging.folder.path()).arg(scene);
     command.current_dir("/").env_remove("WAYPOST_CONFIG").stdin(Stdio::null());
     Some(command.output().unwrap())
+}
+
+/// A certificate and its key, which the user's group may read.
+fn certificate(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let texts = [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())];
+    for (name, text) in texts {
+        fs::write(folder.join(name), text).unwrap();
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o640)).unwrap();
+    }
 }
 
 #[test]

@@ -8,14 +8,7 @@ printf 'root:x:0:\nwaypost:x:4711:\n' >"$staging/etc/group"
 for file in /etc/ld.so.cache /etc/nsswitch.conf; do
     if [ -e "$file" ]; then cp "$file" "$staging/etc/"; fi
 done
-certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2 \
-        -keyout "$staging/etc/waypost/key.pem" -out "$staging/etc/waypost/cert.pem" 2>/dev/null
-    chown 0:4711 "$staging"/etc/waypost/*.pem
-    chmod 640 "$staging"/etc/waypost/*.pem
-}
-certificate
-chgrp 4711 "$staging/etc/waypost" "$staging/etc/waypost/config.toml"
+chgrp -R 4711 "$staging/etc/waypost"
 mount --bind "$staging/usr/local" /usr/local
 mount --bind "$staging/var" /var
 mount --bind "$staging/run" /run
