@@ -76,7 +76,7 @@ pub enum ToolRights {
     None,
     /// To read the files that it was told to.
     ReadFiles,
-    /// To read and write the files that it was told to.
+    /// To read and write the files that it was told to, and to keep the owners of what it copies.
     WriteFiles,
 }
 
@@ -85,7 +85,10 @@ impl ToolRights {
         match self {
             Self::None => CapabilitySet::empty(),
             Self::ReadFiles => CapabilitySet::DAC_READ_SEARCH,
-            Self::WriteFiles => CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE),
+            Self::WriteFiles => CapabilitySet::DAC_READ_SEARCH
+                .union(CapabilitySet::DAC_OVERRIDE)
+                .union(CapabilitySet::CHOWN)
+                .union(CapabilitySet::FOWNER),
         }
     }
 }
@@ -229,7 +232,7 @@ fn check_user(link: &UnixStream) -> Result<(), RightsError> {
 /// What an administrator should know of the rights of this watcher.
 pub(crate) fn warning() -> Option<&'static str> {
     geteuid().is_root().then_some(
-        "the server runs as root; give it a user of its own: `msconfig set base.user waypost`, then \
+        "the server runs as root; give it a user of its own: `msconfig set -restricted base.user waypost`, then \
          start it again",
     )
 }

@@ -139,7 +139,7 @@ fn refuse_others(config: &Config) -> Result<(), Failure> {
         let name = owner.name;
         Err(Failure::usage(format!(
             "the stored data belongs to {name}; start the server as {name}, or let root do it after \
-             `msconfig set base.user {name}`"
+             `msconfig set -restricted base.user {name}`"
         )))
     })
 }

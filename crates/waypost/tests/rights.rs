@@ -255,7 +255,7 @@ fn what_tools_of_root_make_is_the_servers() {
     fs::create_dir(backup.parent().unwrap()).unwrap();
     mode(backup.parent().unwrap(), 0o700);
     world.tool(&["backup", backup.to_str().unwrap()], "");
-    for folder in ["store", "directory", "private/backup"] {
+    for folder in ["store", "directory", "private/backup/store", "private/backup/directory"] {
         let found = foreign(&world.folder.path().join(folder), UID);
         assert_eq!(found, Vec::<String>::new());
     }
@@ -286,6 +286,7 @@ fn passwords_that_root_has_written_are_the_servers_to_read() {
     };
     write();
     world.tool(&["msconfig", "set", "pop.banner", "%h"], "");
+    world.tool(&["msconfig", "set", "-restricted", "base.user", USER], "");
     assert_eq!(owner(), (UID, 0o600));
     write();
     let _server = world.start();

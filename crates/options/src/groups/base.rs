@@ -15,6 +15,7 @@ options! {
         "Shown in greetings and trace lines, and compared with the mailHost of users. \
          Not set, it is the name the system has.",
         "General settings";
+    #[restricted]
     BASE_USER: Option<String> = "user", Kind::Text { default: "" }, RestartAll,
         "the user of the system that the server runs as",
         "Root that starts the server, or runs a tool that touches users or mail, becomes this user. Not set, \

@@ -31,6 +31,10 @@ pub(super) fn page() -> String {
     }
     page.section("FILES")
         .term("/etc/waypost/config.toml", "The configuration.")
+        .term(
+            "/etc/waypost/secrets.toml",
+            "Its passwords, mode 0600; it belongs to the user of `base.user`.",
+        )
         .term("/etc/waypost/history", "Every earlier state of it; `msconfig history` lists them.");
     page.see_also(&["msconfig(8)", "refresh(8)", "waypost(8)"])
 }
@@ -43,6 +47,12 @@ fn entry(page: &mut Page, record: &OptionRecord) {
     page.more(&format!("Type: {}. Takes effect {}.", describe(record.kind), record.applies));
     if !record.details.is_empty() {
         page.more(record.details);
+    }
+    if record.secret {
+        page.more("Secret: it stands in `secrets.toml`, and is set with `msconfig set -prompt`.");
+    }
+    if record.restricted {
+        page.more("Restricted: `msconfig` changes it with `-restricted`.");
     }
     if let Some(alias) = record.alias {
         page.more(&format!("Older name: `{alias}`."));

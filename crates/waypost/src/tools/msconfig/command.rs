@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 
 /// The names of the commands and what `help` says of them.
-pub(super) const COMMANDS: [(&str, &str); 11] = [
+pub(crate) const COMMANDS: [(&str, &str); 11] = [
     (
         "set [-prompt] [-restricted] NAME [VALUE]",
         "set an option; -prompt asks for the value unseen",
@@ -13,10 +13,6 @@ pub(super) const COMMANDS: [(&str, &str); 11] = [
         "show [-default] [-passwords] [-restricted] PATTERN",
         "show what is set, or all with -default",
     ),
-pub(crate) const COMMANDS: [(&str, &str); 11] = [
-    ("set [-prompt] NAME [VALUE]", "set an option; -prompt asks for the value unseen"),
-    ("unset NAME", "give an option its default again"),
-    ("show [-default] [-passwords] PATTERN", "show options that are set; -default: all"),
     ("help [NAME]", "explain an option or a group; `?` after a beginning lists what fits"),
     ("history", "list the stored generations"),
     ("diff [N [M]]", "show what is not stored, or differs from generation N, or between N and M"),

@@ -8,11 +8,9 @@ mod session;
 
 use crate::failure::Failure;
 use crate::output::{progress, tell};
-use command::{Command, NewValue};
-use crate::output::tell;
 #[cfg(test)]
 pub(crate) use command::COMMANDS;
-use command::Command;
+use command::{Command, NewValue};
 use session::Session;
 use std::path::Path;
 use waypost_options::{ConfigFile, WriteError};
