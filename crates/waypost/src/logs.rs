@@ -137,6 +137,20 @@ fn destination(config: &Config, options: &LogOptions) -> Destination {
     })
 }
 
+/// The folders that log files are made in.
+pub(crate) fn folders(config: &Config) -> Vec<PathBuf> {
+    let all = Service::ALL.into_iter().map(options).chain([&BASE_LOGFILE]);
+    let mut folders: Vec<PathBuf> = all
+        .filter_map(|options| match destination(config, options) {
+            Destination::File(file) => Some(file.folder),
+            _ => None,
+        })
+        .collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders
+}
+
 /// Where the logs are, for people.
 pub(crate) fn place(config: &Config) -> String {
     match destination(config, &BASE_LOGFILE) {

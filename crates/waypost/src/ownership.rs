@@ -5,13 +5,13 @@
 //! administrator is told the command that does it.
 
 use crate::failure::{Context, Failure};
-use crate::{config_file, settings};
+use crate::{config_file, logs, settings};
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
-use waypost_options::{BASE_RUNDIR, BASE_USER, Config, LOG_FILE};
+use waypost_options::{BASE_RUNDIR, BASE_USER, Config};
 use waypost_supervisor::{
     Account, Plan, ToolRights, look_at_ports, settle_tool, settle_watcher as give_up_rights,
 };
@@ -151,16 +151,8 @@ fn data_folders(config: &Config) -> Vec<PathBuf> {
 fn watcher_folders(config: &Config) -> Vec<PathBuf> {
     let mut folders = data_folders(config);
     folders.push(config.read(&BASE_RUNDIR));
-    folders.extend(log_folder(config));
+    folders.extend(logs::folders(config));
     folders
-}
-
-/// The folder that log files are made in; none when there is a log that was made for the server, or that
-/// is no file at all.
-fn log_folder(config: &Config) -> Option<PathBuf> {
-    let log = config.read(&LOG_FILE)?;
-    let is_special = fs::metadata(&log).is_ok_and(|found| !found.is_file() || found.uid() != 0);
-    log.parent().filter(|_| !is_special).map(Path::to_owned)
 }
 
 fn unreadable(file: &Path, account: Option<&Account>, error: &io::Error) -> Failure {

@@ -37,7 +37,7 @@ fn is_root() -> bool {
 /// A configuration of root that the server's user may read.
 fn world(more: &str) -> World {
     let world = World::new(more);
-    world.set("log.file", "\"logs/log\"");
+    world.set("base.logfile.logdir", "\"logs\"");
     mode(world.folder.path(), 0o755);
     world
 }
@@ -149,7 +149,7 @@ fn root_without_a_user_keeps_one_right_and_is_warned() {
     deliver_and_read(&world);
     let status = world.tool(&["status"], "");
     assert!(status.contains("warning: the server runs as root") && status.contains("base.user"));
-    let log = fs::read_to_string(world.folder.path().join("logs/log")).unwrap();
+    let log = fs::read_to_string(world.folder.path().join("logs/admin")).unwrap();
     assert!(log.contains("base.user"), "{log}");
 }
 

@@ -72,7 +72,6 @@ pub(super) fn run<S: Service>(
     // No thread may run yet: the rules bind this thread and those it starts.
     let confined = confine(&confine_plan(&config)).context("cannot confine this process")?;
     let _log = log::start(&config, role.name).context("cannot start the log")?;
-    let _log = log::start(target, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
         tracing::warn!("{warning}");
     }
