@@ -177,7 +177,8 @@ fn force_kills_at_once() {
     signal_process(process, "STOP");
     assert_eq!(world.tool(&["stop-msg", "-f", "pop"], ""), "pop is stopped\n");
     assert!(!is_running(process));
-    assert!(world.log().contains("did not end in time and is killed"));
+    let killed = "did not end in time and is killed";
+    wait_for("line of the log", || world.log().contains(killed).then_some(()));
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn refresh_takes_a_new_certificate_and_says_when_it_is_bad() {
     let mut client = world.connect(world.imap);
     renew();
     assert_eq!(world.tool(&["refresh", "imap"], ""), "imap is refreshed\n");
-    assert!(world.log().contains("certificate reloaded"));
+    wait_for("line of the log", || world.log().contains("certificate reloaded").then_some(()));
     fs::write(file("cert.pem"), "nonsense").unwrap();
     let refused = world.run(&["refresh", "imap"], "");
     assert_eq!(refused.status.code(), Some(1));
