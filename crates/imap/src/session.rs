@@ -10,7 +10,7 @@ use crate::service::ImapService;
 use crate::state::{NotAuthenticated, State};
 use crate::table::{self, Announce, Row};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use waypost_auth::Service as AuthService;
 use waypost_imap_wire::{
     AppendStart, Command, Decoder, Frame, Limits, Refusal, ResponseCode, Tag, Tagged, Writer,
@@ -20,6 +20,7 @@ use waypost_net::session::{
 };
 use waypost_net::user_list::Listed;
 use waypost_store::StoreError;
+use waypost_types::Spoken;
 
 /// Refused commands in a row after which a peer is no mail client and the connection is closed.
 const REFUSALS_MAX: u8 = 20;
@@ -465,23 +466,28 @@ impl ImapSession {
         }
     }
 
-    fn deadline(&self, io: &Io<'_>) -> Instant {
-        let limit = match self.state.user() {
+    /// How long the client may be silent now.
+    fn patience(&self) -> Duration {
+        match self.state.user() {
             Some(_) => self.service.current_config().idle_timeout,
             None => LOGIN_TIME,
-        };
-        self.since.unwrap_or(io.now.instant) + limit
+        }
+    }
+
+    fn deadline(&self, io: &Io<'_>) -> Instant {
+        self.since.unwrap_or(io.now.instant) + self.patience()
     }
 
     fn expired(&mut self, io: &mut Io<'_>) -> Following {
         if io.now.instant < self.deadline(io) {
             return None;
         }
+        let limit = Spoken(self.patience());
         let text = match self.state.user() {
-            Some(_) => "Idle for too long",
-            None => "No login in time",
+            Some(_) => format!("Idle for {limit}; log in again to go on"),
+            None => format!("No login within {limit} of connecting; connect again"),
         };
-        Writer::new(io.output).bye(None, text);
+        Writer::new(io.output).bye(None, &text);
         Some(self.close("timed out"))
     }
 

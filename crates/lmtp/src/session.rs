@@ -10,7 +10,7 @@ use std::time::Instant;
 use waypost_directory::{Recipient, resolve_recipient};
 use waypost_net::session::{ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary};
 use waypost_store::{StoreError, Upload};
-use waypost_types::Moment;
+use waypost_types::{Moment, Spoken};
 
 /// One LMTP session.
 pub struct LmtpSession {
@@ -20,6 +20,8 @@ pub struct LmtpSession {
     client: Option<String>,
     transaction: Option<Transaction>,
     phase: Phase,
+    /// The last sign of life.
+    heard: Option<Instant>,
     errors: u32,
     transactions: u32,
     delivered: u64,
@@ -61,6 +63,7 @@ impl LmtpSession {
             client: None,
             transaction: None,
             phase: Phase::Commands,
+            heard: None,
             errors: 0,
             transactions: 0,
             delivered: 0,
@@ -69,7 +72,20 @@ impl LmtpSession {
     }
 
     fn read(&self, now: Moment) -> Step {
-        Next::Read { deadline: now.instant + self.context.config().idle_timeout }
+        Next::Read { deadline: self.deadline(now) }
+    }
+
+    fn deadline(&self, now: Moment) -> Instant {
+        self.heard.unwrap_or(now.instant) + self.context.config().idle_timeout
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) -> Step {
+        if io.now.instant < self.deadline(io.now) {
+            return self.read(io.now);
+        }
+        let limit = Spoken(self.context.config().idle_timeout);
+        let text = format!("421 4.4.2 idle for {limit}; closing, connect again to go on");
+        self.close(io, "silent too long", &text)
     }
 
     fn close(&mut self, io: &mut Io<'_>, reason: &'static str, text: &str) -> Step {
@@ -392,6 +408,9 @@ impl Session for LmtpSession {
     type Reply = Reply;
 
     fn step(&mut self, io: &mut Io<'_>, event: Event<Reply>) -> Step {
+        if !matches!(event, Event::Deadline | Event::Woken) {
+            self.heard = Some(io.now.instant);
+        }
         match event {
             Event::Open => {
                 let config = self.context.config();
@@ -404,9 +423,7 @@ impl Session for LmtpSession {
             Event::Reply(Reply::Delivered(stored)) => {
                 self.answer(io, stored).unwrap_or_else(|| self.go(io))
             }
-            Event::Deadline => {
-                self.close(io, "silent too long", "421 4.4.2 silent for too long; goodbye")
-            }
+            Event::Deadline => self.expired(io),
             // Nobody logs in here, so nobody is sent away.
             Event::Shutdown(_) => {
                 self.close(io, "service stopping", "421 4.3.2 the service is stopping; try again")

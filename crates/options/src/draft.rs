@@ -109,12 +109,15 @@ fn texts(options: &Sheet, secrets: &Sheet) -> Texts {
     Texts { options: options.text(), secrets: Secret::new(secrets.text()) }
 }
 
-/// Bounds have reasons, which the details of the option name.
+/// Bounds have reasons, which the details of the option name in their first sentence.
 fn refusal(place: &Place, text: &str, misfit: &Misfit) -> String {
     let record = place.record;
     let told = misfit.told(&place.full_name(), Some(text).filter(|_| !record.secret));
     match record.kind {
-        Kind::Integer { .. } if !record.details.is_empty() => format!("{told}; {}", record.details),
+        Kind::Integer { .. } if !record.details.is_empty() => {
+            let reason = record.details.split_once(". ").map_or(record.details, |(first, _)| first);
+            format!("{told}; {}.", reason.trim_end_matches('.'))
+        }
         _ => told,
     }
 }

@@ -8,14 +8,14 @@ use crate::login::Opening;
 use crate::maildrop::Maildrop;
 use crate::{Context, limits, reply};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use waypost_auth::{Identity, LoginFailure, Service as AuthService};
 use waypost_net::session::{
     ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
 };
 use waypost_net::user_list::Listed;
 use waypost_store::StoreError;
-use waypost_types::{AccountId, AccountName, Moment};
+use waypost_types::{AccountId, AccountName, Moment, Spoken};
 
 /// One POP3 session.
 pub struct Pop3Session {
@@ -23,6 +23,8 @@ pub struct Pop3Session {
     pub(crate) facts: ConnectionFacts,
     /// When the connection was opened.
     opened: Option<Instant>,
+    /// The last sign of life.
+    heard: Option<Instant>,
     pub(crate) state: State,
     pub(crate) phase: Phase,
     /// This step runs where it may block.
@@ -98,6 +100,7 @@ impl Pop3Session {
             context,
             facts,
             opened: None,
+            heard: None,
             state: State::Authorization { user: None },
             phase: Phase::Commands,
             on_worker: false,
@@ -150,11 +153,42 @@ impl Pop3Session {
     }
 
     fn read(&self, now: Moment) -> Step {
-        let deadline = match (&self.state, self.opened) {
-            (State::Authorization { .. }, Some(opened)) => opened + limits::LOGIN_TIME,
-            _ => now.instant + self.context.config().idle_timeout,
+        Next::Read { deadline: self.deadline(now) }
+    }
+
+    /// How long the client may be silent now; before login, how long it may be here at all.
+    fn patience(&self) -> Duration {
+        match self.state {
+            State::Authorization { .. } => limits::LOGIN_TIME,
+            _ => self.context.config().idle_timeout,
+        }
+    }
+
+    fn deadline(&self, now: Moment) -> Instant {
+        let since = match self.state {
+            State::Authorization { .. } => self.opened,
+            _ => self.heard,
         };
-        Next::Read { deadline }
+        since.unwrap_or(now.instant) + self.patience()
+    }
+
+    /// Says why before it ends; nothing is deleted, since only QUIT does that.
+    fn expired(&mut self, io: &mut Io<'_>) -> Step {
+        if io.now.instant < self.deadline(io.now) {
+            return self.read(io.now);
+        }
+        let limit = Spoken(self.patience());
+        match self.state {
+            State::Authorization { .. } => reply::err(
+                io.output,
+                format_args!("no login within {limit} of connecting; connect again"),
+            ),
+            _ => reply::err(
+                io.output,
+                format_args!("idle for {limit}; nothing was deleted, log in again to go on"),
+            ),
+        }
+        self.end("silent too long")
     }
 
     /// Runs one line; `None` to go on.
@@ -424,13 +458,15 @@ impl Session for Pop3Session {
     fn step(&mut self, io: &mut Io<'_>, event: Event<Reply>) -> Step {
         self.full_at = io.output.len() + OUTPUT_STEP_BYTES;
         self.on_worker = std::mem::take(&mut self.asked_worker);
+        if !matches!(event, Event::Deadline | Event::Woken) {
+            self.heard = Some(io.now.instant);
+        }
         match event {
             Event::Open => self.open(io),
             Event::Input | Event::Woken | Event::Go => self.go(io),
             Event::TlsStarted(facts) => self.secured(io, facts),
             Event::Reply(reply) => self.answered(io, reply),
-            // Without a word, as RFC 1939 section 3 asks.
-            Event::Deadline => self.end("silent too long"),
+            Event::Deadline => self.expired(io),
             Event::Shutdown(Farewell::Stopping) => {
                 reply::err(io.output, reply::STOPPING);
                 self.end("service stopping")

@@ -77,9 +77,28 @@ fn settings_change_under_a_session() {
     });
     play(
         &mut session,
-        "C: NOOP\nS: +OK{*}\nTIME +19m\nQUIET\nC: NOOP\nS: +OK{*}\nTIME +21m\nCLOSE\n",
+        "C: NOOP\nS: +OK{*}\nTIME +19m\nQUIET\nC: NOOP\nS: +OK{*}\nTIME +21m\n\
+         S: -ERR idle for 20 minutes{*}\nCLOSE\n",
     );
     play(&mut world.open(), "S: +OK new{*}\n");
+}
+
+#[test]
+fn a_longer_idle_time_counts_for_a_wait_that_has_begun() {
+    let world = World::new(store(), Policy::default());
+    let mut session = logged_in(&world);
+    play(&mut session, "C: NOOP\nS: +OK{*}\nTIME +9m\nQUIET\n");
+    world.reconfigure(|config| config.idle_timeout = Duration::from_secs(20 * 60));
+    play(&mut session, "TIME +10m\nQUIET\nTIME +1m\nS: -ERR idle for 20 minutes{*}\nCLOSE\n");
+}
+
+#[test]
+fn an_idle_end_deletes_nothing() {
+    let store = store();
+    let world = World::new(store.clone(), Policy::default());
+    let script = "C: DELE 2\nS: +OK {*}\nTIME +11m\nS: -ERR idle for 10 minutes{*}\nCLOSE\n";
+    play(&mut logged_in(&world), script);
+    assert_eq!(uids(&*store), (vec![1, 2, 3], vec![]));
 }
 
 #[test]

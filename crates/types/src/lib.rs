@@ -15,5 +15,5 @@ pub use flags::{FlagSet, Keyword, KeywordError, SystemFlag, SystemFlags};
 pub use id::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidValidity};
 pub use name::{AccountName, MailboxName, NameError, SpecialUse};
 pub use secret::Secret;
-pub use time::{Moment, UnixTime};
+pub use time::{Moment, Spoken, UnixTime};
 pub use uid_set::UidSet;

@@ -22,5 +22,16 @@ S: a4 NO [TOOBIG] {*}
 S> * OK {*} New
 @ A
 TIME +31m
-S: * BYE Idle for too long
+S: * BYE Idle for 30 minutes; log in again to go on
+CLOSE
+# A longer time also counts for a wait that has begun, IDLE among them.
+@ C select INBOX
+C: c1 IDLE
+S: + Waiting for changes
+@ option idle_timeout 45
+@ C
+TIME +44m
+QUIET
+TIME +2m
+S: * BYE Idle for 45 minutes; log in again to go on
 CLOSE

@@ -6,7 +6,7 @@ S: a1 OK NOOP completed
 TIME +59s
 QUIET
 TIME +2s
-S: * BYE No login in time
+S: * BYE No login within 1 minute of connecting; connect again
 CLOSE
 @ B login
 TIME +29m
@@ -15,13 +15,13 @@ S: b1 OK NOOP completed
 TIME +29m
 QUIET
 TIME +2m
-S: * BYE Idle for too long
+S: * BYE Idle for 30 minutes; log in again to go on
 CLOSE
 @ C select INBOX
 C: c1 IDLE
 S: + Waiting for changes
 TIME +31m
-S: * BYE Idle for too long
+S: * BYE Idle for 30 minutes; log in again to go on
 CLOSE
 @ D login
 SHUTDOWN

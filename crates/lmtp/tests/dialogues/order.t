@@ -34,6 +34,8 @@ C: WHAT
 S: 500 5.5.2 unknown command
 C~ \xff\xfe\r\n
 S: 500 5.5.2 {*}
-TIME +6m
-S: 421 4.4.2 {*}
+TIME +299s
+QUIET
+TIME +1s
+S: 421 4.4.2 idle for 5 minutes; closing, connect again to go on
 CLOSE

@@ -57,7 +57,9 @@ options! {
     IMAP_IDLETIMEOUT: Duration = "idletimeout" | "service.imap.idletimeout", Kind::integer(Unit::Minutes, 30, 30, 10_080),
         Refresh("imap"),
         "how long a silent client keeps its connection",
-        "RFC 3501 section 5.4 allows no less than 30 minutes.",
+        "RFC 3501 section 5.4 allows no less than 30 minutes. After a refresh, a connection that waits for \
+         its client, also in IDLE, keeps the old time at most until its next command; a longer one \
+         counts at once. A client that does not log in is told so and closed after 60 seconds.",
         "Dropping idle clients";
     IMAP_BANNER: String = "banner" | "service.imap.banner", Kind::Text { default: "%h %p service (%P %V)" }, Refresh("imap"),
         "the text of the greeting",

@@ -35,7 +35,8 @@ options! {
     LMTP_IDLETIMEOUT: Duration = "idletimeout", Kind::integer(Unit::Minutes, 5, 5, 1_440),
         Refresh("lmtp"),
         "how long a silent client keeps its connection",
-        "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes.",
+        "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes. After a refresh, a connection that waits \
+         for its client keeps the old time at most until its next command; a longer one counts at once.",
         "Dropping idle clients";
     LMTP_MAXMESSAGESIZE: u64 = "maxmessagesize",
         Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("lmtp"),

@@ -53,7 +53,9 @@ options! {
     POP_IDLETIMEOUT: Duration = "idletimeout" | "service.pop.idletimeout", Kind::integer(Unit::Minutes, 10, 10, 10_080),
         Refresh("pop"),
         "how long a silent client keeps its connection",
-        "RFC 1939 section 3 allows no less than 10 minutes.",
+        "RFC 1939 section 3 allows no less than 10 minutes. After a refresh, a connection that waits for its \
+         client keeps the old time at most until its next command; a longer one counts at once. A \
+         client that does not log in is told so and closed after 60 seconds.",
         "Dropping idle clients";
     POP_BANNER: String = "banner" | "service.pop.banner", Kind::Text { default: "%h %p service (%P %V)" }, Refresh("pop"),
         "the text of the greeting",

@@ -1,4 +1,4 @@
-# Silence ends the session without a word (RFC 1939 section 3).
+# Silence ends the session, and the client is told why.
 S: +OK {*}
 C: USER alice
 S: +OK {*}
@@ -12,4 +12,5 @@ TIME +9m
 C: NOOP
 S: +OK here
 TIME +10m
+S: -ERR idle for 10 minutes; nothing was deleted, log in again to go on
 CLOSE

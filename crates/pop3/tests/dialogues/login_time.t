@@ -7,4 +7,5 @@ TIME +9s
 C: USER alice
 S: +OK {*}
 TIME +1s
+S: -ERR no login within 1 minute of connecting; connect again
 CLOSE
