@@ -82,8 +82,7 @@ pub struct Limits {
     pub max_sessions: u32,
     /// How many connections an address may have, over all processes; `None` for as many as it likes.
     pub per_address: Option<AddressLimit>,
-    /// Steps that may block, executing at once (`*.maxthreads`). The runtime's
-    /// `max_blocking_threads` must not be smaller.
+    /// Threads for steps that may block, which is how many of them execute at once (`*.maxthreads`).
     pub max_threads: u32,
     /// See [`WRITE_TIMEOUT`].
     pub write_timeout: Duration,

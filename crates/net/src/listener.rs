@@ -1,6 +1,7 @@
 //! Listening sockets, and the loops that take connections from them.
 
 use crate::counters::{Counters, Seat};
+use crate::driver::threads::{IDLE_KEPT, Threads};
 use crate::driver::{Accepted, Shared, refuse, run, stopped};
 use crate::limits::{
     ACCEPT_LOG_EVERY, ACCEPT_PAUSE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LINGER,
@@ -124,8 +125,8 @@ pub async fn serve<S: Service>(
 }
 
 fn shared<S: Service>(service: Arc<S>, setup: Setup) -> Shared<S> {
-    let permits = usize::try_from(setup.limits.max_threads).unwrap_or(usize::MAX);
-    let threads = Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+    let most = usize::try_from(setup.limits.max_threads).unwrap_or(usize::MAX);
+    let threads = Threads::new(most, IDLE_KEPT);
     let Setup { limits, tls, counters, users } = setup;
     counters.allow(&limits);
     Shared { service, limits, tls, counters, users, threads }

@@ -4,6 +4,7 @@ use crate::session::{Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary};
 use bytes::BytesMut;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 use waypost_types::Moment;
 
 /// Output buffers above this are given back after they were sent.
@@ -18,6 +19,8 @@ pub(super) struct Core<E> {
     pub(super) eof: bool,
     /// The last step took input.
     pub(super) consumed: bool,
+    /// Time on threads since the session last waited for its client.
+    pub(super) spent: Duration,
 }
 
 /// What a caught panic said.
@@ -26,7 +29,7 @@ pub(super) struct Panicked(pub(super) String);
 impl<E: Session> Core<E> {
     pub(super) fn new(session: E) -> Self {
         let (input, output) = (BytesMut::new(), Vec::new());
-        Self { session, input, output, eof: false, consumed: false }
+        Self { session, input, output, eof: false, consumed: false, spent: Duration::ZERO }
     }
 
     /// Runs one step. A panic in it is caught, and what the broken step had written is taken back.
@@ -50,8 +53,9 @@ impl<E: Session> Core<E> {
         }
     }
 
-    /// Gives empty buffers back before a wait that may last.
+    /// Gives empty buffers back before a wait that may last; what comes next is another command.
     pub(super) fn release(&mut self) {
+        self.spent = Duration::ZERO;
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }

@@ -23,6 +23,8 @@ pub(super) enum End {
     HandshakeTimeout,
     /// A step or a call panicked.
     Panicked,
+    /// The system gave no thread to run a step on.
+    NoThread,
     /// The session broke the contract.
     Misuse(&'static str),
     /// The service stopped and the session did not finish in time.
@@ -42,6 +44,7 @@ impl End {
             Self::NoCertificate => "no certificate installed",
             Self::HandshakeFailed(_) => "TLS handshake failed",
             Self::HandshakeTimeout => "TLS handshake timed out",
+            Self::NoThread => "no thread to run a command",
             Self::Panicked | Self::Misuse(_) => "internal error",
             Self::Stopped => "cut at shutdown",
             Self::Disconnected => "cut by an administrator",

@@ -3,11 +3,13 @@
 mod control;
 mod core;
 mod end;
+pub(crate) mod threads;
 mod turn;
 
 pub(crate) use self::control::Control;
 use self::core::Core;
 use self::end::End;
+use self::threads::Threads;
 use crate::counters::{Counters, Seat};
 use crate::limits::{Limits, REFUSAL_TIMEOUT};
 use crate::session::{ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle};
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -34,8 +36,8 @@ pub(crate) struct Shared<S> {
     pub(crate) tls: Option<Arc<TlsReloader>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) users: Arc<UserList>,
-    /// One permit per step that may block now.
-    pub(crate) threads: Arc<Semaphore>,
+    /// Where steps that may block run.
+    pub(crate) threads: Threads,
 }
 
 /// A socket just accepted.

@@ -55,7 +55,7 @@ async fn a_connection_is_small() {
         tls: None,
         counters,
         users: Arc::default(),
-        threads: Arc::new(Semaphore::new(1)),
+        threads: Threads::new(1, threads::IDLE_KEPT),
     });
     let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
     let accepted = Accepted { socket: Socket::Unix(ours), client: None, tls_on_connect: true };

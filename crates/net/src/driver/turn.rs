@@ -8,11 +8,10 @@ use crate::session::{BoxFuture, Event, Farewell, Next, Service, Session};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 use tokio::io::AsyncWriteExt;
-use tokio::task::{spawn_blocking, yield_now};
+use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 
 type Reply<S> = <<S as Service>::Session as Session>::Reply;
@@ -110,23 +109,21 @@ impl<S: Service> Connection<S> {
         Ok(())
     }
 
-    /// Runs a step where it may block. The permit goes along: a connection that is cut meanwhile
-    /// must not let another step start before its own has ended.
+    /// Runs a step where it may block.
     async fn step_on_worker(
         &mut self,
         event: Event<Reply<S>>,
     ) -> Result<Result<Next<Reply<S>>, Panicked>, End> {
-        let threads = Arc::clone(&self.shared.threads);
-        // Fails only when the semaphore is closed, which nobody does.
-        let permit = threads.acquire_owned().await.map_err(|_| End::Stopped)?;
         let mut core = self.core.take().ok_or(End::Panicked)?;
+        let spent = core.spent;
         let job = move || {
+            let began = Instant::now();
             let next = core.step(event);
-            drop(permit);
+            core.spent += began.elapsed();
             (core, next)
         };
-        // Steps catch their panics, so a job is lost only with the runtime.
-        let (core, next) = spawn_blocking(job).await.map_err(|_| End::Stopped)?;
+        // Steps catch their panics, so a job is lost only when the system gives no thread.
+        let (core, next) = self.shared.threads.run(spent, job).await.ok_or(End::NoThread)?;
         self.core = Some(core);
         Ok(next)
     }

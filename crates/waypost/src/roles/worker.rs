@@ -21,8 +21,11 @@ use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
 use waypost_supervisor::limits::HEARTBEAT;
 use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads, renounce_rights};
 
-/// Threads for password hashes and certificate files, beside those that the limit of steps counts.
-const EXTRA_BLOCKING_THREADS: usize = 32;
+/// Threads for password hashes, of which one runs for each core, and for reading files, beside those that
+/// steps have (`*.maxthreads`).
+const BLOCKING_THREADS: usize = 32;
+/// How long one of them is kept without work.
+const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How long the end of a process waits for steps that hang on a disk.
 const RUNTIME_END: Duration = Duration::from_secs(2);
 /// The lock file of LMDB, which readers write too.
@@ -77,7 +80,7 @@ pub(super) fn run<S: Service>(
     }
     raise_descriptor_limit();
     let limits = (role.limits)(&config);
-    let runtime = runtime(&limits)?;
+    let runtime = runtime()?;
     let is_confined = confined == Confinement::Full;
     let start = Start { config, inherited, is_confined, limits };
     let ended = runtime.block_on(work(role, start, build));
@@ -86,12 +89,12 @@ pub(super) fn run<S: Service>(
     ended
 }
 
-fn runtime(limits: &Limits) -> Result<Runtime, Failure> {
+fn runtime() -> Result<Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let steps = usize::try_from(limits.max_threads).unwrap_or(usize::MAX);
     let built = Builder::new_multi_thread()
         .worker_threads(cores)
-        .max_blocking_threads(steps.saturating_add(EXTRA_BLOCKING_THREADS))
+        .max_blocking_threads(cores.saturating_add(BLOCKING_THREADS))
+        .thread_keep_alive(BLOCKING_THREAD_KEPT)
         .enable_all()
         .build();
     built.context("cannot start threads")
