@@ -14,4 +14,7 @@ mod support;
 mod client;
 mod crowd;
 mod ledger;
+mod measure;
+mod overhead;
 mod restarts;
+mod threads;
