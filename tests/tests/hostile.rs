@@ -14,6 +14,7 @@ fn bad_input_ends_its_own_session_only() {
     python(&Instance::start(), "hostile.py", &[&seed], LIMIT);
 }
 
+/// Guide: maxsessions
 #[test]
 fn connections_over_the_limit_are_told() {
     let server = Instance::start_with(&[("imap", "maxsessions", "50")]);

@@ -15,8 +15,9 @@ mod common;
 use common::{World, in_tests};
 
 macro_rules! dialogues {
-    ($($name:ident)*) => {
+    ($($(#[$attribute:meta])* $name:ident)*) => {
         $(
+            $(#[$attribute])*
             #[test]
             fn $name() {
                 let file = in_tests("dialogues").join(concat!(stringify!($name), ".t"));
@@ -44,6 +45,7 @@ dialogues! {
     fetch
     fetch_sections
     id
+    /// Guide: imap-idle
     idle
     list
     login
@@ -56,6 +58,7 @@ dialogues! {
     objectid
     pipelining
     recent
+    /// Guide: idle-floor-imap
     refresh
     rename
     search
@@ -66,6 +69,9 @@ dialogues! {
     store
     store_trouble
     subscribe
+    /// Guide: idle-default
+    /// Guide: idle-drop
+    /// Guide: idle-command-keeps
     timeouts
     two_sessions
     uid

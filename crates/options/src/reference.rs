@@ -99,6 +99,7 @@ mod tests {
     use crate::groups::sample;
 
     /// Run with `WAYPOST_REGENERATE=1` to write the file instead.
+    /// Guide: option-reference
     #[test]
     fn the_committed_manual_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/options.md");

@@ -67,6 +67,7 @@ fn every_script_is_answered_as_written() {
     }
 }
 
+/// Guide: idle-floor-pop
 #[test]
 fn settings_change_under_a_session() {
     let world = World::new(store(), Policy::default());
@@ -92,6 +93,7 @@ fn a_longer_idle_time_counts_for_a_wait_that_has_begun() {
     play(&mut session, "TIME +10m\nQUIET\nTIME +1m\nS: -ERR idle for 20 minutes{*}\nCLOSE\n");
 }
 
+/// Guide: idle-drop
 #[test]
 fn an_idle_end_deletes_nothing() {
     let store = store();

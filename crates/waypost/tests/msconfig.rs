@@ -248,6 +248,7 @@ impl<I: Iterator<Item = char>> TakeSequence for I {
     }
 }
 
+/// Guide: msconfig-dialogue
 #[test]
 fn the_dialogues_of_the_guide_run_as_printed() {
     for kind in ["xterm", "dumb"] {
@@ -264,6 +265,7 @@ fn the_dialogues_of_the_guide_run_as_printed() {
     }
 }
 
+/// Guide: msconfig-oneshot
 #[test]
 fn the_single_commands_of_the_guide_are_taken() {
     let world = World::new(CONFIG);

@@ -26,6 +26,7 @@ fn listens(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
+/// Guide: stop-start
 #[test]
 fn stopping_pop_tells_its_clients_and_leaves_imap_alone() {
     let world = World::new("");
@@ -279,6 +280,7 @@ fn refresh_changes_banners_limits_logins_and_log_under_connected_clients() {
     assert_eq!(world.processes(), processes);
 }
 
+/// Guide: maxsessions
 #[test]
 fn refresh_changes_how_many_may_connect() {
     let world = World::new("pop.maxsessions = 1");
