@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask tidy              check what no compiler checks: tiers, lengths, banned calls
+       cargo xtask guide             write docs/guide-coverage.md anew
        cargo xtask gate [--static]   format, tidy, clippy, deny and, without --static, the tests";
 
 fn main() -> ExitCode {
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["tidy"] => tidy::run(&root()),
+        ["guide"] => tidy::guide::write(&root()),
         ["gate"] => gate::run(&root(), gate::Extent::Everything),
         ["gate", "--static"] => gate::run(&root(), gate::Extent::Static),
         _ => Err(USAGE.to_owned()),

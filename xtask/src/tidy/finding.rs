@@ -15,6 +15,8 @@ pub(crate) enum Rule {
     FileLength,
     /// A function over the limit of lines.
     FunctionLength,
+    /// A promise of the administrator's guide that no test holds, or a page that is out of date.
+    Guide,
     /// A test that is never run.
     Ignore,
     /// A link to a file that is not there.
@@ -64,6 +66,7 @@ impl Rule {
             Self::Exception => "exception",
             Self::FileLength => "file-length",
             Self::FunctionLength => "function-length",
+            Self::Guide => "guide",
             Self::Ignore => "ignore",
             Self::Link => "link",
             Self::Manifest => "manifest",

@@ -6,6 +6,7 @@
 mod coverage;
 mod exceptions;
 mod finding;
+pub(crate) mod guide;
 mod lengths;
 mod links;
 mod options;
@@ -28,6 +29,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let (mut findings, lengths) = check_sources(&sources);
     findings.extend(tiers::check(root)?);
     findings.extend(coverage::check(root)?);
+    findings.extend(guide::check(root, &sources)?);
     findings.extend(links::check(root)?);
     findings.retain(|finding| !exceptions.excuse(finding));
     findings.extend(exceptions.unused(EXCEPTIONS_PATH));
