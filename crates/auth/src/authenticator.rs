@@ -43,10 +43,10 @@ impl Authenticator {
         Self::with_cores(directory, config, cores)
     }
 
-    /// Whether a service takes passwords on such a connection; without it IMAP shows `LOGINDISABLED` and
-    /// POP3 offers no `USER`.
-    pub fn password_allowed(&self, service: Service, tls_bits: Option<u32>) -> bool {
-        self.shared.config().password_allowed(service, tls_bits)
+    /// Why a service takes no password on such a connection; then IMAP shows `LOGINDISABLED` and POP3
+    /// offers no `USER`.
+    pub fn password_refusal(&self, service: Service, tls_bits: Option<u32>) -> Option<FailureKind> {
+        self.shared.config().password_refusal(service, tls_bits)
     }
 
     /// Has every outcome told to `observer`, such as a counter: whether the login was good. The first
@@ -118,9 +118,9 @@ impl Shared {
         attempt: &LoginAttempt,
         name: Option<LoginName>,
     ) -> Result<Identity, LoginFailure> {
-        if !self.config().password_allowed(attempt.service, attempt.tls) {
-            let reason = format!("{} without enough encryption", attempt.service);
-            return Err(LoginFailure::new(FailureKind::PrivacyRequired, reason));
+        if let Some(refused) = self.config().password_refusal(attempt.service, attempt.tls) {
+            let reason = format!("{}.plaintextmincipher forbids it", attempt.service);
+            return Err(LoginFailure::new(refused, reason));
         }
         let Some(name) = name else {
             return Err(LoginFailure::new(FailureKind::BadCredentials, "malformed login name"));

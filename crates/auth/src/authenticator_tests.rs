@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use super::*;
+use crate::config::PasswordLogin;
 use crate::queue::HASH_QUEUE;
 use std::sync::Condvar;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,8 +17,8 @@ pub(crate) fn config() -> AuthConfig {
         default_domain: "example.com".to_owned(),
         login_separators: "@".to_owned(),
         hostname: "mail.example.com".to_owned(),
-        imap_plaintext_min_cipher: 0,
-        pop_plaintext_min_cipher: 0,
+        imap_passwords: PasswordLogin::Always,
+        pop_passwords: PasswordLogin::Always,
         remember_for: Duration::from_secs(900),
         remember_logins: 1_000,
     }
@@ -239,16 +240,34 @@ async fn nobody_acts_as_another() {
 #[tokio::test(start_paused = true)]
 async fn passwords_need_the_encryption_that_is_asked_for() {
     let directory = Counting::new();
-    let auth = over(&directory, AuthConfig { imap_plaintext_min_cipher: 128, ..config() });
+    let auth = over(
+        &directory,
+        AuthConfig { imap_passwords: PasswordLogin::from_min_cipher(128), ..config() },
+    );
     let with = |service, tls| LoginAttempt { service, tls, ..attempt("alice", "wonder") };
     let privacy = Some(FailureKind::PrivacyRequired);
     assert_eq!(kind(&auth, with(Service::Imap, None)).await, privacy);
-    assert_eq!(kind(&auth, with(Service::Imap, Some(112))).await, privacy);
+    let weak = Some(FailureKind::WeakCipher);
+    assert_eq!(kind(&auth, with(Service::Imap, Some(112))).await, weak);
     assert_eq!(directory.counts(), (0, 0), "the password is not even looked at");
     assert_eq!(kind(&auth, with(Service::Imap, Some(128))).await, None);
     assert_eq!(kind(&auth, with(Service::Pop3, None)).await, None);
-    assert!(!auth.password_allowed(Service::Imap, None));
-    assert!(auth.password_allowed(Service::Imap, Some(256)));
+    assert_eq!(auth.password_refusal(Service::Imap, None), privacy);
+    assert_eq!(auth.password_refusal(Service::Imap, Some(256)), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn passwords_can_be_refused_altogether() {
+    let directory = Counting::new();
+    let imap_passwords = PasswordLogin::from_min_cipher(-1);
+    let auth = over(&directory, AuthConfig { imap_passwords, ..config() });
+    let with = |service, tls| LoginAttempt { service, tls, ..attempt("alice", "wonder") };
+    for tls in [None, Some(256)] {
+        let refused = kind(&auth, with(Service::Imap, tls)).await;
+        assert_eq!(refused, Some(FailureKind::PasswordsRefused));
+    }
+    assert_eq!(directory.counts(), (0, 0), "the password is not even looked at");
+    assert_eq!(kind(&auth, with(Service::Pop3, None)).await, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,7 +276,11 @@ async fn settings_change_under_the_service() {
     let auth = over(&directory, config());
     assert_eq!(kind(&auth, attempt("alice", "wonder")).await, None);
     let default_domain = "elsewhere.example".to_owned();
-    auth.reconfigure(AuthConfig { imap_plaintext_min_cipher: 128, default_domain, ..config() });
+    auth.reconfigure(AuthConfig {
+        imap_passwords: PasswordLogin::from_min_cipher(128),
+        default_domain,
+        ..config()
+    });
     let attempt = |tls| LoginAttempt { service: Service::Imap, tls, ..attempt("alice", "wonder") };
     assert_eq!(kind(&auth, attempt(None)).await, Some(FailureKind::PrivacyRequired));
     assert_eq!(kind(&auth, attempt(Some(128))).await, None, "the default domain stays");

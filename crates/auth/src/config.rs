@@ -1,5 +1,6 @@
 //! What the login pipeline needs from the configuration.
 
+use crate::failure::FailureKind;
 use crate::login::Service;
 use std::time::Duration;
 
@@ -12,11 +13,10 @@ pub struct AuthConfig {
     pub login_separators: String,
     /// `base.hostname`: users whose `mailHost` is another host are refused.
     pub hostname: String,
-    /// `imap.plaintextmincipher` in bits: 0 accepts passwords in the clear, more asks for TLS with at least
-    /// that many bits.
-    pub imap_plaintext_min_cipher: u32,
-    /// `pop.plaintextmincipher`, likewise.
-    pub pop_plaintext_min_cipher: u32,
+    /// `imap.plaintextmincipher`.
+    pub imap_passwords: PasswordLogin,
+    /// `pop.plaintextmincipher`.
+    pub pop_passwords: PasswordLogin,
     /// `base.authcachettl`: how long a successful login is remembered; zero remembers none.
     pub remember_for: Duration,
     /// `base.authcachesize`: how many successful logins are remembered.
@@ -24,12 +24,47 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
-    /// Whether a password may be sent on a connection with this many bits of TLS key, if any.
-    pub fn password_allowed(&self, service: Service, tls_bits: Option<u32>) -> bool {
-        let least = match service {
-            Service::Imap => self.imap_plaintext_min_cipher,
-            Service::Pop3 => self.pop_plaintext_min_cipher,
+    /// Why no password may be sent on a connection with this many bits of TLS key, if any.
+    pub fn password_refusal(&self, service: Service, tls_bits: Option<u32>) -> Option<FailureKind> {
+        let passwords = match service {
+            Service::Imap => self.imap_passwords,
+            Service::Pop3 => self.pop_passwords,
         };
-        least == 0 || tls_bits.is_some_and(|bits| bits >= least)
+        passwords.refusal(tls_bits)
+    }
+}
+
+/// When a service takes passwords: what `plaintextmincipher` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordLogin {
+    /// Always, also in the clear.
+    Always,
+    /// Over TLS whose cipher has a key of at least this many bits.
+    Encrypted {
+        /// The least length.
+        bits: u32,
+    },
+    /// Not even over TLS.
+    Never,
+}
+
+impl PasswordLogin {
+    /// What a number of `plaintextmincipher` means: 0 is always, less never, more a length in bits.
+    pub fn from_min_cipher(number: i64) -> Self {
+        match number {
+            0 => Self::Always,
+            ..0 => Self::Never,
+            bits => Self::Encrypted { bits: u32::try_from(bits).unwrap_or(u32::MAX) },
+        }
+    }
+
+    fn refusal(self, tls_bits: Option<u32>) -> Option<FailureKind> {
+        match (self, tls_bits) {
+            (Self::Always, _) => None,
+            (Self::Never, _) => Some(FailureKind::PasswordsRefused),
+            (Self::Encrypted { .. }, None) => Some(FailureKind::PrivacyRequired),
+            (Self::Encrypted { bits }, Some(has)) if has < bits => Some(FailureKind::WeakCipher),
+            (Self::Encrypted { .. }, Some(_)) => None,
+        }
     }
 }

@@ -23,8 +23,12 @@ pub enum FailureKind {
     NotAuthorized,
     /// The password is right, but another host stores the mail.
     WrongHost,
-    /// The connection is not encrypted well enough to send a password.
+    /// The connection is not encrypted, and passwords need encryption.
     PrivacyRequired,
+    /// The connection is encrypted, but with a key that is too short to send a password.
+    WeakCipher,
+    /// The service takes no passwords at all.
+    PasswordsRefused,
     /// The directory cannot answer now.
     Unavailable,
     /// Too many logins wait for their password to be hashed.
@@ -42,6 +46,14 @@ impl FailureKind {
             Self::NotAuthorized => "you may not log in on behalf of that user",
             Self::WrongHost => "this account is on another server; ask the administrator which",
             Self::PrivacyRequired => "start TLS before you send a password",
+            Self::WeakCipher => {
+                "the encryption of this connection is too weak for a password; let your client \
+                 offer ciphers with longer keys"
+            }
+            Self::PasswordsRefused => {
+                "this server takes no passwords, not even over TLS; ask the administrator how to \
+                 log in"
+            }
             Self::Unavailable => "logins cannot be checked now; try again later",
             Self::TooBusy => "too many logins at once; try again in a moment",
             Self::Damaged => "this login cannot be checked; ask the administrator",
@@ -53,8 +65,10 @@ impl FailureKind {
         match self {
             Self::BadCredentials => "AUTHENTICATIONFAILED",
             Self::NotAuthorized => "AUTHORIZATIONFAILED",
-            Self::Disabled | Self::WrongHost | Self::Damaged => "CONTACTADMIN",
-            Self::PrivacyRequired => "PRIVACYREQUIRED",
+            Self::Disabled | Self::WrongHost | Self::PasswordsRefused | Self::Damaged => {
+                "CONTACTADMIN"
+            }
+            Self::PrivacyRequired | Self::WeakCipher => "PRIVACYREQUIRED",
             Self::Unavailable | Self::TooBusy => "UNAVAILABLE",
         }
     }
@@ -64,7 +78,11 @@ impl FailureKind {
     pub const fn pop3_code(self) -> &'static str {
         match self {
             Self::BadCredentials | Self::NotAuthorized | Self::Disabled => "AUTH",
-            Self::WrongHost | Self::PrivacyRequired | Self::Damaged => "SYS/PERM",
+            Self::WrongHost
+            | Self::PrivacyRequired
+            | Self::WeakCipher
+            | Self::PasswordsRefused
+            | Self::Damaged => "SYS/PERM",
             Self::Unavailable | Self::TooBusy => "SYS/TEMP",
         }
     }

@@ -18,7 +18,7 @@ mod remembered;
 pub mod sasl;
 
 pub use authenticator::{Authenticator, LoginFuture};
-pub use config::AuthConfig;
+pub use config::{AuthConfig, PasswordLogin};
 pub use delay::{LONGEST_DELAY, SHORTEST_DELAY};
 pub use failure::{FailureKind, LoginFailure};
 pub use login::{Identity, LoginAttempt, MAX_LOGIN_BYTES, Service};

@@ -23,9 +23,6 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// The largest message that APPEND takes, in bytes.
     pub max_message_bytes: u64,
-    /// Passwords in plain text are taken only over a cipher of at least this many bits; 0 takes
-    /// them always (`plaintextmincipher`).
-    pub plaintext_min_cipher: u16,
 }
 
 impl Default for Config {
@@ -36,7 +33,6 @@ impl Default for Config {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             idle_timeout: IDLE_TIMEOUT_MIN,
             max_message_bytes: waypost_store::limits::MESSAGE_BYTES,
-            plaintext_min_cipher: 0,
         }
     }
 }

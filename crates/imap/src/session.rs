@@ -2,7 +2,7 @@
 
 use crate::announce::{Announcer, Told};
 use crate::capability::{self, Standing};
-use crate::command::{self, Append, Job, Login, Logins, Started};
+use crate::command::{self, Append, Job, Login, Logins, Started, login_refusal};
 use crate::config::{Config, LOGIN_FAILURES_MAX, LOGIN_TIME};
 use crate::error::{self, Place};
 use crate::flow::{Completion, Env, Flow, Reply, Signal};
@@ -11,7 +11,7 @@ use crate::state::{NotAuthenticated, State};
 use crate::table::{self, Announce, Row};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use waypost_auth::Service as AuthService;
+use waypost_auth::{FailureKind, Service as AuthService};
 use waypost_imap_wire::{
     AppendStart, Command, Decoder, Frame, Limits, Refusal, ResponseCode, Tag, Tagged, Writer,
 };
@@ -127,15 +127,13 @@ impl ImapSession {
         Standing {
             logged_in: self.state.user().is_some(),
             starttls: self.facts.starttls_available && self.facts.tls.is_none(),
-            passwords: self.takes_passwords(),
+            passwords: self.password_refusal().is_none(),
         }
     }
 
-    fn takes_passwords(&self) -> bool {
-        let bits = self.facts.tls.map(|TlsFacts { cipher_bits }| cipher_bits);
-        let least = self.config.plaintext_min_cipher;
-        (least == 0 || bits.is_some_and(|bits| bits >= least))
-            && self.service.auth().password_allowed(AuthService::Imap, bits.map(u32::from))
+    fn password_refusal(&self) -> Option<FailureKind> {
+        let bits = self.facts.tls.map(|TlsFacts { cipher_bits }| u32::from(cipher_bits));
+        self.service.auth().password_refusal(AuthService::Imap, bits)
     }
 
     /// Takes frames until one has to be waited for.
@@ -244,9 +242,13 @@ impl ImapSession {
     }
 
     fn log_in(&self, command: Command) -> Started {
-        if !self.takes_passwords() {
-            let text = "Start TLS before you send a password";
-            return Completion::no(ResponseCode::PrivacyRequired, text).into();
+        if let Command::Authenticate { mechanism, .. } = &command
+            && mechanism != "PLAIN"
+        {
+            return mechanism_not_offered().into();
+        }
+        if let Some(refused) = self.password_refusal() {
+            return login_refusal(refused).into();
         }
         let logins = Logins {
             auth: Arc::clone(self.service.auth()),
@@ -260,10 +262,7 @@ impl ImapSession {
             Command::Authenticate { mechanism, initial } if mechanism == "PLAIN" => {
                 Login::with_sasl(logins, initial.as_ref())
             }
-            _ => {
-                let text = "This authentication mechanism is not offered";
-                Err(Completion::no(ResponseCode::Cannot, text))
-            }
+            _ => Err(mechanism_not_offered()),
         };
         match login {
             Ok(login) => Started::Job(Job::Login(Box::new(login))),
@@ -545,6 +544,10 @@ fn tell(
         Some(announcer) => announcer.step(open, env),
         None => Ok(Told::All),
     }
+}
+
+fn mechanism_not_offered() -> Completion {
+    Completion::no(ResponseCode::Cannot, "This authentication mechanism is not offered")
 }
 
 #[cfg(test)]

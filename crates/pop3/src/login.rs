@@ -27,8 +27,8 @@ impl Pop3Session {
         if name.is_empty() {
             return self.refuse(io, "USER needs a name");
         }
-        if !self.password_allowed() {
-            return self.refuse_in_clear(io);
+        if let Some(kind) = self.password_refusal() {
+            return self.refuse_password(io, kind);
         }
         self.state = State::Authorization { user: Some(name) };
         reply::ok(io.output, "now the password");
@@ -57,8 +57,8 @@ impl Pop3Session {
         if !MECHANISMS.contains(&auth.mechanism.as_str()) {
             return self.refuse(io, "this mechanism is not known here");
         }
-        if !self.password_allowed() {
-            return self.refuse_in_clear(io);
+        if let Some(kind) = self.password_refusal() {
+            return self.refuse_password(io, kind);
         }
         if let Some(initial) = auth.initial {
             return self.plain(io, initial.expose());
@@ -71,7 +71,7 @@ impl Pop3Session {
     /// AUTH without an argument lists the mechanisms; no RFC says so, but clients ask.
     fn mechanisms(&self, io: &mut Io<'_>) -> Option<Step> {
         reply::ok(io.output, "mechanisms follow");
-        for mechanism in MECHANISMS.iter().filter(|_| self.password_allowed()) {
+        for mechanism in MECHANISMS.iter().filter(|_| self.password_refusal().is_none()) {
             reply::line(io.output, mechanism);
         }
         reply::end(io.output);
@@ -105,9 +105,8 @@ impl Pop3Session {
         Some(Next::StartTls)
     }
 
-    fn refuse_in_clear(&mut self, io: &mut Io<'_>) -> Option<Step> {
-        let clear = FailureKind::PrivacyRequired;
-        self.refuse(io, &format!("[{}] {}", clear.pop3_code(), clear.text()))
+    fn refuse_password(&mut self, io: &mut Io<'_>, kind: FailureKind) -> Option<Step> {
+        self.refuse(io, &format!("[{}] {}", kind.pop3_code(), kind.text()))
     }
 
     fn log_in(&mut self, plain: Plain, mechanism: &'static str) -> Step {

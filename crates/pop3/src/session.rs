@@ -9,7 +9,7 @@ use crate::maildrop::Maildrop;
 use crate::{Context, limits, reply};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use waypost_auth::{Identity, LoginFailure, Service as AuthService};
+use waypost_auth::{FailureKind, Identity, LoginFailure, Service as AuthService};
 use waypost_net::session::{
     ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
 };
@@ -277,15 +277,15 @@ impl Pop3Session {
         let in_clear = self.facts.tls.is_none();
         let before_login = matches!(self.state, State::Authorization { .. });
         let offer = Offer {
-            password: self.password_allowed(),
+            password: self.password_refusal().is_none(),
             stls: before_login && in_clear && self.facts.starttls_available,
         };
         capability::list(io.output, &self.context.config(), &offer);
     }
 
-    /// Whether the connection is private enough for a password.
-    pub(crate) fn password_allowed(&self) -> bool {
-        self.context.auth.password_allowed(AuthService::Pop3, self.tls_bits())
+    /// Why the connection is not private enough for a password.
+    pub(crate) fn password_refusal(&self) -> Option<FailureKind> {
+        self.context.auth.password_refusal(AuthService::Pop3, self.tls_bits())
     }
 
     /// Key length of the connection's cipher in bits.

@@ -3,7 +3,7 @@
 use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use waypost_auth::AuthConfig;
+use waypost_auth::{AuthConfig, PasswordLogin};
 use waypost_directory::EmbeddedDirectory;
 use waypost_net::limits::{AddressLimit, Limits};
 use waypost_net::tls::{TlsFiles, TlsReloader};
@@ -42,23 +42,25 @@ pub(crate) fn auth(config: &Config) -> AuthConfig {
         default_domain: config.read(&BASE_DEFAULTDOMAIN),
         login_separators: config.read(&BASE_LOGINSEPARATOR),
         hostname: hostname(config),
-        imap_plaintext_min_cipher: config.read(&IMAP_PLAINTEXTMINCIPHER),
-        pop_plaintext_min_cipher: config.read(&POP_PLAINTEXTMINCIPHER),
+        imap_passwords: passwords(config, &IMAP_PLAINTEXTMINCIPHER),
+        pop_passwords: passwords(config, &POP_PLAINTEXTMINCIPHER),
         remember_for: config.read(&BASE_AUTHCACHETTL),
         remember_logins: config.read(&BASE_AUTHCACHESIZE),
     }
 }
 
+fn passwords(config: &Config, option: &Opt<u32>) -> PasswordLogin {
+    PasswordLogin::from_min_cipher(config.read(option).into())
+}
+
 /// Settings of IMAP.
 pub(crate) fn imap(config: &Config) -> waypost_imap::Config {
-    let cipher = config.read(&IMAP_PLAINTEXTMINCIPHER);
     waypost_imap::Config {
         banner: banner(config, &IMAP_BANNER, "IMAP4rev1"),
         product: PRODUCT.to_owned(),
         version: VERSION.to_owned(),
         idle_timeout: config.read(&IMAP_IDLETIMEOUT),
         max_message_bytes: config.read(&IMAP_MAXMESSAGESIZE),
-        plaintext_min_cipher: u16::try_from(cipher).unwrap_or(u16::MAX),
     }
 }
 
@@ -198,8 +200,7 @@ mod tests {
                     store.cleanupage = 2\nbase.defaultdomain = \"d.example\"";
         let config = Config::from_str(text).unwrap();
         assert_eq!(imap(&config).idle_timeout.as_secs(), 45 * 60);
-        assert_eq!(imap(&config).plaintext_min_cipher, 128);
-        assert_eq!(auth(&config).imap_plaintext_min_cipher, 128);
+        assert_eq!(auth(&config).imap_passwords, PasswordLogin::Encrypted { bits: 128 });
         assert_eq!(auth(&config).default_domain, "d.example");
         assert_eq!(lmtp(&config).max_message_bytes, 100_000);
         assert_eq!(engine(&config).cleanup_age.as_secs(), 2 * 3_600);

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::warn;
 use waypost_auth::sasl::Plain;
-use waypost_auth::{Authenticator, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_auth::{Authenticator, FailureKind, Identity, LoginAttempt, LoginFailure, Service};
 use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
 use waypost_net::session::WakeHandle;
 use waypost_store::{Mutation, Outcome};
@@ -54,7 +54,7 @@ impl Login {
     ) -> Result<Self, Completion> {
         let Ok(password) = std::str::from_utf8(password.expose()) else {
             return Err(failure_completion(&LoginFailure {
-                kind: waypost_auth::FailureKind::BadCredentials,
+                kind: FailureKind::BadCredentials,
                 reason: String::new(),
             }));
         };
@@ -180,12 +180,17 @@ fn refuse(state: &mut State, failure: &LoginFailure) -> Completion {
 }
 
 fn failure_completion(failure: &LoginFailure) -> Completion {
-    let code = match failure.imap_code() {
+    login_refusal(failure.kind)
+}
+
+/// What the client is told of a login that is refused.
+pub(crate) fn login_refusal(kind: FailureKind) -> Completion {
+    let code = match kind.imap_code() {
         "AUTHORIZATIONFAILED" => ResponseCode::AuthorizationFailed,
         "CONTACTADMIN" => ResponseCode::ContactAdmin,
         "PRIVACYREQUIRED" => ResponseCode::PrivacyRequired,
         "UNAVAILABLE" => ResponseCode::Unavailable,
         _ => ResponseCode::AuthenticationFailed,
     };
-    Completion::no(code, failure.text())
+    Completion::no(code, kind.text())
 }

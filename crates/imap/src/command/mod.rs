@@ -23,7 +23,7 @@ mod subscribe;
 pub(crate) use append::Append;
 pub(crate) use enable::enable_condstore;
 pub(crate) use id::write_id;
-pub(crate) use login::{Login, Logins};
+pub(crate) use login::{Login, Logins, login_refusal};
 pub(crate) use namespace::write_namespace;
 
 use crate::error;

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
-use waypost_auth::{AuthConfig, Authenticator};
+use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
 use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
 use waypost_imap::{Config, ImapService, ImapSession, SharedConfig};
 use waypost_net::session::Service;
@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<Probe>,
     config: Arc<SharedConfig>,
     settings: Config,
+    auth: Arc<Authenticator>,
+    auth_config: AuthConfig,
     service: ImapService,
     sessions: BTreeMap<String, Dialogue<ImapSession>>,
     runtime: tokio::runtime::Runtime,
@@ -51,24 +53,24 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let auth = AuthConfig {
+        let auth_config = AuthConfig {
             default_domain: "example.com".into(),
             login_separators: "@".into(),
             hostname: "mail.example.com".into(),
-            imap_plaintext_min_cipher: 0,
-            pop_plaintext_min_cipher: 0,
+            imap_passwords: PasswordLogin::Always,
+            pop_passwords: PasswordLogin::Always,
             remember_for: Duration::from_secs(600),
             remember_logins: 1_000,
         };
         let guard = runtime.enter();
-        let auth = Arc::new(Authenticator::new(Arc::new(OneUser), auth).unwrap());
+        let auth = Arc::new(Authenticator::new(Arc::new(OneUser), auth_config.clone()).unwrap());
         drop(guard);
         let store = Arc::new(Probe::default());
         let settings = Config { version: "1".into(), ..Config::default() };
         let config = Arc::new(SharedConfig::new(settings.clone()));
-        let service = ImapService::new(store.clone(), auth, Arc::clone(&config));
+        let service = ImapService::new(store.clone(), Arc::clone(&auth), Arc::clone(&config));
         let sessions = BTreeMap::new();
-        Self { store, config, settings, service, sessions, runtime }
+        Self { store, config, settings, auth, auth_config, service, sessions, runtime }
     }
 
     /// Plays a script; panics at the first line that does not fit.
@@ -195,7 +197,11 @@ impl World {
     fn set(&mut self, name: &str, value: &str) {
         match name {
             "max_message_bytes" => self.settings.max_message_bytes = value.parse().unwrap(),
-            "plaintext_min_cipher" => self.settings.plaintext_min_cipher = value.parse().unwrap(),
+            "plaintextmincipher" => {
+                let imap_passwords = PasswordLogin::from_min_cipher(value.parse().unwrap());
+                self.auth_config.imap_passwords = imap_passwords;
+                self.auth.reconfigure(self.auth_config.clone());
+            }
             "idle_timeout" => {
                 self.settings.idle_timeout =
                     Duration::from_secs(60 * value.parse::<u64>().unwrap());

@@ -1,5 +1,5 @@
 # STARTTLS (RFC 3501 section 6.2.1)
-@ option plaintext_min_cipher 128
+@ option plaintextmincipher 128
 @ A
 S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS LOGINDISABLED] {*}
 # What a man in the middle put behind STARTTLS is dropped.
@@ -25,3 +25,5 @@ STARTTLS 64
 C: b2 CAPABILITY
 S: * CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE LOGINDISABLED
 S: b2 OK CAPABILITY completed
+C: b3 LOGIN alice secret
+S: b3 NO [PRIVACYREQUIRED] the encryption of this connection is too weak for a password; {*}

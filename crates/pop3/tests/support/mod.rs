@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
-use waypost_auth::{AuthConfig, Authenticator};
+use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
 use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
 use waypost_net::session::Service;
 use waypost_net::testing::{Dialogue, Memory};
@@ -92,7 +92,7 @@ pub struct World {
 #[derive(Default, Clone, Copy)]
 pub struct Policy {
     /// `pop.plaintextmincipher`.
-    pub min_cipher: u32,
+    pub min_cipher: i64,
     /// See [`Everybody`].
     pub any_password: bool,
 }
@@ -103,8 +103,8 @@ impl World {
             default_domain: "example.com".to_owned(),
             login_separators: String::new(),
             hostname: "mail.example.com".to_owned(),
-            imap_plaintext_min_cipher: 0,
-            pop_plaintext_min_cipher: policy.min_cipher,
+            imap_passwords: PasswordLogin::Always,
+            pop_passwords: PasswordLogin::from_min_cipher(policy.min_cipher),
             remember_for: Duration::ZERO,
             remember_logins: 1_000,
         };
