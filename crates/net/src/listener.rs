@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::session::{Refusal, Service};
 use crate::stream::Socket;
-use crate::tls::TlsReloader;
+use crate::tls::TlsSettings;
 use crate::user_list::UserList;
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
@@ -84,8 +84,8 @@ impl Listener {
 pub struct Setup {
     /// Limits of its connections.
     pub limits: Limits,
-    /// The certificate; without it STARTTLS is not offered and TLS ports close at once.
-    pub tls: Option<Arc<TlsReloader>>,
+    /// The settings of TLS; while there are none, STARTTLS is not offered and TLS ports close at once.
+    pub tls: Arc<TlsSettings>,
     /// Where it counts.
     pub counters: Arc<Counters>,
     /// Where its users are listed.
@@ -106,10 +106,6 @@ pub async fn serve<S: Service>(
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let bound = listeners.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
-    let mut watching = JoinSet::new();
-    if let Some(tls) = setup.tls.clone() {
-        watching.spawn(tls.watch());
-    }
     let shared = Arc::new(shared(service, setup));
     let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
     let mut loops = JoinSet::new();

@@ -1,9 +1,11 @@
 //! Checks over several options at once.
 
+use crate::ciphers::cipher_suites;
 use crate::config::Config;
 use crate::error::Problem;
 use crate::groups::{base, imap, lmtp, metrics, pop};
 use crate::record::{Opt, OptionRecord};
+use waypost_types::{CIPHER_SUITES, TlsVersion};
 
 /// The options that make one service listen.
 struct Listeners {
@@ -49,6 +51,7 @@ pub(crate) fn check(config: &Config) -> Vec<Problem> {
     let mut problems: Vec<Problem> = certificate(config).into_iter().collect();
     problems.extend(SERVICES.iter().filter_map(|service| ssl_port(config, service)));
     problems.extend(shared_ports(config, SERVICES));
+    problems.extend(no_suite(config));
     problems
 }
 
@@ -79,12 +82,32 @@ fn ssl_port(config: &Config, service: &Listeners) -> Option<Problem> {
     let needs = if !config.read(ssl.allowed) {
         format!("{} = 1", ssl.allowed.record.full_name())
     } else if has_certificate(config) == (false, false) {
-        "base.sslcertfile and base.sslkeyfile".to_owned()
+        "a certificate (base.sslcertfile, base.sslkeyfile); `waypost cert self-signed` makes one"
+            .to_owned()
     } else {
         return None;
     };
     let reason = format!("{} needs {needs}", record.full_name());
     Some(Problem::new(config.line(record), reason))
+}
+
+/// The selected cipher suites must serve an allowed version.
+fn no_suite(config: &Config) -> Option<Problem> {
+    let (suites, version) = (&base::BASE_SSLADJUSTCIPHERSUITES, &base::BASE_TLSMINVERSION);
+    let selected = cipher_suites(&config.read(suites)).ok()?;
+    let least = TlsVersion::named(&config.read(version))?;
+    if selected.iter().any(|suite| suite.version >= least) {
+        return None;
+    }
+    let of_version = CIPHER_SUITES.iter().filter(|suite| suite.version >= least);
+    let names: Vec<&str> = of_version.map(|suite| suite.name).collect();
+    let reason = format!(
+        "{} selects no cipher suite of {least}, the least version ({}); there are {}",
+        suites.record.full_name(),
+        version.record.full_name(),
+        names.join(", ")
+    );
+    Some(Problem::new(config.line(&suites.record), reason))
 }
 
 /// No two listeners have one port, also those of one service, whatever their addresses: a service without an address takes

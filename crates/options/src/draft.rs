@@ -114,7 +114,7 @@ fn refusal(place: &Place, text: &str, misfit: &Misfit) -> String {
     let record = place.record;
     let told = misfit.told(&place.full_name(), Some(text).filter(|_| !record.secret));
     match record.kind {
-        Kind::Integer { .. } if !record.details.is_empty() => {
+        Kind::Integer { .. } | Kind::Choice { .. } if !record.details.is_empty() => {
             let reason = record.details.split_once(". ").map_or(record.details, |(first, _)| first);
             format!("{told}; {}.", reason.trim_end_matches('.'))
         }

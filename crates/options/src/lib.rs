@@ -9,6 +9,7 @@
 mod banner;
 mod changes;
 mod checks;
+mod ciphers;
 mod config;
 mod conn_limits;
 mod draft;
@@ -26,6 +27,7 @@ mod value;
 
 pub use banner::{Banner, expand_banner};
 pub use changes::{changed, commands};
+pub use ciphers::cipher_suites;
 pub use config::{Config, MAX_FILE_BYTES};
 pub use conn_limits::ConnLimits;
 pub use draft::Draft;

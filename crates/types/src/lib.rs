@@ -8,6 +8,7 @@ mod id;
 mod name;
 mod secret;
 mod time;
+mod tls;
 mod uid_set;
 
 pub use address::network;
@@ -16,4 +17,5 @@ pub use id::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid, UidVa
 pub use name::{AccountName, MailboxName, NameError, SpecialUse};
 pub use secret::Secret;
 pub use time::{Moment, Spoken, UnixTime};
+pub use tls::{CIPHER_SUITES, CipherSuite, TlsVersion};
 pub use uid_set::UidSet;

@@ -1,5 +1,6 @@
 //! The one binary: every process and every tool by the name it is called with.
 
+mod certificate;
 mod cli;
 mod config_file;
 mod demo;

@@ -2,22 +2,23 @@
 
 use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use waypost_auth::{AuthConfig, PasswordLogin};
 use waypost_directory::EmbeddedDirectory;
 use waypost_net::limits::{AddressLimit, Limits};
-use waypost_net::tls::{TlsFiles, TlsReloader};
+use waypost_net::tls::{CertificateFiles, TlsError, TlsPolicy, TlsSettings};
 use waypost_options::{
     BASE_AUTHCACHESIZE, BASE_AUTHCACHETTL, BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME,
-    BASE_LOGINSEPARATOR, BASE_SSLCERTFILE, BASE_SSLKEYFILE, Banner, Config, ConnLimits,
-    IMAP_BANNER, IMAP_CONNLIMITS, IMAP_IDLETIMEOUT, IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS,
-    IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE,
-    LMTP_MAXSESSIONS, Opt, POP_BANNER, POP_CONNLIMITS, POP_IDLETIMEOUT, POP_MAXSESSIONS,
-    POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH, expand_banner,
+    BASE_LOGINSEPARATOR, BASE_SSLADJUSTCIPHERSUITES, BASE_SSLCERTFILE, BASE_SSLKEYFILE,
+    BASE_SSLKEYPASSWORD, BASE_TLSMINVERSION, Banner, Config, ConnLimits, IMAP_BANNER,
+    IMAP_CONNLIMITS, IMAP_IDLETIMEOUT, IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS,
+    IMAP_PLAINTEXTMINCIPHER, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
+    POP_BANNER, POP_CONNLIMITS, POP_IDLETIMEOUT, POP_MAXSESSIONS, POP_MAXTHREADS,
+    POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH, cipher_suites, expand_banner,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
 use waypost_supervisor::Plan;
+use waypost_types::{Secret, TlsVersion};
 
 /// The product's name in greetings and the ID response.
 const PRODUCT: &str = "Waypost";
@@ -42,15 +43,11 @@ pub(crate) fn auth(config: &Config) -> AuthConfig {
         default_domain: config.read(&BASE_DEFAULTDOMAIN),
         login_separators: config.read(&BASE_LOGINSEPARATOR),
         hostname: hostname(config),
-        imap_passwords: passwords(config, &IMAP_PLAINTEXTMINCIPHER),
-        pop_passwords: passwords(config, &POP_PLAINTEXTMINCIPHER),
+        imap_passwords: PasswordLogin::from_min_cipher(config.read(&IMAP_PLAINTEXTMINCIPHER)),
+        pop_passwords: PasswordLogin::from_min_cipher(config.read(&POP_PLAINTEXTMINCIPHER)),
         remember_for: config.read(&BASE_AUTHCACHETTL),
         remember_logins: config.read(&BASE_AUTHCACHESIZE),
     }
-}
-
-fn passwords(config: &Config, option: &Opt<u32>) -> PasswordLogin {
-    PasswordLogin::from_min_cipher(config.read(option).into())
 }
 
 /// Settings of IMAP.
@@ -115,19 +112,41 @@ fn count(config: &Config, option: &Opt<usize>) -> u32 {
     u32::try_from(config.read(option)).unwrap_or(u32::MAX)
 }
 
-/// Where certificate and key are, when both are set.
-pub(crate) fn tls_files(config: &Config) -> Option<TlsFiles> {
+/// The files of certificate and key, when both are set.
+pub(crate) fn certificate_files(config: &Config) -> Option<CertificateFiles> {
     let certificate = config.read(&BASE_SSLCERTFILE)?;
-    Some(TlsFiles { certificate, key: config.read(&BASE_SSLKEYFILE)? })
+    Some(CertificateFiles::new(certificate, config.read(&BASE_SSLKEYFILE)?))
 }
 
-/// The certificate, read.
-pub(crate) fn tls(config: &Config) -> Result<Option<Arc<TlsReloader>>, Failure> {
-    let load = |files| TlsReloader::load(files).map(Arc::new);
-    tls_files(config)
-        .map(load)
-        .transpose()
-        .map_err(|error| Failure::usage(format!("base.sslcertfile, base.sslkeyfile: {error}")))
+/// What opens an encrypted key.
+pub(crate) fn key_passphrase(config: &Config) -> Option<Secret<String>> {
+    config.read(&BASE_SSLKEYPASSWORD)
+}
+
+/// Which TLS versions and cipher suites clients may use.
+pub(crate) fn tls_policy(config: &Config) -> TlsPolicy {
+    let default = TlsPolicy::default();
+    let version = TlsVersion::named(&config.read(&BASE_TLSMINVERSION));
+    let suites = cipher_suites(&config.read(&BASE_SSLADJUSTCIPHERSUITES));
+    TlsPolicy {
+        min_version: version.unwrap_or(default.min_version),
+        suites: suites.unwrap_or(default.suites),
+    }
+}
+
+/// Whether the configured certificate can be used, if there is one.
+pub(crate) fn check_certificate(config: &Config) -> Result<(), Failure> {
+    let Some(files) = certificate_files(config) else { return Ok(()) };
+    let identity = files.read(key_passphrase(config)).map_err(certificate_failure)?;
+    let made = TlsSettings::new(&identity, &tls_policy(config));
+    made.map(drop).map_err(certificate_failure)
+}
+
+/// A certificate that cannot be used.
+pub(crate) fn certificate_failure(error: TlsError) -> Failure {
+    Failure::usage(format!(
+        "base.sslcertfile, base.sslkeyfile: {error}; `waypost cert check` looks closer"
+    ))
 }
 
 /// The folder of the store.

@@ -68,7 +68,7 @@ pub(crate) fn serve(
 
 /// Everything that a person should hear of at once instead of finding it in a worker's log.
 fn prepare(config: &Config) -> Result<(), Failure> {
-    settings::tls(config)?;
+    settings::check_certificate(config)?;
     settings::private_folder(&settings::store_path(config))?;
     // Made here, because workers only look things up.
     settings::writable_directory(config)?;

@@ -413,7 +413,7 @@ fn what_is_refused_names_the_reason() {
         ("set pop.port 143", "imap.port and pop.port are both 143"),
         ("set pop.idletimeout 9", "RFC 1939 section 3 allows no less than 10 minutes"),
         ("set imap.idletimeout 29", "RFC 3501 section 5.4 allows no less than 30 minutes"),
-        ("set pop.enablesslport 1", "needs base.sslcertfile and base.sslkeyfile"),
+        ("set pop.enablesslport 1", "needs a certificate (base.sslcertfile, base.sslkeyfile)"),
         ("set pop.banner two words", "stands between quotes"),
         ("show pop.x*", "unknown option pop.x*"),
         ("revert 7", "there is no generation 7"),

@@ -14,7 +14,7 @@ use crate::counters::{Counters, Seat};
 use crate::limits::{Limits, REFUSAL_TIMEOUT};
 use crate::session::{ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle};
 use crate::stream::{Socket, Stream};
-use crate::tls::{TlsReloader, facts};
+use crate::tls::{TlsSettings, facts};
 use crate::user_list::{Arrival, UserList};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Shared<S> {
     pub(crate) service: Arc<S>,
     pub(crate) limits: Limits,
-    pub(crate) tls: Option<Arc<TlsReloader>>,
+    pub(crate) tls: Arc<TlsSettings>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) users: Arc<UserList>,
     /// Where steps that may block run.
@@ -77,7 +77,7 @@ pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepte
     tracing::info!(service, peer, ?why, "too many connections, client refused");
     let tell = async {
         let mut stream = if tls_on_connect {
-            Stream::Tls(handshake(shared.tls.as_deref(), socket, REFUSAL_TIMEOUT).await.ok()?)
+            Stream::Tls(handshake(&shared.tls, socket, REFUSAL_TIMEOUT).await.ok()?)
         } else {
             Stream::Plain(socket)
         };
@@ -91,11 +91,11 @@ pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepte
 }
 
 async fn handshake(
-    tls: Option<&TlsReloader>,
+    tls: &TlsSettings,
     socket: Socket,
     limit: Duration,
 ) -> Result<Box<TlsStream<Socket>>, End> {
-    let config = tls.ok_or(End::NoCertificate)?.config();
+    let config = tls.config().ok_or(End::NoCertificate)?;
     match timeout(limit, TlsAcceptor::from(config).accept(socket)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(End::HandshakeFailed(error)),
@@ -185,7 +185,7 @@ impl<S: Service> Connection<S> {
             id: self.id,
             peer: self.peer,
             tls,
-            starttls_available: tls.is_none() && self.shared.tls.is_some(),
+            starttls_available: tls.is_none() && self.shared.tls.config().is_some(),
             waker: WakeHandle::new(move || control.wake.notify_one()),
             arrival: Arrival(Arc::clone(&self.control)),
         };
@@ -197,7 +197,7 @@ impl<S: Service> Connection<S> {
     async fn start_tls(&mut self) -> Result<TlsFacts, End> {
         let socket = self.stream.take_plain().ok_or(End::Misuse("TLS is already active"))?;
         let limit = self.shared.limits.handshake_timeout;
-        let tls = handshake(self.shared.tls.as_deref(), socket, limit).await?;
+        let tls = handshake(&self.shared.tls, socket, limit).await?;
         let known = facts(tls.get_ref().1);
         self.stream = Stream::Tls(tls);
         Ok(known)

@@ -52,7 +52,7 @@ async fn a_connection_is_small() {
     let shared = Arc::new(Shared {
         service: Arc::new(SilentService),
         limits: Limits::new(1, 1),
-        tls: None,
+        tls: Arc::default(),
         counters,
         users: Arc::default(),
         threads: Threads::new(1, threads::IDLE_KEPT),

@@ -22,7 +22,7 @@ use waypost_net::session::{
     ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Refusal, Service, Session, Summary,
     WakeHandle,
 };
-use waypost_net::tls::{TlsFiles, TlsReloader};
+use waypost_net::tls::{CertificateFiles, TlsIdentity, TlsPolicy, TlsSettings};
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -161,7 +161,7 @@ pub struct Running {
 }
 
 /// Starts the toy on a free port.
-pub fn start(limits: Limits, tls: Option<Arc<TlsReloader>>, tls_on_connect: bool) -> Running {
+pub fn start(limits: Limits, tls: Option<Arc<TlsSettings>>, tls_on_connect: bool) -> Running {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     // Through a descriptor, as the watcher hands it over.
@@ -174,10 +174,11 @@ pub fn start_on(
     listeners: Vec<Listener>,
     address: SocketAddr,
     limits: Limits,
-    tls: Option<Arc<TlsReloader>>,
+    tls: Option<Arc<TlsSettings>>,
 ) -> Running {
     let (toy, counters) = (Arc::new(Toy::default()), Arc::new(Counters::default()));
     let (stop, stopped) = watch::channel(false);
+    let tls = tls.unwrap_or_default();
     let setup = Setup { limits, tls, counters: Arc::clone(&counters), users: Arc::default() };
     let served = tokio::spawn(serve(listeners, Arc::clone(&toy), setup, stopped));
     Running { address, toy, counters, stop, served }
@@ -235,8 +236,18 @@ pub fn write_certificate(folder: &Path) -> CertificateDer<'static> {
     cert.der().clone()
 }
 
-pub fn files(folder: &Path) -> TlsFiles {
-    TlsFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
+pub fn files(folder: &Path) -> CertificateFiles {
+    CertificateFiles::new(folder.join("cert.pem"), folder.join("key.pem"))
+}
+
+/// What the files hold.
+pub fn identity(folder: &Path) -> TlsIdentity {
+    files(folder).read(None).unwrap()
+}
+
+/// Settings of TLS from the files, with everything allowed.
+pub fn settings(folder: &Path) -> Arc<TlsSettings> {
+    Arc::new(TlsSettings::new(&identity(folder), &TlsPolicy::default()).unwrap())
 }
 
 /// A TLS client side on `stream` that trusts exactly `certificate`.

@@ -184,9 +184,24 @@ fn two_services_on_one_port_are_named() {
 }
 
 #[test]
+fn cipher_suites_must_serve_an_allowed_version() {
+    let suite = "ssladjustciphersuites = \"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384\"\n";
+    assert!(Config::from_str(&format!("[base]\n{suite}")).is_ok());
+    let problems = refused(&format!("[base]\ntlsminversion = \"TLS1.3\"\n{suite}"));
+    let [(Some(3), told)] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(told.contains("selects no cipher suite of TLS1.3"), "{told}");
+    assert!(told.contains("TLS_AES_128_GCM_SHA256"), "{told}");
+    let old = reason("[base]\ntlsminversion = \"TLS1.1\"\n");
+    assert!(old.contains("takes one of: TLS1.2, TLS1.3"), "{old}");
+    let key = "[base]\nsslkeypassword = 7\n";
+    assert!(!reason(key).contains('7'), "a secret is not repeated");
+}
+
+#[test]
 fn an_ssl_port_needs_ssl_and_a_certificate() {
     let bare = refused("[imap]\nenablesslport = 1\n");
-    let expected = "imap.enablesslport needs base.sslcertfile and base.sslkeyfile";
+    let expected = "imap.enablesslport needs a certificate (base.sslcertfile, base.sslkeyfile); \
+                    `waypost cert self-signed` makes one";
     assert_eq!(bare, [(Some(2), expected.to_owned())]);
     let base = "[base]\nsslcertfile = \"c\"\nsslkeyfile = \"k\"\n";
     assert!(Config::from_str(&format!("{base}[imap]\nenablesslport = 1\n")).is_ok());

@@ -1,11 +1,17 @@
 //! Options of the whole server.
 
 use super::options;
+use crate::ciphers::cipher_suites;
 use crate::record::Applies::{Refresh, Restart, RestartAll};
-use crate::record::{Kind, Unit};
+use crate::record::{Grammar, Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use waypost_types::Secret;
+
+/// How `base.ssladjustciphersuites` is written.
+const CIPHER_SUITES: Grammar =
+    Grammar { form: "[+|-]NAME[[+|-]NAME...]", check: |text| cipher_suites(text).map(|_| ()) };
 
 options! {
     group "base";
@@ -35,13 +41,33 @@ options! {
         "the address that POP and IMAP listen on",
         "Not set, they listen on all addresses.",
         "General settings";
-    BASE_SSLCERTFILE: Option<PathBuf> = "sslcertfile", Kind::Path { default: "" }, Restart(&["imap", "pop"]),
+    BASE_SSLCERTFILE: Option<PathBuf> = "sslcertfile", Kind::Path { default: "" }, Refresh("all"),
         "the certificate chain in PEM form, the server's own first",
-        "Without a certificate neither STARTTLS nor SSL ports are offered.",
+        "Without a certificate neither STARTTLS nor SSL ports are offered; `waypost cert` makes, checks and \
+         installs one. A file that changes is read again by itself.",
         "Encryption";
-    BASE_SSLKEYFILE: Option<PathBuf> = "sslkeyfile", Kind::Path { default: "" }, Restart(&["imap", "pop"]),
+    BASE_SSLKEYFILE: Option<PathBuf> = "sslkeyfile", Kind::Path { default: "" }, Refresh("all"),
         "the private key of the certificate in PEM form",
-        "",
+        "PKCS #8, PKCS #1 or SEC 1; PKCS #8 may be encrypted (base.sslkeypassword).",
+        "Encryption";
+    #[secret]
+    BASE_SSLKEYPASSWORD: Option<Secret<String>> = "sslkeypassword", Kind::Text { default: "" }, Refresh("all"),
+        "the passphrase of an encrypted private key",
+        "Set it with `msconfig set -prompt base.sslkeypassword`.",
+        "Encryption";
+    BASE_TLSMINVERSION: String = "tlsminversion",
+        Kind::Choice { default: "TLS1.2", choices: &["TLS1.2", "TLS1.3"] },
+        Refresh("all"),
+        "the oldest TLS version that is accepted",
+        "SSL and TLS 1.0 and 1.1 are withdrawn (RFC 8996), and the TLS library of this server does not \
+         have them.",
+        "Encryption";
+    BASE_SSLADJUSTCIPHERSUITES: String = "ssladjustciphersuites" | "local.ssladjustciphersuites",
+        Kind::Formal { grammar: CIPHER_SUITES }, Refresh("all"),
+        "which cipher suites are accepted",
+        "Words with + (add) or - (remove) before them: names of cipher suites, or STRONG (keys of 256 bits \
+         and more), MEDIUM (128 to 255), WEAK (less; there are none) and DEFAULT (MEDIUM and STRONG). \
+         `STRONG` alone or `-MEDIUM` leaves 256 bits; a text that begins with a sign adjusts the default.",
         "Encryption";
     BASE_AUTHCACHETTL: Duration = "authcachettl" | "service.authcachettl", Kind::integer(Unit::Seconds, 900, 0, 86_400),
         Restart(&["imap", "pop"]),

@@ -25,9 +25,9 @@ options! {
         "the port where IMAP begins with TLS",
         "",
         "Ports";
-    IMAP_SSLUSESSL: bool = "sslusessl" | "service.imap.sslusessl", Kind::Switch { default: true }, Restart(&["imap"]),
+    IMAP_SSLUSESSL: bool = "sslusessl" | "service.imap.sslusessl", Kind::Switch { default: true }, Refresh("imap"),
         "whether IMAP may use TLS",
-        "",
+        "With a certificate, STARTTLS is offered on imap.port. An SSL port (imap.enablesslport) needs it.",
         "Encryption";
     IMAP_NUMPROCESSES: usize = "numprocesses" | "service.imap.numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart(&["imap"]),
         "how many IMAP processes run",
@@ -65,10 +65,11 @@ options! {
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
-    IMAP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.imap.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
+    IMAP_PLAINTEXTMINCIPHER: i64 = "plaintextmincipher" | "service.imap.plaintextmincipher", Kind::integer(Unit::Bits, 0, -1, 256),
         Refresh("imap"),
         "the TLS key length that a login by password needs",
-        "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
+        "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits; -1 accepts no passwords, \
+         not even over TLS.",
         "Login";
     IMAP_MAXMESSAGESIZE: u64 = "maxmessagesize",
         Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("imap"),

@@ -25,9 +25,9 @@ options! {
         "the port where POP3 begins with TLS",
         "",
         "Ports";
-    POP_SSLUSESSL: bool = "sslusessl" | "service.pop.sslusessl", Kind::Switch { default: true }, Restart(&["pop"]),
+    POP_SSLUSESSL: bool = "sslusessl" | "service.pop.sslusessl", Kind::Switch { default: true }, Refresh("pop"),
         "whether POP3 may use TLS",
-        "",
+        "With a certificate, STLS is offered on pop.port. An SSL port (pop.enablesslport) needs it.",
         "Encryption";
     POP_NUMPROCESSES: usize = "numprocesses" | "service.pop.numprocesses", Kind::integer(Unit::Count, 1, 1, 64), Restart(&["pop"]),
         "how many POP3 processes run",
@@ -61,7 +61,7 @@ options! {
         "the text of the greeting",
         "%h is the host, %p the protocol, %P the product, %v and %V its version in short and in full.",
         "Greeting";
-    POP_PLAINTEXTMINCIPHER: u32 = "plaintextmincipher" | "service.pop.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
+    POP_PLAINTEXTMINCIPHER: i64 = "plaintextmincipher" | "service.pop.plaintextmincipher", Kind::integer(Unit::Bits, 0, 0, 256),
         Refresh("pop"),
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",

@@ -1,11 +1,12 @@
 //! The demo's certificate: signed by an authority of its own whose key is thrown away, so that
 //! trusting that authority trusts this one certificate.
 
-use super::{Files, write_secret};
+use super::Files;
+use crate::certificate::{server_params, write_private};
 use crate::failure::{Context, Failure};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, Error, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, Error, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 
 /// What clients may call the server.
@@ -29,7 +30,7 @@ pub(super) fn ensure(files: &Files) -> Result<(), Failure> {
     for (file, text) in
         [(&files.key, &pems.key), (&files.certificate, &pems.chain), (&files.ca, &pems.ca)]
     {
-        write_secret(file, text).context(format!("cannot write {}", file.display()))?;
+        write_private(file, text).context(format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }
@@ -53,11 +54,7 @@ fn authority() -> CertificateParams {
 }
 
 fn server() -> Result<CertificateParams, Error> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
-    params.distinguished_name.push(DnType::CommonName, NAMES[0]);
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let mut params = server_params(&NAMES.map(str::to_owned))?;
     params.use_authority_key_identifier_extension = true;
     Ok(validity(params))
 }
@@ -73,7 +70,7 @@ fn validity(mut params: CertificateParams) -> CertificateParams {
 mod tests {
     use super::*;
     use std::path::Path;
-    use waypost_net::tls::{TlsFiles, TlsReloader};
+    use waypost_net::tls::CertificateFiles;
 
     #[test]
     fn the_server_can_use_it_and_a_second_run_keeps_it() {
@@ -82,7 +79,7 @@ mod tests {
         ensure(&files).unwrap();
         let read = |path: &Path| std::fs::read_to_string(path).unwrap();
         let (certificate, key) = (files.certificate.clone(), files.key.clone());
-        TlsReloader::load(TlsFiles { certificate, key }).unwrap();
+        CertificateFiles::new(certificate, key).read(None).unwrap().check().unwrap();
         assert!(read(&files.certificate).ends_with(&read(&files.ca)));
         let before = read(&files.certificate);
         ensure(&files).unwrap();

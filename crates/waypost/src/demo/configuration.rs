@@ -1,6 +1,6 @@
 //! The demo's `config.toml`: written once, completed where something is missing, then the user's own.
 
-use super::write_secret;
+use crate::certificate::write_private;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
 use std::net::{Ipv4Addr, TcpListener};
@@ -103,7 +103,7 @@ fn read(file: &Path) -> Result<DocumentMut, Failure> {
 
 fn write_if_changed(file: &Path, before: &str, document: &DocumentMut) -> Result<(), Failure> {
     let after = document.to_string();
-    if after == before { Ok(()) } else { write_secret(file, &after).context(file.display()) }
+    if after == before { Ok(()) } else { write_private(file, &after).context(file.display()) }
 }
 
 /// Adds an option unless it is there.

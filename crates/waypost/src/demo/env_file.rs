@@ -2,7 +2,8 @@
 
 use super::configuration::Ports;
 use super::users::Passwords;
-use super::{Files, quoted, write_secret};
+use super::{Files, quoted};
+use crate::certificate::write_private;
 use crate::failure::{Context, Failure};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,7 +43,7 @@ pub(super) struct Facts<'a> {
 /// Writes the file, readable for its owner only.
 pub(super) fn write(path: &Path, facts: &Facts<'_>) -> Result<(), Failure> {
     let text: String = lines(facts).map(|(key, value)| format!("{key}={value}\n")).collect();
-    write_secret(path, &text).context(format!("cannot write {}", path.display()))
+    write_private(path, &text).context(format!("cannot write {}", path.display()))
 }
 
 fn lines(facts: &Facts<'_>) -> impl Iterator<Item = (String, String)> {

@@ -13,9 +13,6 @@ use configuration::Ports;
 use env_file::{EnvFile, Facts};
 use std::path::{Path, PathBuf};
 
-/// Permissions of files that hold secrets.
-const SECRET_MODE: u32 = 0o600;
-
 /// The files of a demo.
 struct Files {
     config: PathBuf,
@@ -100,25 +97,6 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// Writes a file that only this user may read, whole or not at all.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut next = path.as_os_str().to_owned();
-    next.push(".new");
-    let next = PathBuf::from(next);
-    let mut options = std::fs::OpenOptions::new();
-    // What an earlier run left behind, or somebody else put there, has permissions of its own.
-    match std::fs::remove_file(&next) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = options.write(true).create_new(true).mode(SECRET_MODE).open(&next)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(next, path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,22 +105,5 @@ mod tests {
     fn paths_are_quoted_when_a_shell_needs_it() {
         assert_eq!(quoted(Path::new("/a/b-c.d")), "/a/b-c.d");
         assert_eq!(quoted(Path::new("/a b/it's")), "'/a b/it'\\''s'");
-    }
-
-    #[test]
-    fn secrets_are_for_their_owner_only() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        let other = folder.path().join("other");
-        std::fs::write(&other, "kept").unwrap();
-        std::os::unix::fs::symlink(&other, folder.path().join("secret.new")).unwrap();
-        write_secret(&path, "one").unwrap();
-        std::fs::write(folder.path().join("secret.new"), "left behind").unwrap();
-        write_secret(&path, "two").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, SECRET_MODE);
-        assert_eq!(std::fs::read_to_string(other).unwrap(), "kept");
     }
 }

@@ -1,5 +1,6 @@
 //! The processes that the watcher starts.
 
+mod certificate;
 pub(crate) mod imapd;
 pub(crate) mod lmtpd;
 pub(crate) mod popd;

@@ -1,5 +1,6 @@
 //! What the service processes have in common: confinement, log, runtime, store, orders.
 
+use super::certificate::Certificate;
 use super::raise_descriptor_limit;
 use super::users::Users;
 use crate::failure::{Context, Failure};
@@ -13,7 +14,6 @@ use waypost_net::counters::Counters;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::Service;
-use waypost_net::tls::TlsReloader;
 use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store::{AccessService, Store};
 use waypost_store_local::client::StoreClient;
@@ -120,7 +120,7 @@ async fn work<S: Service>(
         attendant.warn_unconfined();
     }
     let listeners = inherited.listeners.into_iter().map(listener).collect::<Result<_, _>>()?;
-    let tls = if (role.tls)(&config) { settings::tls(&config)? } else { None };
+    let certificate = Arc::new(Certificate::load(&config, (role.tls)(&config))?);
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
     let directory: EmbeddedDirectory = settings::directory(&config)?;
@@ -139,10 +139,13 @@ async fn work<S: Service>(
             users.reconfigure(config, shown(config));
             reconfigure(config);
         };
-        tokio::spawn(obey(reloads, tls.clone(), Box::new(reconfigure)));
+        let certificate = (Arc::clone(&certificate), role.tls);
+        tokio::spawn(obey(reloads, certificate, Box::new(reconfigure)));
     }
     attendant.announce();
-    let setup = Setup { limits, tls, counters, users: Arc::clone(&users.list) };
+    let users = Arc::clone(&users.list);
+    let setup = Setup { limits, tls: certificate.tls(), counters, users };
+    tokio::spawn(certificate.watch());
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
     // When users left is known only now.
     client.farewell().await;
@@ -176,15 +179,19 @@ async fn show_life(counters: Arc<Counters>) {
 /// stay; what does not fit leaves the old settings.
 async fn obey(
     mut reloads: Reloads,
-    tls: Option<Arc<TlsReloader>>,
+    (certificate, uses_tls): (Arc<Certificate>, fn(&Config) -> bool),
     reconfigure: Box<dyn Fn(&Config) + Send>,
 ) {
     while let Some(order) = reloads.next().await {
-        let (tls, settings) = (tls.clone(), Arc::clone(&order.settings));
+        let (certificate, settings) = (Arc::clone(&certificate), Arc::clone(&order.settings));
         let read = move || {
+            let config = handover::unpack(&settings);
             // Both outcomes are logged there, and a bad file leaves the old certificate.
-            let certificate = tls.is_none_or(|tls| tls.reload().is_ok());
-            (certificate, handover::unpack(&settings))
+            let well = match &config {
+                Ok(config) => certificate.reconfigure(config, uses_tls(config)),
+                Err(_) => certificate.reload(),
+            };
+            (well, config)
         };
         let well = match tokio::task::spawn_blocking(read).await {
             Ok((certificate, Ok(config))) => {
@@ -211,8 +218,9 @@ fn confine_plan(config: &Config) -> ConfinePlan {
     let directory = settings::directory_path(config);
     let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
     read.extend(SYSTEM_FACTS.map(PathBuf::from));
-    let files = settings::tls_files(config).map(|files| [files.certificate, files.key]);
-    read.extend(files.into_iter().flatten().flat_map(|file| folders(&file)));
+    let files = settings::certificate_files(config);
+    let files = files.iter().flat_map(|files| [files.certificate(), files.key()]);
+    read.extend(files.flat_map(folders));
     ConfinePlan {
         store: Some(settings::store_path(config)),
         read,

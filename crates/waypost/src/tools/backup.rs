@@ -57,13 +57,13 @@ fn check_empty(folder: &Path) -> Result<(), Failure> {
 
 /// Files beside the configuration belong to it; those elsewhere, to the system.
 fn copy_certificate(file: &Path, config: &Config, folder: &Path) -> io::Result<()> {
-    let files = settings::tls_files(config).map(|files| [files.certificate, files.key]);
-    for source in files.into_iter().flatten() {
-        if let Some(target) = beside(file, &source, folder) {
+    let files = settings::certificate_files(config);
+    for source in files.iter().flat_map(|files| [files.certificate(), files.key()]) {
+        if let Some(target) = beside(file, source, folder) {
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::copy(&source, target)?;
+            fs::copy(source, target)?;
         }
     }
     Ok(())

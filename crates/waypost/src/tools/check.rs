@@ -9,7 +9,7 @@ use waypost_options::SECRETS_FILE;
 /// Reads the file, the secrets beside it and what they point to.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
-    settings::tls(&config)?;
+    settings::check_certificate(&config)?;
     let secrets = file.with_file_name(SECRETS_FILE);
     for read in [file, &secrets].into_iter().filter(|path| path.exists()) {
         tell(format_args!("{}: no fault found", read.display()));
