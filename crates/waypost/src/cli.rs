@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::tools::cert::CertCommand;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     Counters(CountersArguments),
     /// Show who is connected, or disconnect users
     Imsconnutil(ImsconnutilArguments),
+    /// Make, show, check and install the server's certificate
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),

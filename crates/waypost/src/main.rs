@@ -22,6 +22,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
 use std::process::ExitCode;
+use tools::cert::CertCommand;
 
 fn main() -> ExitCode {
     let (program, words) = cli::called(std::env::args_os());
@@ -53,6 +54,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Domain(command) => tools::domain::run(&file, command),
         Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
         Command::Import(arguments) => tools::import::run(&file, arguments),
+        Command::Cert(command) => tools::cert::run(&file, command),
         Command::Backup { folder } => tools::backup::run(&file, folder),
         Command::Status => tools::status::run(&file),
         Command::StartMsg { services } => tools::control::start(&file, services),
@@ -68,6 +70,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 fn without_configuration(cli: &Cli) -> Option<Result<(), Failure>> {
     match &cli.command {
         Command::Demo { folder } => Some(demo::run(folder)),
+        Command::Cert(CertCommand::Show { file: Some(file) }) => Some(tools::cert::show_file(file)),
         Command::Version => {
             output::tell(format_args!("waypost {}", env!("CARGO_PKG_VERSION")));
             Some(Ok(()))

@@ -1,6 +1,7 @@
 //! The administrator's tools.
 
 pub(crate) mod backup;
+pub(crate) mod cert;
 pub(crate) mod check;
 pub(crate) mod control;
 pub(crate) mod counters;

@@ -1,14 +1,18 @@
 //! `waypost status`: what the watcher knows of services and processes, for people.
 
-use crate::config_file;
+use crate::certificate::{CertificateFacts, count, day, warning};
 use crate::failure::{Context, Failure};
 use crate::output::tell;
+use crate::{config_file, settings};
 use std::path::Path;
-use waypost_options::BASE_RUNDIR;
+use waypost_options::{BASE_RUNDIR, Config};
 use waypost_supervisor::{
     Answer, AskError, Phase, Plan, ProcessState, Request, Row, ServiceState, ask, read_state,
 };
 use waypost_types::Moment;
+
+/// The seconds of a day.
+const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Prints processes and services; fails when the server does not run, or not all that is enabled.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
@@ -17,7 +21,7 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let rows = read_state(&rundir).context(format!("cannot read {}", rundir.display()))?;
     let rows = rows.ok_or_else(|| Failure::new("not running; `waypost run` starts it"))?;
     match ask(&Plan::control_socket(&config), &Request::Status) {
-        Ok(answers) => show(&answers),
+        Ok(answers) => show(&answers, &certificate(&config)),
         Err(AskError::NotRunning) => {
             // It opens its control socket after its folder, and closes it before the end.
             processes(&rows);
@@ -30,7 +34,7 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn show(answers: &[Answer]) -> Result<(), Failure> {
+fn show(answers: &[Answer], certificate: &[String]) -> Result<(), Failure> {
     let row = |answer: &Answer| match answer {
         Answer::Process(row) => Some(row.clone()),
         _ => None,
@@ -58,6 +62,7 @@ fn show(answers: &[Answer]) -> Result<(), Failure> {
         tell("");
         tell(server);
     }
+    certificate.iter().for_each(tell);
     for answer in answers {
         if let Answer::Warning(text) = answer {
             tell(format_args!("warning: {text}"));
@@ -70,6 +75,23 @@ fn server(answer: &Answer) -> Option<String> {
     let Answer::Server { version, process, since } = answer else { return None };
     let uptime = uptime(Some(*since));
     Some(format!("Waypost {version}, up for {uptime}, watcher is process {process}"))
+}
+
+/// The certificate, and what is to be said of it.
+fn certificate(config: &Config) -> Vec<String> {
+    let Some(files) = settings::certificate_files(config) else {
+        return vec!["certificate: none; `waypost cert self-signed` makes one".to_owned()];
+    };
+    let facts = match CertificateFacts::of_file(files.certificate()) {
+        Ok(facts) => facts,
+        Err(error) => return vec![format!("warning: certificate: {error}")],
+    };
+    let now = Moment::now().wall.seconds;
+    let days = count(facts.not_after.saturating_sub(now).div_euclid(SECONDS_PER_DAY));
+    let (names, end) = (facts.title(), day(facts.not_after));
+    let line = format!("certificate: {names}, expires {end} ({days})");
+    let warning = warning(&facts, now).map(|warning| format!("warning: {warning}"));
+    std::iter::once(line).chain(warning).collect()
 }
 
 fn processes(rows: &[Row]) {

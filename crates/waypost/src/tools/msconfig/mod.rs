@@ -12,6 +12,7 @@ use crate::output::{progress, tell};
 pub(crate) use command::COMMANDS;
 use command::{Command, NewValue};
 use session::Session;
+pub(in crate::tools) use session::note;
 use std::path::Path;
 use waypost_options::{ConfigFile, WriteError};
 
@@ -69,7 +70,7 @@ fn seen(session: &Session<'_>, command: &Command) -> Option<String> {
 }
 
 /// A refused configuration is the caller's fault, the rest is not.
-fn write_failure(error: WriteError) -> Failure {
+pub(in crate::tools) fn write_failure(error: WriteError) -> Failure {
     match error {
         WriteError::Refused(_) => Failure::usage(error),
         WriteError::Changed(_) | WriteError::Io(..) => Failure::new(error),

@@ -180,7 +180,8 @@ fn no_generation(number: u32) -> Failure {
     Failure::usage(format!("there is no generation {number}; `history` lists them"))
 }
 
-fn note(remark: &str) -> Result<Note, Failure> {
+/// Who changes the options now, and why.
+pub(in crate::tools) fn note(remark: &str) -> Result<Note, Failure> {
     let now = OffsetDateTime::from_unix_timestamp(Moment::now().wall.seconds);
     let when = now.context("the clock")?.format(&Rfc3339).context("the clock")?;
     let named = NAMES.iter().find_map(|name| std::env::var(name).ok().filter(|n| !n.is_empty()));
