@@ -10,7 +10,7 @@ use crate::rights;
 use crate::service::Service;
 use crate::slot::{Stop, Vacated};
 use crate::state::{Board, Lock, ProcessState, Row, seconds_now};
-use crate::watcher::{Ending, Hooks, MakeSettings, OnReady, OnSettings, Signals};
+use crate::watcher::{Ending, Hooks, Made, MakeSettings, OnReady, OnSettings, Signals};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -94,7 +94,8 @@ impl<'a> House<'a> {
         plan: &Plan,
     ) -> Result<(), String> {
         let (board, role) = (self.board(), plan.role(service));
-        let bytes = (self.make_settings)(&plan.settings, service)?;
+        let Made { bytes, complaint } = (self.make_settings)(&plan.settings, service)?;
+        complaint.map_or(Ok(()), Err)?;
         self.number += 1;
         let number = self.number;
         if let (Some(role), Some(member)) = (role, self.member(service)) {
@@ -367,14 +368,13 @@ impl<'a> House<'a> {
             let service = member.service;
             match (member.phase, asked.is_empty()) {
                 (Phase::Started, _) => match (self.make_settings)(settings, service) {
-                    Ok(bytes) => {
+                    Ok(Made { bytes, complaint }) => {
                         member.give(settings, number, bytes);
+                        answers.extend(complaint.map(|complaint| kept(service, &complaint)));
                         chosen.push(service);
                         answers.extend(member.outdated(settings).map(Answer::Done));
                     }
-                    Err(error) => answers.push(Answer::Failed(format!(
-                        "{service} keeps the settings it has: {error}"
-                    ))),
+                    Err(error) => answers.push(kept(service, &error)),
                 },
                 (_, true) => {}
                 (_, false) => answers.push(Answer::Failed(format!("{service} is not started"))),
@@ -403,8 +403,11 @@ impl<'a> House<'a> {
         for member in self.members.iter_mut().filter(|member| member.phase == Phase::Started) {
             let Some(settings) = member.given.clone() else { continue };
             match (self.make_settings)(&settings, member.service) {
-                Ok(bytes) => member.give(&settings, self.number, bytes),
-                Err(error) => tracing::error!(service = %member.service, error, "not renewed"),
+                Ok(Made { bytes, complaint: None }) => member.give(&settings, self.number, bytes),
+                // Between two renames the pair does not fit; the next look finds it whole.
+                Ok(Made { complaint: Some(error), .. }) | Err(error) => {
+                    tracing::error!(service = %member.service, error, "not renewed, the old one stays");
+                }
             }
         }
     }
@@ -488,4 +491,9 @@ fn log_answers(answers: Vec<Answer>) {
             said => tracing::info!("{said}"),
         }
     }
+}
+
+/// A service goes on with what it has.
+fn kept(service: Service, why: &str) -> Answer {
+    Answer::Failed(format!("{service} keeps the old ones: {why}"))
 }

@@ -43,7 +43,7 @@ pub use rights::{Account, RightsError, ToolRights, renounce_rights, settle_tool,
 pub use service::Service;
 pub use state::{Lock, LockError, ProcessState, Row, read_state};
 pub use users::UserRow;
-pub use watcher::{Ending, Hooks, MakeSettings, OnReady, OnSettings, WatchError, run};
+pub use watcher::{Ending, Hooks, Made, MakeSettings, OnReady, OnSettings, WatchError, run};
 pub use waypost_counters::ServiceCounts;
 
 /// The named times and limits of watching.

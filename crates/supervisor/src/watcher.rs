@@ -75,8 +75,17 @@ pub type OnReady<'a> = Box<dyn FnOnce(&[Row]) + 'a>;
 /// Takes changed settings.
 pub type OnSettings<'a> = Box<dyn Fn(&Config) + 'a>;
 
-/// Makes what a process of a service works with: its settings, as the process's own program reads them.
-pub type MakeSettings<'a> = Box<dyn Fn(&Config, Service) -> Result<Secret<Vec<u8>>, String> + 'a>;
+/// Makes what a process of a service works with.
+pub type MakeSettings<'a> = Box<dyn Fn(&Config, Service) -> Result<Made, String> + 'a>;
+
+/// What a process of a service works with.
+#[derive(Debug)]
+pub struct Made {
+    /// As the process's own program reads it.
+    pub bytes: Secret<Vec<u8>>,
+    /// What in it is not as the configuration says, and why, such as a certificate that cannot be used.
+    pub complaint: Option<String>,
+}
 
 /// What the program around the watcher wants to hear of, and what it gives.
 pub struct Hooks<'a> {

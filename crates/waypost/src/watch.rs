@@ -1,14 +1,16 @@
 //! `waypost run`: what the watcher needs done before it starts the others.
 
-use crate::failure::Failure;
+use crate::certificate::{Keeper, Kept};
+use crate::failure::{Context, Failure};
 use crate::logs::{self, Logs};
 use crate::output::progress;
 use crate::{config_file, handover, ownership, roles, settings};
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use waypost_options::Config;
-use waypost_supervisor::{Ending, Hooks, Lock, Plan, Row};
+use waypost_supervisor::{Ending, Hooks, Lock, Made, Plan, Row, Service};
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
@@ -49,12 +51,13 @@ pub(crate) fn serve(
     let logs = Logs::start(config)?;
     roles::raise_descriptor_limit();
     let plan = Plan::new(config, file);
-    // Nothing but the configuration changes yet.
-    let (_unused, renewals) = mpsc::channel(1);
+    let keeper: Arc<Keeper> = Arc::default();
+    let (renewed, renewals) = mpsc::channel(1);
+    Arc::clone(&keeper).watch(renewed).context("cannot watch the certificate")?;
     let hooks = Hooks {
         on_ready: Box::new(on_ready),
         on_settings: Box::new(|config| logs.reconfigure(config)),
-        make_settings: Box::new(|config, _| Ok(handover::pack(config))),
+        make_settings: Box::new(move |config, service| make(&keeper, config, service)),
         on_output: logs.on_output(),
         renewals,
     };
@@ -64,6 +67,14 @@ pub(crate) fn serve(
             "the store's writer cannot be kept running; its log says why (store.logfile.logdir)",
         )),
     }
+}
+
+/// What a process of a service works with. Those that speak TLS get the certificate.
+fn make(keeper: &Keeper, config: &Config, service: Service) -> Result<Made, String> {
+    let uses_tls = matches!(service, Service::Imap | Service::Pop);
+    let Kept { identity, complaint } = if uses_tls { keeper.read(config) } else { Kept::default() };
+    let bytes = handover::pack(config, identity.as_ref())?;
+    Ok(Made { bytes, complaint })
 }
 
 /// Everything that a person should hear of at once instead of finding it in a worker's log.

@@ -77,10 +77,15 @@ fn tls_is_offered_exactly_with_a_certificate_and_sslusessl() {
     assert!(told.contains("msconfig set imap.enablesslport 1"), "{told}");
     let history = world.tool(&["msconfig", "history"], "");
     assert!(history.contains("cert self-signed"), "{history}");
-    // Processes may read only folders that their options named when they started.
-    world.tool(&["stop-msg", "imap", "pop"], "");
-    world.tool(&["start-msg"], "");
-    let offer = Offer::all(&file(&world, "cert.pem"));
+    // The first certificate is live at once, in a folder that no process was told of when it started.
+    let moved = file(&world, "elsewhere");
+    fs::create_dir(&moved).unwrap();
+    for name in ["cert.pem", "key.pem"] {
+        fs::rename(file(&world, name), moved.join(name)).unwrap();
+    }
+    set(&world, "base.sslcertfile", "elsewhere/cert.pem");
+    apply(&world, "base.sslkeyfile", "elsewhere/key.pem");
+    let offer = Offer::all(&moved.join("cert.pem"));
     assert!(imap_capability(world.imap).contains("STARTTLS"));
     assert!(pop_capability(world.pop).contains("STLS"));
     let mut client = TlsClient::imap(world.imap, &offer).unwrap();
@@ -202,6 +207,7 @@ fn plaintextmincipher_demands_tls_with_keys_of_that_length() {
     imap_outcome(&mut client).check_refused("too weak");
 }
 
+/// Guide: plaintextmincipher-minus-one
 #[test]
 fn imap_refuses_passwords_altogether_when_told_so() {
     let (world, offer) = world();

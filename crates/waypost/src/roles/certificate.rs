@@ -1,127 +1,59 @@
-//! The certificate of a service process: read at the start, on a refresh, and when its files change.
+//! The certificate of a service process, as its watcher hands it over.
 
-use crate::certificate::{CertificateFacts, DailyWarning};
-use crate::failure::Failure;
+use crate::handover::Handover;
 use crate::settings;
+use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
-use waypost_net::tls::{CERTIFICATE_POLL, CertificateFiles, TlsError, TlsPolicy, TlsSettings};
-use waypost_options::Config;
-use waypost_types::{Moment, Secret};
+use waypost_net::tls::{TlsError, TlsIdentity, TlsPolicy, TlsSettings};
 
-/// What may be behind a file that cannot be read.
-const CONFINED: &str = "; a process reads only folders that its options named when it started: for \
-                        another one, stop and start the service";
+/// Tells one identity from another; the identity itself is not kept, for the key is in it.
+type Digest = [u8; 32];
 
-/// The settings of TLS, and where they come from.
+/// The settings of TLS, and what they were made from.
+#[derive(Default)]
 pub(super) struct Certificate {
     tls: Arc<TlsSettings>,
-    source: Mutex<Source>,
-}
-
-/// What the options say.
-struct Source {
-    files: Option<CertificateFiles>,
-    passphrase: Option<Secret<String>>,
-    policy: TlsPolicy,
-    warnings: DailyWarning,
+    /// The digest of the identity, and the policy.
+    made_from: Mutex<Option<(Digest, TlsPolicy)>>,
 }
 
 impl Certificate {
-    /// Reads the certificate that a service uses, if it may use TLS; one that cannot be used is a failure.
-    pub(super) fn load(config: &Config, uses_tls: bool) -> Result<Self, Failure> {
-        let mut source = Source::new(config, uses_tls);
-        let tls = Arc::new(TlsSettings::none());
-        source.apply(&tls).map_err(settings::certificate_failure)?;
-        let source = Mutex::new(source);
-        Ok(Self { tls, source })
-    }
-
     /// The settings, which change when this does.
     pub(super) fn tls(&self) -> Arc<TlsSettings> {
         Arc::clone(&self.tls)
     }
 
-    /// Takes in changed options; whether their certificate can be used. Otherwise the old one stays.
-    pub(super) fn reconfigure(&self, config: &Config, uses_tls: bool) -> bool {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        *source = Source::new(config, uses_tls);
-        source.reload(&self.tls)
-    }
-
-    /// Reads the files now, changed or not; whether they can be used.
-    pub(super) fn reload(&self) -> bool {
-        self.source.lock().unwrap_or_else(PoisonError::into_inner).reload(&self.tls)
-    }
-
-    /// Looks at the files every [`CERTIFICATE_POLL`] for as long as the process lives.
-    pub(super) async fn watch(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(CERTIFICATE_POLL).await;
-            let certificate = Arc::clone(&self);
-            if tokio::task::spawn_blocking(move || certificate.look()).await.is_err() {
-                tracing::error!("looking for a new certificate failed");
-            }
-        }
-    }
-
-    fn look(&self) {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        if source.files.as_ref().is_some_and(CertificateFiles::changed) {
-            // Already logged; between two renames the pair does not fit, the next look repairs it.
-            let _ = source.reload(&self.tls);
-        }
-        source.warn();
-    }
-}
-
-impl Source {
-    fn new(config: &Config, uses_tls: bool) -> Self {
-        Self {
-            files: settings::certificate_files(config).filter(|_| uses_tls),
-            passphrase: settings::key_passphrase(config),
-            policy: settings::tls_policy(config),
-            warnings: DailyWarning::default(),
-        }
-    }
-
-    fn reload(&mut self, tls: &TlsSettings) -> bool {
-        match self.apply(tls) {
-            Ok(()) => {
-                if let Some(files) = &self.files {
-                    let certificate = files.certificate().display();
-                    tracing::info!(%certificate, "certificate reloaded");
-                }
-                true
-            }
-            Err(error) => {
-                let hint = if is_denied(&error) { CONFINED } else { "" };
-                tracing::error!(%error, "certificate not reloaded, the old one stays{hint}");
-                false
-            }
-        }
-    }
-
-    /// Reads the files and puts them in force; without files there is no TLS.
-    fn apply(&mut self, tls: &TlsSettings) -> Result<(), TlsError> {
-        let Some(files) = &self.files else {
-            tls.clear();
+    /// Takes in what was handed over; without an identity, or where the service may not use TLS, there is
+    /// none from now on. Nothing is made anew that stays the same: clients resume their sessions.
+    ///
+    /// # Errors
+    /// When the identity cannot be used; the old one stays, and the error is logged.
+    pub(super) fn take(&self, handover: &Handover, uses_tls: bool) -> Result<(), TlsError> {
+        let mut made_from = self.made_from.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(identity) = handover.identity.as_ref().filter(|_| uses_tls) else {
+            self.tls.clear();
+            *made_from = None;
             return Ok(());
         };
-        let identity = files.read(self.passphrase.clone())?;
-        tls.replace(&identity, &self.policy)?;
-        // What can be used for TLS can be read; if not, there is no expiry to warn of.
-        self.warnings.watch(CertificateFacts::of(&identity).ok());
-        self.warn();
-        Ok(())
-    }
-
-    fn warn(&mut self) {
-        if let Some(warning) = self.warnings.due(Moment::now().wall.seconds) {
-            tracing::warn!("{warning}");
+        let policy = settings::tls_policy(&handover.config);
+        let digest = digest(identity);
+        let is_known =
+            made_from.as_ref().is_some_and(|(old, used)| *old == digest && *used == policy);
+        if !is_known {
+            self.tls.replace(identity, &policy)?;
+            if made_from.replace((digest, policy)).is_some() {
+                tracing::info!("certificate reloaded");
+            }
         }
+        Ok(())
     }
 }
 
-fn is_denied(error: &TlsError) -> bool {
-    matches!(error, TlsError::Read(_, error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+fn digest(identity: &TlsIdentity) -> Digest {
+    let mut hash = Sha256::new();
+    // The length keeps the two apart.
+    hash.update(identity.certificate.len().to_le_bytes());
+    hash.update(&identity.certificate);
+    hash.update(identity.key.expose());
+    hash.finalize().into()
 }

@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     name_process(NAME);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
     renounce_rights(&inherited.stream).map_err(Failure::usage)?;
-    let config = handover::unpack(&inherited.settings)?;
+    let config = handover::unpack(&inherited.settings)?.config;
     let _log = log::start(&config, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread().enable_all().build();
@@ -50,7 +50,7 @@ async fn obey(mut reloads: Reloads) {
     while let Some(order) = reloads.next().await {
         let unpacked = handover::unpack(&order.settings);
         match &unpacked {
-            Ok(config) => log::reconfigure(config),
+            Ok(handover) => log::reconfigure(&handover.config),
             Err(failure) => tracing::error!(%failure, "settings not taken in, the old ones stay"),
         }
         reloads.finished(order.number, unpacked.is_ok()).await;

@@ -4,8 +4,9 @@ use super::certificate::Certificate;
 use super::raise_descriptor_limit;
 use super::users::Users;
 use crate::failure::{Context, Failure};
+use crate::handover::Handover;
 use crate::{handover, log, settings};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -71,18 +72,19 @@ pub(super) fn run<S: Service>(
     super::name_process(role.name);
     let inherited = Inherited::receive().map_err(Failure::usage)?;
     renounce_rights(&inherited.stream).map_err(Failure::usage)?;
-    let config = handover::unpack(&inherited.settings)?;
+    let handover = handover::unpack(&inherited.settings)?;
+    let config = &handover.config;
     // No thread may run yet: the rules bind this thread and those it starts.
-    let confined = confine(&confine_plan(&config)).context("cannot confine this process")?;
-    let _log = log::start(&config, role.name).context("cannot start the log")?;
+    let confined = confine(&confine_plan(config)).context("cannot confine this process")?;
+    let _log = log::start(config, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit();
-    let limits = (role.limits)(&config);
+    let limits = (role.limits)(config);
     let runtime = runtime()?;
     let is_confined = confined == Confinement::Full;
-    let start = Start { config, inherited, is_confined, limits };
+    let start = Start { handover, inherited, is_confined, limits };
     let ended = runtime.block_on(work(role, start, build));
     runtime.shutdown_timeout(RUNTIME_END);
     // A failure is told on standard error, which the watcher logs.
@@ -102,7 +104,7 @@ fn runtime() -> Result<Runtime, Failure> {
 
 /// What a process knows when its runtime starts.
 struct Start {
-    config: Config,
+    handover: Handover,
     inherited: Inherited,
     is_confined: bool,
     limits: Limits,
@@ -113,14 +115,17 @@ async fn work<S: Service>(
     start: Start,
     build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
 ) -> Result<(), Failure> {
-    let Start { config, inherited, is_confined, limits } = start;
+    let Start { handover, inherited, is_confined, limits } = start;
     let counters = Arc::new(Counters::new(Arc::new(inherited.counters), inherited.slot));
     let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
     if !is_confined {
         attendant.warn_unconfined();
     }
     let listeners = inherited.listeners.into_iter().map(listener).collect::<Result<_, _>>()?;
-    let certificate = Arc::new(Certificate::load(&config, (role.tls)(&config))?);
+    let certificate: Arc<Certificate> = Arc::default();
+    let taken = certificate.take(&handover, (role.tls)(&handover.config));
+    taken.map_err(settings::certificate_failure)?;
+    let config = handover.config;
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
     let directory: EmbeddedDirectory = settings::directory(&config)?;
@@ -145,7 +150,6 @@ async fn work<S: Service>(
     attendant.announce();
     let users = Arc::clone(&users.list);
     let setup = Setup { limits, tls: certificate.tls(), counters, users };
-    tokio::spawn(certificate.watch());
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
     // When users left is known only now.
     client.farewell().await;
@@ -184,28 +188,23 @@ async fn obey(
 ) {
     while let Some(order) = reloads.next().await {
         let (certificate, settings) = (Arc::clone(&certificate), Arc::clone(&order.settings));
-        let read = move || {
-            let config = handover::unpack(&settings);
-            // Both outcomes are logged there, and a bad file leaves the old certificate.
-            let well = match &config {
-                Ok(config) => certificate.reconfigure(config, uses_tls(config)),
-                Err(_) => certificate.reload(),
-            };
-            (well, config)
+        let take = move || {
+            let handover = handover::unpack(&settings)?;
+            // Logged there; a bad one leaves the old.
+            let is_taken = certificate.take(&handover, uses_tls(&handover.config)).is_ok();
+            Ok::<_, Failure>((handover.config, is_taken))
         };
-        let well = match tokio::task::spawn_blocking(read).await {
-            Ok((certificate, Ok(config))) => {
+        // Making keys ready takes milliseconds.
+        let taken = tokio::task::spawn_blocking(take).await;
+        let well = match taken.context("settings").flatten() {
+            Ok((config, is_taken)) => {
                 log::reconfigure(&config);
                 reconfigure(&config);
-                tracing::info!("settings read again");
-                certificate
-            }
-            Ok((_, Err(error))) => {
-                tracing::error!(%error, "settings not read again, the old ones stay");
-                false
+                tracing::info!("settings taken in");
+                is_taken
             }
             Err(error) => {
-                tracing::error!(%error, "settings not read again");
+                tracing::error!(%error, "settings not taken in, the old ones stay");
                 false
             }
         };
@@ -213,24 +212,14 @@ async fn obey(
     }
 }
 
-/// Read the store, the users and the certificate; write nothing but lock files.
+/// Read the store and the users; write nothing but lock files.
 fn confine_plan(config: &Config) -> ConfinePlan {
     let directory = settings::directory_path(config);
     let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
     read.extend(SYSTEM_FACTS.map(PathBuf::from));
-    let files = settings::certificate_files(config);
-    let files = files.iter().flat_map(|files| [files.certificate(), files.key()]);
-    read.extend(files.flat_map(folders));
     ConfinePlan {
         store: Some(settings::store_path(config)),
         read,
         write: vec![directory.join(LMDB_LOCK)],
     }
-}
-
-/// The folder of a file and that of what it points to: a renewed certificate is a new file there.
-fn folders(file: &Path) -> Vec<PathBuf> {
-    let target = file.canonicalize().ok();
-    let files = std::iter::once(file.to_owned()).chain(target);
-    files.filter_map(|file| file.parent().map(Path::to_owned)).collect()
 }
