@@ -9,6 +9,10 @@ use std::collections::HashSet;
 
 /// The option by which a service is offered or not.
 const ENABLE: &str = "enable";
+/// The command that ends the server.
+const END: &str = "stop-msg watcher";
+/// The command that starts it; a service manager has its own.
+const RUN: &str = "waypost run  # or: systemctl start waypost";
 /// The command that has services read their options again.
 const REFRESH: &str = "refresh";
 /// Every service, in [`Applies::Refresh`].
@@ -39,7 +43,11 @@ fn position(config: &Config, place: &Place) -> Option<usize> {
 /// service that was not enabled need not be stopped, and one that is not enabled cannot be started.
 pub fn commands(before: &Config, after: &Config) -> Vec<String> {
     let changed: Vec<_> = changed(before, after).iter().map(|place| place.record).collect();
-    if changed.iter().any(|record| record.applies == Applies::RestartAll) {
+    let any = |applies| changed.iter().any(|record| record.applies == applies);
+    if any(Applies::RestartServer) {
+        return vec![END.to_owned(), RUN.to_owned()];
+    }
+    if any(Applies::RestartAll) {
         return vec!["stop-msg".to_owned(), "start-msg".to_owned()];
     }
     let concerns = |record: &&OptionRecord, service: &str| match record.applies {
@@ -112,6 +120,7 @@ mod tests {
         assert_eq!(between("", base), ["stop-msg imap pop", "start-msg imap pop"]);
         assert_eq!(between("", "base.logfile.loglevel = \"debug\""), ["refresh"]);
         assert_eq!(between("", "watcher.autorestart = 0"), ["stop-msg", "start-msg"]);
+        assert_eq!(between("", "store.path = \"mail\""), [END, RUN]);
         assert_eq!(between("", "# only words\npop.port = 110"), Vec::<String>::new());
     }
 

@@ -194,8 +194,10 @@ pub enum Applies {
     Refresh(&'static str),
     /// When the named services are started again.
     Restart(&'static [&'static str]),
-    /// When the whole server is started again.
+    /// When every service is started again.
     RestartAll,
+    /// When the watcher is started again, too.
+    RestartServer,
 }
 
 impl fmt::Display for Applies {
@@ -206,7 +208,8 @@ impl fmt::Display for Applies {
             Self::Restart(services) => {
                 write!(f, "after a restart of {}", services.join(" and "))
             }
-            Self::RestartAll => f.write_str("after a restart of the server"),
+            Self::RestartAll => f.write_str("after a restart of all services"),
+            Self::RestartServer => f.write_str("after a restart of the server, watcher included"),
         }
     }
 }

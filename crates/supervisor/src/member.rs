@@ -182,7 +182,7 @@ impl Member {
     fn changed(&self, settings: &Config) -> Vec<String> {
         let Some(old) = &self.started_with else { return Vec::new() };
         let own = |applies: Applies| match applies {
-            Applies::RestartAll => true,
+            Applies::RestartAll | Applies::RestartServer => true,
             Applies::Restart(services) => services.contains(&self.service.name()),
             _ => false,
         };

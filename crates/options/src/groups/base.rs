@@ -2,7 +2,7 @@
 
 use super::options;
 use crate::ciphers::cipher_suites;
-use crate::record::Applies::{Refresh, Restart, RestartAll};
+use crate::record::Applies::{Refresh, Restart, RestartAll, RestartServer};
 use crate::record::{Grammar, Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ options! {
          Not set, it is the name the system has.",
         "General settings";
     #[restricted]
-    BASE_USER: Option<String> = "user", Kind::Text { default: "" }, RestartAll,
+    BASE_USER: Option<String> = "user", Kind::Text { default: "" }, RestartServer,
         "the user of the system that the server runs as",
         "Root that starts the server, or runs a tool that touches users or mail, becomes this user. Not set, \
          the server stays the user that starts it. A change needs `stop-msg watcher` and another start \
@@ -86,12 +86,12 @@ options! {
          minute may be missing.",
         "Seeing what happens";
     BASE_DIRECTORYPATH: PathBuf = "directorypath", Kind::Path { default: "directory" },
-        RestartAll,
+        RestartServer,
         "the folder of the embedded directory of users and domains",
         "It must lie on a local disk.",
         "Users and domains";
-    BASE_RUNDIR: PathBuf = "rundir", Kind::Path { default: "run" }, RestartAll,
+    BASE_RUNDIR: PathBuf = "rundir", Kind::Path { default: "run" }, RestartServer,
         "the folder of the sockets that the server's processes share",
-        "",
+        "The tools find the server there: end it with `stop-msg watcher` before this is changed.",
         "General settings";
 }

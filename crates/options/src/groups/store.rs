@@ -1,7 +1,7 @@
 //! Options of the message store.
 
 use super::options;
-use crate::record::Applies::RestartAll;
+use crate::record::Applies::{RestartAll, RestartServer};
 use crate::record::{Kind, Unit};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 options! {
     group "store";
 
-    STORE_PATH: PathBuf = "path", Kind::Path { default: "store" }, RestartAll,
+    STORE_PATH: PathBuf = "path", Kind::Path { default: "store" }, RestartServer,
         "the folder of the message store",
         "It must lie on a local disk.",
         "Message store";

@@ -3,6 +3,7 @@
 use crate::config_file;
 use crate::failure::Failure;
 use crate::output::{progress, tell};
+use std::fmt::Display;
 use std::path::Path;
 use waypost_supervisor::{Answer, AskError, Plan, Request, Service, ask};
 
@@ -62,25 +63,25 @@ fn send(
         AskError::NotRunning => not_running(),
         error => Failure::new(error),
     })?;
-    let mut failed = 0_usize;
-    for answer in &answers {
+    if report(&answers) { Ok(()) } else { Err(Failure::new("not everything was done")) }
+}
+
+/// Prints what was done and what was not; whether all of it was.
+pub(super) fn report(answers: &[Answer]) -> bool {
+    let mut is_done = true;
+    let mut fail = |text: &dyn Display| {
+        is_done = false;
+        progress(text);
+    };
+    for answer in answers {
         match answer {
             Answer::Done(text) => tell(text),
-            Answer::Failed(text) => {
-                failed += 1;
-                progress(text);
-            }
-            Answer::Taken(taken) => {
-                failed += 1;
-                progress(taken);
-            }
+            Answer::Failed(text) => fail(text),
+            Answer::Taken(taken) => fail(taken),
             _ => {}
         }
     }
-    match failed {
-        0 => Ok(()),
-        _ => Err(Failure::new("not everything was done")),
-    }
+    is_done
 }
 
 fn services(names: &[String]) -> Result<Vec<Service>, Failure> {

@@ -1,5 +1,6 @@
 //! `imsconnutil`: who is connected, and the end of their connections.
 
+use super::control::report;
 use super::counters::time;
 use super::{block_on, open_store, user_and_domain};
 use crate::cli::ImsconnutilArguments;
@@ -121,20 +122,11 @@ fn disconnect(socket: &Path, accounts: &BTreeSet<AccountName>) -> Result<(), Fai
     if accounts.is_empty() {
         return Err(Failure::usage("whom? Name users with -u USER or -f FILE"));
     }
-    let mut failed = false;
+    let mut is_done = true;
     for account in accounts {
-        for answer in send(socket, &Request::Disconnect(account.as_str().to_owned()))? {
-            match answer {
-                Answer::Done(text) => tell(text),
-                Answer::Failed(text) => {
-                    failed = true;
-                    progress(text);
-                }
-                _ => {}
-            }
-        }
+        is_done &= report(&send(socket, &Request::Disconnect(account.as_str().to_owned()))?);
     }
-    if failed { Err(Failure::new("not everybody is disconnected")) } else { Ok(()) }
+    if is_done { Ok(()) } else { Err(Failure::new("not everybody is disconnected")) }
 }
 
 /// Ends the connections of a user who may no longer be connected, if the server runs.
@@ -146,13 +138,10 @@ pub(super) fn send_away(config: &Config, user: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::new(format!(
             "connections that are open were not ended: {error}; `imsconnutil -k -u {account}` ends them"
         ))),
-        Ok(answers) => {
-            answers.iter().for_each(|answer| match answer {
-                Answer::Done(text) | Answer::Failed(text) => tell(text),
-                _ => {}
-            });
-            Ok(())
-        }
+        Ok(answers) if report(&answers) => Ok(()),
+        Ok(_) => Err(Failure::new(format!(
+            "not every open connection is ended; `imsconnutil -k -u {account}` tries again"
+        ))),
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The password of every user.
@@ -121,8 +121,20 @@ impl World {
     pub fn start(&self) -> Server {
         let child = self.command(&["run"]).stderr(Stdio::inherit()).spawn().unwrap();
         let server = Server { child };
-        wait_for("ready server", || self.run(&["status"], "").status.success().then_some(()));
+        let end = Instant::now() + PATIENCE;
+        while !self.run(&["status"], "").status.success() {
+            assert!(Instant::now() < end, "the server is not ready in time: {}", self.evidence());
+            std::thread::sleep(PAUSE);
+        }
         server
+    }
+
+    /// What there is to be seen of a server that does not do what it should.
+    fn evidence(&self) -> String {
+        let status = self.run(&["status"], "");
+        let [out, err] = [status.stdout, status.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        format!("{out}{err}\n{}", self.log())
     }
 
     pub fn processes(&self) -> Vec<Process> {

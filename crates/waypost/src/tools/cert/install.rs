@@ -5,12 +5,13 @@ use super::self_signed::{Target, ssl_ports};
 use super::{check, read};
 use crate::certificate::Pair;
 use crate::failure::{Context, Failure};
-use crate::output::{progress, tell};
+use crate::output::tell;
 use crate::settings;
+use crate::tools::control::report;
 use std::path::Path;
 use waypost_net::tls::TlsIdentity;
 use waypost_options::{Config, ConfigFile};
-use waypost_supervisor::{Answer, AskError, Plan, Request, ask};
+use waypost_supervisor::{AskError, Plan, Request, ask};
 use waypost_types::Moment;
 
 /// Checks a pair of files and puts copies of them in place; running services take them in.
@@ -53,21 +54,9 @@ fn refresh(config: &Config) -> Result<(), Failure> {
             return Err(Failure::new(format!("{error}; `refresh` has services take it in")));
         }
     };
-    let mut failed = false;
-    for answer in answers {
-        match answer {
-            Answer::Done(text) => tell(text),
-            Answer::Failed(text) => {
-                failed = true;
-                progress(text);
-            }
-            _ => {}
-        }
-    }
-    if failed {
+    if !report(&answers) {
         return Err(Failure::new(
-            "not every service has taken the certificate in; the log says why, and `stop-msg` and \
-             `start-msg` have all of them read it",
+            "not every service has taken the certificate in; the log says why",
         ));
     }
     Ok(())
