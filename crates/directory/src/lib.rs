@@ -8,6 +8,7 @@ mod address;
 pub mod conformance;
 mod contract;
 mod embedded;
+mod hash_scheme;
 mod model;
 mod password;
 mod recipient;

@@ -1,7 +1,7 @@
-//! Stored passwords: argon2id in PHC string form.
+//! Stored passwords: new ones are argon2id in PHC string form, those of other directories are read.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier};
+use crate::hash_scheme::{Scheme, split};
+use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::fmt;
 use std::sync::OnceLock;
@@ -31,8 +31,10 @@ pub enum PasswordError {
     Entropy,
     /// The hash function failed, for want of memory.
     Resources,
-    /// The stored text is no argon2id hash of a kind this program knows.
+    /// The stored text is no hash of a scheme this program knows.
     Unreadable,
+    /// The stored hash asks for more work than a login may cost.
+    Costly,
 }
 
 impl fmt::Display for PasswordError {
@@ -44,7 +46,13 @@ impl fmt::Display for PasswordError {
             Self::Character => f.write_str("a password must not hold control characters"),
             Self::Entropy => f.write_str("the system gave no random numbers"),
             Self::Resources => f.write_str("not enough memory to hash a password"),
-            Self::Unreadable => f.write_str("the stored password is no known argon2id hash"),
+            Self::Unreadable => f.write_str(
+                "the stored password is no hash of a known scheme; there are {SSHA}, {SSHA256}, {SSHA512}, \
+                 {CRYPT} (sha256, sha512, bcrypt), {PBKDF2}, {PBKDF2-SHA256}, {PBKDF2-SHA512} and {ARGON2}",
+            ),
+            Self::Costly => {
+                f.write_str("the stored hash asks for more work than a login may cost; set a new password")
+            }
         }
     }
 }
@@ -54,6 +62,8 @@ impl std::error::Error for PasswordError {}
 impl StoredPassword {
     /// The longest password in bytes.
     pub const MAX_BYTES: usize = 1_000;
+    /// The longest stored hash in bytes; those of all schemes are shorter.
+    pub const MAX_STORED_BYTES: usize = 512;
 
     /// Hashes a new password with a fresh salt. Takes tens of milliseconds.
     pub fn hash(password: &Secret<String>) -> Result<Self, PasswordError> {
@@ -67,27 +77,37 @@ impl StoredPassword {
         Self::hash_unchecked(text.as_bytes())
     }
 
-    /// Takes a stored PHC string.
-    pub fn from_phc(text: &str) -> Result<Self, PasswordError> {
-        let parsed = PasswordHash::new(text).map_err(|_| PasswordError::Unreadable)?;
-        let known = parsed.algorithm == Algorithm::Argon2id.ident() && parsed.hash.is_some();
-        if known { Ok(Self(text.to_owned())) } else { Err(PasswordError::Unreadable) }
+    /// Takes what `userPassword` holds: a hash in PHC form or with its scheme in braces.
+    pub fn read(text: &str) -> Result<Self, PasswordError> {
+        if text.len() > Self::MAX_STORED_BYTES {
+            return Err(PasswordError::Unreadable);
+        }
+        Scheme::read(text).map(|_| Self(text.to_owned()))
     }
 
-    /// The PHC string.
-    pub fn as_phc(&self) -> &str {
+    /// What `userPassword` holds.
+    pub fn as_text(&self) -> &str {
         &self.0
     }
 
-    /// Whether `password` is the stored one. Takes tens of milliseconds.
-    pub fn verify(&self, password: &Secret<String>) -> Result<bool, PasswordError> {
-        let parsed = PasswordHash::new(&self.0).map_err(|_| PasswordError::Unreadable)?;
-        match hasher()?.verify_password(password.expose().as_bytes(), &parsed) {
-            Ok(()) => Ok(true),
-            Err(HashError::PasswordInvalid) => Ok(false),
-            Err(HashError::OutOfMemory) => Err(PasswordError::Resources),
-            Err(_) => Err(PasswordError::Unreadable),
+    /// The name of the scheme, for administrators: it says nothing of the password.
+    pub fn scheme(&self) -> String {
+        let (name, rest) = split(&self.0);
+        let inner = rest.strip_prefix('$').and_then(|rest| rest.split_once('$'));
+        match (name, inner) {
+            ("", Some((inner, _))) => format!("${inner}$"),
+            (name, _) => format!("{{{}}}", name.to_ascii_uppercase()),
         }
+    }
+
+    /// Whether `password` is the stored one. Takes tens of milliseconds, more when the hash asks for it;
+    /// a quick scheme is slowed down to that, so that the time does not tell a user from nobody.
+    pub fn verify(&self, password: &Secret<String>) -> Result<bool, PasswordError> {
+        let scheme = Scheme::read(&self.0)?;
+        if scheme.is_quick() {
+            Self::verify_nobody(password)?;
+        }
+        scheme.verify(password.expose().as_bytes())
     }
 
     /// Spends the time of one [`StoredPassword::verify`]; the answer is always no.
@@ -134,14 +154,11 @@ mod tests {
     #[test]
     fn a_hash_fits_its_password_only() {
         let stored = StoredPassword::hash(&secret("pässword")).unwrap();
-        assert!(
-            stored.as_phc().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{}",
-            stored.as_phc()
-        );
+        let text = stored.as_text();
+        assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
         assert!(stored.verify(&secret("pässword")).unwrap());
         assert!(!stored.verify(&secret("password")).unwrap());
-        let again = StoredPassword::from_phc(stored.as_phc()).unwrap();
+        let again = StoredPassword::read(stored.as_text()).unwrap();
         assert!(again.verify(&secret("pässword")).unwrap());
     }
 
@@ -159,11 +176,76 @@ mod tests {
         assert_eq!(StoredPassword::hash(&secret("a\0b")), Err(PasswordError::Character));
     }
 
+    /// Made by OpenSSL, Python's hashlib and bcrypt's published vectors; all of the password "secret" but the
+    /// last two.
+    const FOREIGN: [(&str, &str); 10] = [
+        ("secret", "{SSHA}1G904nLkTkGWjKNnQuB/hpWXC/hzYWx0c2FsdA=="),
+        ("secret", "{SSHA256}oBmrdHcA6OZEkkCLeXh71YAerbvhXz1qqwjrPsXmEtNzYWx0c2FsdA=="),
+        (
+            "secret",
+            "{SSHA512}aCu7JRc+kLsuEmFs1zTY+AiP7DSGnjjG+dH28Dp+E5usqoAixeTPihKqZmkWal4mUfp63tqvCAkFV1LKTDFH6XNhbHRzYWx0",
+        ),
+        ("secret", "{PBKDF2}1000$c2FsdHNhbHQ$iwnGHj3e4ShfYAA1SPz7CWOx6OI"),
+        ("secret", "{PBKDF2-SHA256}1000$c2FsdHNhbHQ$hgR9HsqtKupWxpnv8y99TrPDajTT/9PcSTlNafpdLXQ"),
+        (
+            "secret",
+            "{PBKDF2-SHA512}1000$c2FsdHNhbHQ$sm09rUzS3..3.cqsWziIoWFO8bEknKwJwGEvyD1ra4PcWJt5OiWFlM/BVv8ybJe4XW8qMpq33ecFrOaibNGiHA",
+        ),
+        ("secret", "{CRYPT}$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA"),
+        (
+            "secret",
+            "{crypt}$6$rounds=1500$saltsalt$34Syr0FSbWlp9hNFif0BNSVHRPxwiPh79DU920TQC0DoAPilRd9UG4mVZjASSDEENmIuJl1xJneHoAcjNgCp00",
+        ),
+        ("abc", "{CRYPT}$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i"),
+        ("a", "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe"),
+    ];
+
     #[test]
-    fn foreign_hashes_are_refused() {
-        assert_eq!(StoredPassword::from_phc("{SSHA}abc"), Err(PasswordError::Unreadable));
-        let other = "$argon2i$v=19$m=4096,t=3,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA";
-        assert_eq!(StoredPassword::from_phc(other), Err(PasswordError::Unreadable));
+    fn hashes_of_other_directories_are_read() {
+        for (password, text) in FOREIGN {
+            let stored =
+                StoredPassword::read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(stored.verify(&secret(password)), Ok(true), "{text}");
+            assert_eq!(stored.verify(&secret("Secret")), Ok(false), "{text}");
+        }
+        let own = StoredPassword::hash(&secret("x")).unwrap();
+        let braced = StoredPassword::read(&format!("{{argon2}}{}", own.as_text())).unwrap();
+        assert_eq!(braced.verify(&secret("x")), Ok(true));
+        assert_eq!((own.scheme().as_str(), braced.scheme().as_str()), ("$argon2id$", "{ARGON2}"));
+    }
+
+    #[test]
+    fn hashes_that_ask_for_too_much_are_refused() {
+        for text in [
+            "{CRYPT}$2b$15$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i",
+            "{CRYPT}$6$rounds=1000001$salt$x",
+            "{PBKDF2-SHA256}2000001$c2FsdHNhbHQ$AAAA",
+            "$argon2id$v=19$m=131073,t=1,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+            "$argon2id$v=19$m=65536,t=17,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+        ] {
+            assert_eq!(StoredPassword::read(text), Err(PasswordError::Costly), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        for text in [
+            "",
+            "secret",
+            "{CLEARTEXT}secret",
+            "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+            "{SSHA}abc",
+            "{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+            "{CRYPT}rl.3StKT.4T8M",
+            "{CRYPT}$1$salt$hash",
+            "{CRYPT}$2b$xx$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i",
+            "{CRYPT}$6$rounds=10$salt$hash",
+            "{PBKDF2-SHA256}0$c2FsdA$AAAA",
+            "$argon2x$v=19$m=4096,t=3,p=1$c29tZXNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+            "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQ",
+        ] {
+            assert_eq!(StoredPassword::read(text), Err(PasswordError::Unreadable), "{text}");
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl EmbeddedDirectory {
     ) -> Result<(), AdminError> {
         let stored = StoredPassword::hash(password).map_err(AdminError::Password)?;
         self.change_user(uid, domain, |record| {
-            record.user_password = stored.as_phc().to_owned();
+            record.user_password = stored.as_text().to_owned();
         })
     }
 
@@ -259,7 +259,7 @@ fn new_record(new: &NewUser) -> Result<UserRecord, AdminError> {
     Ok(UserRecord {
         uid,
         domain,
-        user_password: stored.as_phc().to_owned(),
+        user_password: stored.as_text().to_owned(),
         cn: new.cn.clone(),
         mail,
         mail_alternate_addresses: alternates,

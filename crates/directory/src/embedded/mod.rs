@@ -129,7 +129,7 @@ impl Directory for EmbeddedDirectory {
             self.verify_nobody(password)?;
             return Ok(false);
         };
-        let stored = StoredPassword::from_phc(&record.user_password);
+        let stored = StoredPassword::read(&record.user_password);
         stored.and_then(|s| s.verify(password)).map_err(|e| password_error(&user.entry, e))
     }
 
