@@ -47,6 +47,7 @@ impl Counting {
                 inet_domain_status: InetStatus::Active,
                 mail_domain_status: MailStatus::Active,
                 mail_domain_allowed_service_access: None,
+                inet_domain_search_filter: None,
             }),
             password: Mutex::new("wonder".to_owned()),
             error: Mutex::new(None),

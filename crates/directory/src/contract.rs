@@ -2,6 +2,7 @@
 
 use crate::model::{Domain, User};
 use std::fmt;
+use waypost_ldap_filter::Filter;
 use waypost_types::Secret;
 
 /// Looks up users and domains and checks passwords.
@@ -11,6 +12,22 @@ use waypost_types::Secret;
 pub trait Directory: Send + Sync {
     /// The user who logs in as `uid` in `domain`, both in any case.
     fn user_by_login(&self, uid: &str, domain: &str) -> Result<Option<User>, DirectoryError>;
+
+    /// The users that fit a filter: those of `domain`, or of the whole directory. At most `most` of them; a
+    /// caller that needs exactly one asks for two, and for more to name them.
+    ///
+    /// An engine without a search of its own finds users by the uid that the filter demands.
+    fn find_users(
+        &self,
+        domain: Option<&Domain>,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<User>, DirectoryError> {
+        let uid = filter.required("uid").and_then(|uid| std::str::from_utf8(uid).ok());
+        let (Some(uid), Some(domain)) = (uid, domain) else { return Ok(Vec::new()) };
+        let user = self.user_by_login(uid, &domain.name)?;
+        Ok(user.into_iter().take(most).collect())
+    }
 
     /// The user who receives mail for `local@domain`, by `mail`, `mailAlternateAddress` or
     /// `mailEquivalentAddress`, in any case. A sub-address is the caller's to split

@@ -12,10 +12,12 @@ mod hash_scheme;
 mod model;
 mod password;
 mod recipient;
+mod store_id;
 
 pub use address::{split_address, split_subaddress};
 pub use contract::{Directory, DirectoryError};
-pub use embedded::{AdminError, EmbeddedDirectory, NewUser};
+pub use embedded::{AdminError, Attribute, EmbeddedDirectory, NewUser};
 pub use model::{Delivery, Domain, InetStatus, MailStatus, Quota, Standing, User, standing};
 pub use password::{PasswordError, StoredPassword};
 pub use recipient::{Recipient, resolve_recipient};
+pub use store_id::forbidden_uid;

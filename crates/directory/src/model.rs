@@ -94,6 +94,11 @@ impl InetStatus {
         }
     }
 
+    /// The attribute's value.
+    pub const fn name(self) -> &'static str {
+        self.as_mail_status().name()
+    }
+
     const fn as_mail_status(self) -> MailStatus {
         match self {
             Self::Active => MailStatus::Active,
@@ -165,6 +170,9 @@ pub struct Domain {
     pub mail_domain_status: MailStatus,
     /// `mailDomainAllowedServiceAccess`: the service filter as written; `None` allows all services.
     pub mail_domain_allowed_service_access: Option<String>,
+    /// `inetDomainSearchFilter`: how a login name finds its user, as written; `None` means the server's
+    /// default.
+    pub inet_domain_search_filter: Option<String>,
 }
 
 /// The status that decides for a user, and the attribute it comes from.

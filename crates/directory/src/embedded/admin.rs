@@ -1,16 +1,14 @@
 //! Changes to the embedded directory: what the tools call.
 
-use super::tables::{self, DomainRecord, UserRecord};
+use super::records::{Attribute, DomainRecord, MAX_ALTERNATE_ADDRESSES, UserRecord};
+use super::tables;
 use super::{EmbeddedDirectory, names};
 use crate::contract::DirectoryError;
-use crate::model::{Domain, InetStatus, MailStatus, User};
+use crate::model::{Domain, MailStatus, User};
 use crate::password::{PasswordError, StoredPassword};
 use heed::RwTxn;
 use std::fmt;
 use waypost_types::Secret;
-
-/// The most alternate addresses of one user; the record stays within one LMDB page chain.
-const MAX_ALTERNATE_ADDRESSES: usize = 100;
 
 /// A user to add.
 #[derive(Debug, Clone)]
@@ -19,7 +17,7 @@ pub struct NewUser {
     pub uid: String,
     /// The domain, which must exist.
     pub domain: String,
-    /// The password.
+    /// The password, or its hash for [`EmbeddedDirectory::add_user_with_hash`].
     pub password: Secret<String>,
     /// The person's name.
     pub cn: Option<String>,
@@ -58,6 +56,13 @@ pub enum AdminError {
         /// What would be accepted.
         rule: String,
     },
+    /// An attribute or a value of one that cannot be accepted.
+    BadAttribute {
+        /// The attribute as given.
+        attribute: String,
+        /// What would be accepted.
+        reason: String,
+    },
     /// A password that cannot be accepted.
     Password(PasswordError),
     /// The directory itself failed.
@@ -80,6 +85,7 @@ impl fmt::Display for AdminError {
             }
             Self::TooManyAddresses(most) => write!(f, "a user has at most {most} addresses"),
             Self::BadName { what, name, rule } => write!(f, "{name:?} is no {what}: {rule}"),
+            Self::BadAttribute { attribute, reason } => write!(f, "{attribute}: {reason}"),
             Self::Password(error) => write!(f, "{error}"),
             Self::Directory(error) => write!(f, "{error}"),
         }
@@ -102,12 +108,7 @@ impl EmbeddedDirectory {
             if self.tables.domain(txn, &name)?.is_some() {
                 return Err(AdminError::DomainExists(name.clone()));
             }
-            let record = DomainRecord {
-                name: name.clone(),
-                inet_domain_status: InetStatus::Active,
-                mail_domain_status: MailStatus::Active,
-                mail_domain_allowed_service_access: None,
-            };
+            let record = DomainRecord::new(name.clone());
             self.tables.put_domain(txn, &record)?;
             Ok(record.into())
         })
@@ -122,18 +123,84 @@ impl EmbeddedDirectory {
 
     /// Changes the status of a domain's mail service.
     pub fn set_domain_status(&self, name: &str, status: MailStatus) -> Result<(), AdminError> {
+        let value = vec![status.name().to_owned()];
+        self.set_domain_attributes(name, &[Attribute::new("mailDomainStatus", value)])
+    }
+
+    /// Gives attributes of a domain other values; an attribute without values is taken away.
+    pub fn set_domain_attributes(
+        &self,
+        name: &str,
+        attributes: &[Attribute],
+    ) -> Result<(), AdminError> {
         let name = names::domain(name)?;
         self.change(|txn| {
             let record = self.tables.domain(txn, &name)?;
             let mut record = record.ok_or_else(|| AdminError::UnknownDomain(name.clone()))?;
-            record.mail_domain_status = status;
+            for Attribute { name, values } in attributes {
+                record.set(name, values.clone())?;
+            }
             Ok(self.tables.put_domain(txn, &record)?)
         })
     }
 
+    /// Every attribute of a domain.
+    pub fn domain_attributes(&self, name: &str) -> Result<Vec<Attribute>, AdminError> {
+        let name = names::domain(name)?;
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.domain(&txn, &name)?;
+        Ok(record.ok_or(AdminError::UnknownDomain(name))?.attributes())
+    }
+
+    /// Gives attributes of a user other values; an attribute without values is taken away. All of them or
+    /// none are changed.
+    pub fn set_attributes(
+        &self,
+        uid: &str,
+        domain: &str,
+        attributes: &[Attribute],
+    ) -> Result<User, AdminError> {
+        let (uid, domain) = (names::uid(uid)?, names::domain(domain)?);
+        let changed = self.change(|txn| {
+            let record = self.tables.user(txn, &uid, &domain)?;
+            let mut record =
+                record.ok_or_else(|| AdminError::UnknownUser(format!("{uid}@{domain}")))?;
+            for Attribute { name, values } in attributes {
+                record.set(name, values.clone())?;
+            }
+            self.check_addresses(txn, &record)?;
+            self.tables.put_user(txn, &record)?;
+            Ok(record)
+        })?;
+        Ok(self.user(changed)?)
+    }
+
+    /// Every attribute of a user, the hash of the password included.
+    pub fn attributes(&self, uid: &str, domain: &str) -> Result<Vec<Attribute>, AdminError> {
+        let (uid, domain) = (names::uid(uid)?, names::domain(domain)?);
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.user(&txn, &uid, &domain)?;
+        let record = record.ok_or_else(|| AdminError::UnknownUser(format!("{uid}@{domain}")))?;
+        Ok(record.attributes())
+    }
+
     /// Adds a user. Hashes the password first, which takes tens of milliseconds.
     pub fn add_user(&self, new: &NewUser) -> Result<User, AdminError> {
-        let record = new_record(new)?;
+        self.add(new, StoredPassword::hash(&new.password))
+    }
+
+    /// Adds a user whose password is given as a hash of a scheme that is read.
+    pub fn add_user_with_hash(&self, new: &NewUser) -> Result<User, AdminError> {
+        self.add(new, StoredPassword::read(new.password.expose()))
+    }
+
+    fn add(
+        &self,
+        new: &NewUser,
+        password: Result<StoredPassword, PasswordError>,
+    ) -> Result<User, AdminError> {
+        let mut record = new_record(new)?;
+        record.user_password = password.map_err(AdminError::Password)?.as_text().to_owned();
         let added = self.change(|txn| {
             self.check_new(txn, &record)?;
             self.tables.put_user(txn, &record)?;
@@ -196,16 +263,27 @@ impl EmbeddedDirectory {
         if self.tables.user(txn, &record.uid, &record.domain)?.is_some() {
             return Err(AdminError::UserExists(format!("{}@{}", record.uid, record.domain)));
         }
-        record.addresses().try_for_each(|address| self.check_free(txn, address))
+        self.check_addresses(txn, record)
     }
 
-    fn check_free(&self, txn: &RwTxn<'_>, address: &str) -> Result<(), AdminError> {
+    /// Whether every address lies in a domain of ours and belongs to nobody else.
+    fn check_addresses(&self, txn: &RwTxn<'_>, record: &UserRecord) -> Result<(), AdminError> {
+        record.addresses().try_for_each(|address| self.check_free(txn, address, record))
+    }
+
+    fn check_free(
+        &self,
+        txn: &RwTxn<'_>,
+        address: &str,
+        record: &UserRecord,
+    ) -> Result<(), AdminError> {
         let (_, domain) = names::address(address)?;
         if self.tables.domain(txn, &domain)?.is_none() {
             return Err(AdminError::UnknownDomain(domain));
         }
         match self.tables.owner(txn, address)? {
             None => Ok(()),
+            Some((uid, domain)) if uid == record.uid && domain == record.domain => Ok(()),
             Some((uid, domain)) => Err(AdminError::AddressTaken {
                 address: address.to_owned(),
                 owner: format!("{uid}@{domain}"),
@@ -255,19 +333,8 @@ fn new_record(new: &NewUser) -> Result<UserRecord, AdminError> {
     alternates.sort();
     alternates.dedup();
     alternates.retain(|address| *address != mail);
-    let stored = StoredPassword::hash(&new.password).map_err(AdminError::Password)?;
-    Ok(UserRecord {
-        uid,
-        domain,
-        user_password: stored.as_text().to_owned(),
-        cn: new.cn.clone(),
-        mail,
-        mail_alternate_addresses: alternates,
-        mail_equivalent_addresses: Vec::new(),
-        mail_host: None,
-        mail_quota: None,
-        mail_user_status: MailStatus::Active,
-        inet_user_status: InetStatus::Active,
-        mail_allowed_service_access: None,
-    })
+    let mut record = UserRecord::new(uid, domain, mail);
+    record.cn.clone_from(&new.cn);
+    record.mail_alternate_addresses = alternates;
+    Ok(record)
 }

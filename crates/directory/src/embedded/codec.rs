@@ -7,9 +7,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of every value's content. A change of a record's fields raises it.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before records had further attributes.
+const VERSION_1: u8 = 1;
 /// Version byte and CRC.
 const HEADER_BYTES: usize = 5;
+
+/// A value that is stored.
+pub(super) trait Stored: DeserializeOwned {
+    /// Decodes the content of a value of the version before; most are the same.
+    fn from_version_1(content: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(content)
+    }
+}
+
+impl Stored for u32 {}
+impl Stored for u64 {}
+impl Stored for String {}
+impl Stored for (String, String) {}
 
 /// Encodes a value for `key`.
 pub(super) fn seal<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, DirectoryError> {
@@ -24,7 +39,7 @@ pub(super) fn seal<T: Serialize>(key: &[u8], value: &T) -> Result<Vec<u8>, Direc
 }
 
 /// Decodes what [`seal`] wrote for `key`.
-pub(super) fn open<T: DeserializeOwned>(key: &[u8], sealed: &[u8]) -> Result<T, DirectoryError> {
+pub(super) fn open<T: Stored>(key: &[u8], sealed: &[u8]) -> Result<T, DirectoryError> {
     let damaged = |what: &str| DirectoryError::Damaged {
         cause: format!("the entry {} {what}", key.escape_ascii()),
     };
@@ -32,13 +47,17 @@ pub(super) fn open<T: DeserializeOwned>(key: &[u8], sealed: &[u8]) -> Result<T, 
         return Err(damaged("is cut short"));
     };
     let [version, crc @ ..] = *header;
-    if version != VERSION {
+    if version != VERSION && version != VERSION_1 {
         return Err(damaged("is of a newer format; use the newer program"));
     }
     if u32::from_le_bytes(crc) != checksum(version, key, content) {
         return Err(damaged("has a wrong checksum"));
     }
-    postcard::from_bytes(content).map_err(|_| damaged("cannot be decoded"))
+    let decoded = match version {
+        VERSION_1 => T::from_version_1(content),
+        _ => postcard::from_bytes(content),
+    };
+    decoded.map_err(|_| damaged("cannot be decoded"))
 }
 
 fn checksum(version: u8, key: &[u8], content: &[u8]) -> u32 {

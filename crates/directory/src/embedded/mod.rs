@@ -7,9 +7,12 @@
 mod admin;
 mod codec;
 mod names;
+mod records;
+mod search;
 mod tables;
 
 pub use admin::{AdminError, NewUser};
+pub use records::Attribute;
 
 use crate::address::fold;
 use crate::contract::{Directory, DirectoryError};
@@ -19,6 +22,7 @@ use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tables::{Tables, storage_error};
+use waypost_ldap_filter::Filter;
 use waypost_types::{AccountName, Secret};
 
 /// Bytes of address space for the environment: room for about a million users. The file is sparse and
@@ -71,7 +75,7 @@ impl EmbeddedDirectory {
         synced.map_err(|error| unavailable(target, &error))
     }
 
-    fn user(&self, record: tables::UserRecord) -> Result<User, DirectoryError> {
+    fn user(&self, record: records::UserRecord) -> Result<User, DirectoryError> {
         let entry = format!("{}@{}", record.uid, record.domain);
         let in_default = record.domain == self.default_domain;
         let account = AccountName::new(if in_default { &record.uid } else { &entry });
@@ -103,6 +107,16 @@ impl Directory for EmbeddedDirectory {
         record.map(|record| self.user(record)).transpose()
     }
 
+    fn find_users(
+        &self,
+        domain: Option<&Domain>,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<User>, DirectoryError> {
+        let records = self.search(domain.map(|domain| domain.name.as_str()), filter, most)?;
+        records.into_iter().map(|record| self.user(record)).collect()
+    }
+
     fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
         let txn = tables::read(&self.env)?;
         let record = self.tables.user_of_address(&txn, &fold(local), &fold(domain))?;
@@ -125,11 +139,12 @@ impl Directory for EmbeddedDirectory {
             let txn = tables::read(&self.env)?;
             self.tables.user(&txn, &user.uid, &user.domain)?
         };
-        let Some(record) = record else {
+        let hash = record.map(|record| record.user_password).filter(|hash| !hash.is_empty());
+        let Some(hash) = hash else {
             self.verify_nobody(password)?;
             return Ok(false);
         };
-        let stored = StoredPassword::read(&record.user_password);
+        let stored = StoredPassword::read(&hash);
         stored.and_then(|s| s.verify(password)).map_err(|e| password_error(&user.entry, e))
     }
 

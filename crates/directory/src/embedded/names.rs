@@ -2,6 +2,7 @@
 
 use super::admin::AdminError;
 use crate::address::{fold, split_address};
+use crate::store_id::forbidden_uid;
 
 /// The longest uid in bytes: uid, `@` and domain together stay below the longest store id, and a key
 /// below LMDB's 511 bytes.
@@ -13,23 +14,23 @@ const MAX_LOCAL_BYTES: usize = 64;
 /// The longest label of a domain name in bytes (RFC 1035 section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Checks and folds a uid. `@`, `+` and `/` are refused because they separate uid, domain, sub-address
-/// and mailbox levels elsewhere.
+/// Checks and folds a uid. Beyond what no store id may hold, `@` and `+` are refused because they separate
+/// uid, domain and sub-address.
 pub(super) fn uid(text: &str) -> Result<String, AdminError> {
     let folded = fold(text);
-    let starts_well = folded.chars().next().is_some_and(char::is_alphanumeric);
-    let allowed = |c: char| c.is_alphanumeric() || "._-".contains(c);
+    let bad = |rule: String| AdminError::BadName { what: "user name", name: text.to_owned(), rule };
+    if let Some(reason) = forbidden_uid(&folded) {
+        return Err(bad(format!("it {reason}")));
+    }
+    let starts_well = folded.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-=".contains(c);
     if starts_well && folded.len() <= MAX_UID_BYTES && folded.chars().all(allowed) {
         return Ok(folded);
     }
-    Err(AdminError::BadName {
-        what: "user name",
-        name: text.to_owned(),
-        rule: format!(
-            "use letters, digits, `.`, `_` and `-`, begin with a letter or digit, at most \
-             {MAX_UID_BYTES} bytes"
-        ),
-    })
+    Err(bad(format!(
+        "use ASCII letters, digits, `.`, `_`, `-` and `=`, begin with a letter or digit, at most \
+         {MAX_UID_BYTES} bytes"
+    )))
 }
 
 /// Checks and folds a domain name.
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn names_are_folded_and_checked() {
         assert_eq!(uid("Alice.B").ok().as_deref(), Some("alice.b"));
-        for bad in ["", ".a", "a@b", "a+b", "a/b", "a b", "a\u{0}"] {
+        for bad in ["", ".a", "a@b", "a+b", "a/b", "a b", "a\u{0}", "anyone", "ällice"] {
             assert!(uid(bad).is_err(), "{bad:?}");
         }
         assert!(uid(&"a".repeat(MAX_UID_BYTES + 1)).is_err());

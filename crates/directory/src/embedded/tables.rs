@@ -3,12 +3,12 @@
 //! `meta`: `format` and `generation`. `domains`: name to record. `users`: domain, NUL, uid to record.
 //! `addresses`: address to the user's key. Names lie there folded to lower case.
 
-use super::codec;
+use super::codec::{self, Stored};
+use super::records::{DomainRecord, UserRecord};
 use crate::contract::DirectoryError;
-use crate::model::{Domain, InetStatus, MailStatus, Quota};
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, DatabaseOpener, Env, MdbError, RoTxn, RwTxn, WithoutTls};
-use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// How many tables there are.
@@ -31,52 +31,6 @@ pub(super) struct Tables {
     domains: Table,
     users: Table,
     addresses: Table,
-}
-
-/// A user as stored. The order of fields is the format. No debug text: it would show the hash.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct UserRecord {
-    pub(super) uid: String,
-    pub(super) domain: String,
-    pub(super) user_password: String,
-    pub(super) cn: Option<String>,
-    pub(super) mail: String,
-    pub(super) mail_alternate_addresses: Vec<String>,
-    pub(super) mail_equivalent_addresses: Vec<String>,
-    pub(super) mail_host: Option<String>,
-    pub(super) mail_quota: Option<Quota>,
-    pub(super) mail_user_status: MailStatus,
-    pub(super) inet_user_status: InetStatus,
-    pub(super) mail_allowed_service_access: Option<String>,
-}
-
-impl UserRecord {
-    /// Every address that delivers here.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
-        let alternates = self.mail_alternate_addresses.iter();
-        let all = alternates.chain(&self.mail_equivalent_addresses);
-        std::iter::once(&self.mail).chain(all).map(String::as_str)
-    }
-}
-
-/// A domain as stored. The order of fields is the format.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct DomainRecord {
-    pub(super) name: String,
-    pub(super) inet_domain_status: InetStatus,
-    pub(super) mail_domain_status: MailStatus,
-    pub(super) mail_domain_allowed_service_access: Option<String>,
-}
-
-impl From<DomainRecord> for Domain {
-    fn from(record: DomainRecord) -> Self {
-        Self {
-            name: record.name,
-            inet_domain_status: record.inet_domain_status,
-            mail_domain_status: record.mail_domain_status,
-            mail_domain_allowed_service_access: record.mail_domain_allowed_service_access,
-        }
-    }
 }
 
 impl Tables {
@@ -211,6 +165,20 @@ impl Tables {
         decode_all(self.users.prefix_iter(txn, &prefix).map_err(read_error)?)
     }
 
+    /// The same one after the other, until `visit` has seen enough.
+    pub(super) fn visit_users(
+        &self,
+        txn: &RoTxn<'_>,
+        domain: Option<&str>,
+        visit: &mut dyn FnMut(UserRecord) -> ControlFlow<()>,
+    ) -> Result<(), DirectoryError> {
+        let Some(domain) = domain else {
+            return visit_all(self.users.iter(txn).map_err(read_error)?, visit);
+        };
+        let prefix = user_key("", domain);
+        visit_all(self.users.prefix_iter(txn, &prefix).map_err(read_error)?, visit)
+    }
+
     /// The user who owns a folded address.
     pub(super) fn user_of_address(
         &self,
@@ -302,7 +270,7 @@ fn user_key(uid: &str, domain: &str) -> Vec<u8> {
     [domain.as_bytes(), b"\0", uid.as_bytes()].concat()
 }
 
-fn fetch<T: serde::de::DeserializeOwned>(
+fn fetch<T: Stored>(
     table: Table,
     txn: &RoTxn<'_>,
     key: &[u8],
@@ -315,13 +283,26 @@ fn fetch<T: serde::de::DeserializeOwned>(
     value.map(|sealed| codec::open(key, sealed)).transpose()
 }
 
-fn decode_all<'txn, T: serde::de::DeserializeOwned>(
+fn decode_all<'txn, T: Stored>(
     entries: impl Iterator<Item = Result<(&'txn [u8], &'txn [u8]), heed::Error>>,
 ) -> Result<Vec<T>, DirectoryError> {
     entries.map(|entry| entry.map_err(read_error).and_then(|(k, v)| codec::open(k, v))).collect()
 }
 
-fn store<T: Serialize>(
+fn visit_all<'txn, T: Stored>(
+    entries: impl Iterator<Item = Result<(&'txn [u8], &'txn [u8]), heed::Error>>,
+    visit: &mut dyn FnMut(T) -> ControlFlow<()>,
+) -> Result<(), DirectoryError> {
+    for entry in entries {
+        let (key, value) = entry.map_err(read_error)?;
+        if visit(codec::open(key, value)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn store<T: serde::Serialize>(
     table: Table,
     txn: &mut RwTxn<'_>,
     key: &[u8],

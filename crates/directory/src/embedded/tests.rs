@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::conformance::{self, DEFAULT_DOMAIN, Fixture};
-use crate::model::MailStatus;
+use crate::model::{InetStatus, MailStatus};
 
 struct Embedded {
     directory: EmbeddedDirectory,
@@ -86,6 +86,129 @@ fn refusals_leave_no_trace() {
     assert_eq!(unknown, Err(AdminError::UnknownUser("bob@example.com".into())));
     assert_eq!(d.generation().unwrap(), before);
     assert_eq!(d.list_users(None).unwrap().len(), 1);
+}
+
+fn attribute(name: &str, values: &[&str]) -> Attribute {
+    Attribute::new(name, values.iter().map(|value| (*value).to_owned()).collect())
+}
+
+fn found(it: &Embedded, domain: Option<&str>, filter: &str) -> Vec<String> {
+    let domain = domain.map(|name| it.directory.domain(name).unwrap().unwrap());
+    let users = it.directory.find_users(domain.as_ref(), &filter.parse().unwrap(), 10).unwrap();
+    users.into_iter().map(|user| user.entry).collect()
+}
+
+#[test]
+fn users_are_found_by_any_attribute() {
+    let it = Embedded::new();
+    for domain in ["a.example", "b.example"] {
+        it.add_domain(domain);
+        it.add_user("zoe", domain, "pw", &[]);
+    }
+    it.add_user("amy", "a.example", "pw", &["info@a.example"]);
+    let numbers =
+        [attribute("employeeNumber", &["1007"]), attribute("telephoneNumber", &["+1 23-4"])];
+    it.directory.set_attributes("amy", "a.example", &numbers).unwrap();
+    let in_a = |filter| found(&it, Some("a.example"), filter);
+    assert_eq!(in_a("(&(objectclass=inetOrgPerson)(uid=ZOE))"), ["zoe@a.example"]);
+    assert_eq!(in_a("(employeenumber=1007)"), ["amy@a.example"]);
+    assert_eq!(in_a("(telephoneNumber=+1234)"), ["amy@a.example"]);
+    assert_eq!(in_a("(uid=*)"), ["amy@a.example", "zoe@a.example"]);
+    assert_eq!(in_a("(&(uid=zoe)(employeeNumber=*))"), [""; 0]);
+    let everywhere = |filter| found(&it, None, filter);
+    assert_eq!(everywhere("(uid=zoe)"), ["zoe@a.example", "zoe@b.example"]);
+    assert_eq!(everywhere("(mailAlternateAddress=INFO@a.example)"), ["amy@a.example"]);
+    assert_eq!(found(&it, Some("b.example"), "(mailAlternateAddress=info@a.example)"), [""; 0]);
+    assert_eq!(everywhere("(mail=zoe@*)"), ["zoe@a.example", "zoe@b.example"]);
+    let two = it.directory.find_users(None, &"(uid=*)".parse().unwrap(), 2).unwrap();
+    assert_eq!(two.len(), 2, "no more than asked for");
+}
+
+#[test]
+fn attributes_are_set_shown_and_taken_away() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    it.add_user("amy", "example.com", "pw", &["info@example.com"]);
+    it.add_user("bob", "example.com", "pw", &[]);
+    let set = |name: &str, values: &[&str]| {
+        it.directory.set_attributes("amy", "example.com", &[attribute(name, values)]).map(|_| ())
+    };
+    let shown = |name: &str| -> Vec<String> {
+        let all = it.directory.attributes("amy", "example.com").unwrap();
+        let own = all.into_iter().filter(|own| own.name == name);
+        own.flat_map(|own| own.values).collect()
+    };
+    set("MAILUSERSTATUS", &["hold"]).unwrap();
+    set("title", &["Dr", "Prof"]).unwrap();
+    set("mailAlternateAddress", &["a@example.com", "INFO@example.com"]).unwrap();
+    assert_eq!(shown("mailUserStatus"), ["hold"]);
+    assert_eq!(shown("title"), ["Dr", "Prof"]);
+    assert_eq!(shown("mailAlternateAddress"), ["a@example.com", "info@example.com"]);
+    set("title", &[]).unwrap();
+    set("mailAlternateAddress", &[]).unwrap();
+    assert_eq!(shown("title"), [""; 0]);
+    assert_eq!(it.directory.resolve_address("info", "example.com").unwrap(), None);
+    let bad = |name: &str, values: &[&str]| set(name, values).unwrap_err().to_string();
+    assert!(bad("mailUserStatus", &["actve"]).contains("the values are active, inactive"));
+    assert!(bad("uid", &["x"]).contains("keeps the uid"));
+    assert!(bad("a b", &["x"]).contains("letters, digits"));
+    assert!(bad("cn", &["x", "y"]).contains("one value"));
+    assert!(bad("mail", &["bob@example.com"]).contains("belongs to bob@example.com"));
+    assert!(bad("userPassword", &["plain"]).contains("{SSHA}"));
+    assert!(bad("description", &["x"; 65]).contains("at most 64"));
+    assert!(bad("description", &[&"x".repeat(4_097)]).contains("1 to 4096 bytes"));
+}
+
+#[test]
+fn a_domain_has_its_own_search_filter() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    let set = |filter| {
+        let attributes = [attribute("inetDomainSearchFilter", &[filter])];
+        it.directory.set_domain_attributes("example.com", &attributes)
+    };
+    set("(uid=%U_%V)").unwrap();
+    let domain = it.directory.domain("example.com").unwrap().unwrap();
+    assert_eq!(domain.inet_domain_search_filter.as_deref(), Some("(uid=%U_%V)"));
+    let refused = set("(uid=%U").unwrap_err().to_string();
+    assert!(refused.contains("a `)` is missing here (character 8)"), "{refused}");
+}
+
+#[test]
+fn records_of_the_version_before_are_read() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    let old = ("example.com", InetStatus::Active, MailStatus::Hold, Some("+imap:*"));
+    let content = postcard::to_stdvec(&old).unwrap();
+    let record = <records::DomainRecord as codec::Stored>::from_version_1(&content).unwrap();
+    assert_eq!(
+        (record.mail_domain_status, record.inet_domain_search_filter),
+        (MailStatus::Hold, None)
+    );
+    let none = Option::<String>::None;
+    let no_addresses = (Vec::<String>::new(), Vec::<String>::new());
+    let old = ("amy", "example.com", "hash", &none, "amy@example.com", no_addresses, &none);
+    let mut content = postcard::to_stdvec(&old).unwrap();
+    let rest = (Option::<crate::model::Quota>::None, MailStatus::Hold, InetStatus::Active, &none);
+    content.extend(postcard::to_stdvec(&rest).unwrap());
+    let record = <records::UserRecord as codec::Stored>::from_version_1(&content).unwrap();
+    assert_eq!((record.uid.as_str(), record.mail_user_status), ("amy", MailStatus::Hold));
+    assert!(record.further.is_empty());
+}
+
+#[test]
+fn a_user_without_a_hash_has_no_password() {
+    let it = Embedded::new();
+    it.add_domain("example.com");
+    let hashed = NewUser {
+        password: secret("{SSHA}1G904nLkTkGWjKNnQuB/hpWXC/hzYWx0c2FsdA=="),
+        ..new_user("amy", "example.com", &[])
+    };
+    let amy = it.directory.add_user_with_hash(&hashed).unwrap();
+    assert!(it.directory.verify_password(&amy, &secret("secret")).unwrap());
+    it.directory.set_attributes("amy", "example.com", &[attribute("userPassword", &[])]).unwrap();
+    assert!(!it.directory.verify_password(&amy, &secret("secret")).unwrap());
+    assert!(!it.directory.verify_password(&amy, &secret("")).unwrap());
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Directory for Everybody {
             inet_domain_status: InetStatus::Active,
             mail_domain_status: MailStatus::Active,
             mail_domain_allowed_service_access: None,
+            inet_domain_search_filter: None,
         }))
     }
 
