@@ -4,15 +4,18 @@ use crate::config::AuthConfig;
 use crate::delay::Failures;
 use crate::failure::{FailureKind, LoginFailure};
 use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
-use crate::pipeline;
+use crate::pipeline::{Decided, Run};
+use crate::proxy;
 use crate::queue::HashQueue;
 use crate::remembered::Remembered;
+use crate::trace::Explanation;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use waypost_directory::Directory;
+use waypost_types::Secret;
 
 /// The outcome of a login; owns everything it needs, so a session can keep it beside itself.
 pub type LoginFuture =
@@ -55,13 +58,28 @@ impl Authenticator {
         let _ = self.shared.observer.set(Box::new(observer));
     }
 
-    /// Takes in changed settings for the logins that begin from now on. The default domain and the
-    /// memory of logins stay: the accounts of users and what is remembered depend on them.
+    /// Takes in changed settings for the logins that begin from now on. The default domain and how long
+    /// logins are remembered stay: the accounts of users and the memory depend on them. What is remembered
+    /// is forgotten, because a name may mean another user now.
     pub fn reconfigure(&self, config: AuthConfig) {
         let old = self.shared.config();
         let (default_domain, remember_for) = (old.default_domain.clone(), old.remember_for);
         let config = Arc::new(AuthConfig { default_domain, remember_for, ..config });
         *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        lock(&self.shared.remembered).clear();
+    }
+
+    /// What a login would come to, step by step, by the very code of logins: without memory, delay, log line
+    /// and bound, so for administrators only. Without a password that step is left out. Blocking.
+    pub fn explain(
+        &self,
+        attempt: &LoginAttempt,
+        password: Option<&Secret<String>>,
+    ) -> Explanation {
+        let config = self.shared.config();
+        let mut run = Run::new(&*self.shared.directory, &config);
+        let outcome = explained(&mut run, attempt, password);
+        Explanation { steps: run.steps, outcome }
     }
 
     /// Checks a login and logs the outcome. Answers to wrong passwords come late by intent
@@ -94,12 +112,13 @@ impl Shared {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Result<Identity, LoginFailure> {
-        let name = LoginName::parse(&attempt.login, &self.config());
-        let outcome = self.check(&attempt, name.clone()).await;
+    async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Decided<Identity> {
+        let outcome = self.check(&attempt).await;
         let delay = match &outcome {
             Err(failure) if failure.kind.is_delayed() => {
-                lock(&self.failures).note(attempt.peer, name, Instant::now())
+                let name = LoginName::parse(&attempt.login, &self.config());
+                let account = name.map(|name| name.counted_as());
+                lock(&self.failures).note(attempt.peer, account, Instant::now())
             }
             _ => Duration::ZERO,
         };
@@ -113,59 +132,74 @@ impl Shared {
         outcome
     }
 
-    async fn check(
-        self: &Arc<Self>,
-        attempt: &LoginAttempt,
-        name: Option<LoginName>,
-    ) -> Result<Identity, LoginFailure> {
-        if let Some(refused) = self.config().password_refusal(attempt.service, attempt.tls) {
-            let reason = format!("{}.plaintextmincipher forbids it", attempt.service);
-            return Err(LoginFailure::new(refused, reason));
-        }
-        let Some(name) = name else {
-            return Err(LoginFailure::new(FailureKind::BadCredentials, "malformed login name"));
-        };
+    async fn check(self: &Arc<Self>, attempt: &LoginAttempt) -> Decided<Identity> {
+        let config = self.config();
+        let mut run = Run::new(&*self.directory, &config);
+        run.connection(attempt)?;
+        let name = run.name(&attempt.login)?;
         let identity = self.identify(attempt, name).await?;
-        pipeline::authorize(&self.config(), identity, attempt.authorization_id.as_deref())
+        let Some(wanted) = proxy::asked_for(&run, attempt, &identity) else { return Ok(identity) };
+        proxy::permit(&mut run, &identity, wanted)?;
+        let (again, wanted) = (attempt.clone(), wanted.to_owned());
+        self.work(attempt, move |run| proxy::become_other(run, &again, identity, &wanted)).await
     }
 
     async fn identify(
         self: &Arc<Self>,
         attempt: &LoginAttempt,
         name: LoginName,
-    ) -> Result<Identity, LoginFailure> {
-        let generation = self.directory.generation()?;
-        let key = (attempt.service, name.clone());
+    ) -> Decided<Identity> {
+        let (generation, config) = (self.directory.generation()?, self.config());
+        let key = (attempt.service, name.typed.clone());
         let known =
             lock(&self.remembered).find(&key, &attempt.password, generation, Instant::now());
         if let Some(identity) = known {
             return Ok(identity);
         }
-        let identity = self.decide(attempt, name).await?;
-        let (password, now) = (&attempt.password, Instant::now());
-        lock(&self.remembered).insert(key, password, generation, identity.clone(), now);
+        let again = attempt.clone();
+        let decide = move |run: &mut Run<'_>| run.decide(&again, &name, Some(&again.password));
+        let identity = self.work(attempt, decide).await?;
+        // Settings that changed during the check may find another user.
+        if Arc::ptr_eq(&config, &self.config()) {
+            let (password, now) = (&attempt.password, Instant::now());
+            lock(&self.remembered).insert(key, password, generation, identity.clone(), now);
+        }
         Ok(identity)
     }
 
-    /// Runs the pipeline on a blocking thread when a core is free. The turn goes with the work, not with
-    /// the caller: a client that hangs up does not free its core for another hash before this one ends.
-    async fn decide(
+    /// Runs a part of the pipeline on a blocking thread when a core is free. The turn goes with the work, not
+    /// with the caller: a client that hangs up does not free its core for another hash before this one ends.
+    async fn work(
         self: &Arc<Self>,
         attempt: &LoginAttempt,
-        name: LoginName,
-    ) -> Result<Identity, LoginFailure> {
+        part: impl FnOnce(&mut Run<'_>) -> Decided<Identity> + Send + 'static,
+    ) -> Decided<Identity> {
         let turn = self.queue.enter(attempt.peer).await;
         let turn = turn.map_err(|full| LoginFailure::new(FailureKind::TooBusy, full.reason()))?;
-        let (shared, password) = (Arc::clone(self), attempt.password.clone());
+        let shared = Arc::clone(self);
         let work = tokio::task::spawn_blocking(move || {
             let _held_until_done = turn;
-            pipeline::decide(&*shared.directory, &shared.config(), &name, &password)
+            part(&mut Run::new(&*shared.directory, &shared.config()))
         });
         work.await.unwrap_or_else(|error| {
             let reason = format!("the check ended early: {error}");
             Err(LoginFailure::new(FailureKind::Unavailable, reason))
         })
     }
+}
+
+/// All parts of the pipeline in their order.
+fn explained(
+    run: &mut Run<'_>,
+    attempt: &LoginAttempt,
+    password: Option<&Secret<String>>,
+) -> Decided<Identity> {
+    run.connection(attempt)?;
+    let name = run.name(&attempt.login)?;
+    let identity = run.decide(attempt, &name, password)?;
+    let Some(wanted) = proxy::asked_for(run, attempt, &identity) else { return Ok(identity) };
+    proxy::permit(run, &identity, wanted)?;
+    proxy::become_other(run, attempt, identity, wanted)
 }
 
 /// Nothing that runs under these locks can panic half-way through a change, so a poisoned lock still
@@ -181,6 +215,17 @@ fn log(attempt: &LoginAttempt, outcome: &Result<Identity, LoginFailure>) {
     let peer = attempt.peer.map_or_else(|| "local".to_owned(), |peer| peer.to_string());
     let tls_bits = attempt.tls.unwrap_or(0);
     match outcome {
+        Ok(Identity { account, acting: Some(admin), .. }) => {
+            let (account, admin) = (account.as_str(), admin.as_str());
+            tracing::info!(
+                service,
+                account,
+                admin,
+                peer,
+                tls_bits,
+                "login by a store administrator"
+            );
+        }
         Ok(identity) => {
             let account = identity.account.as_str();
             tracing::info!(service, account, peer, tls_bits, "login");

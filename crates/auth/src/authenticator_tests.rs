@@ -16,6 +16,9 @@ pub(crate) fn config() -> AuthConfig {
     AuthConfig {
         default_domain: "example.com".to_owned(),
         login_separators: "@".to_owned(),
+        search_for_domain: true,
+        search_filter: Default::default(),
+        store_admins: Vec::new(),
         hostname: "mail.example.com".to_owned(),
         imap_passwords: PasswordLogin::Always,
         pop_passwords: PasswordLogin::Always,

@@ -3,6 +3,8 @@
 use crate::failure::FailureKind;
 use crate::login::Service;
 use std::time::Duration;
+use waypost_ldap_filter::Template;
+use waypost_types::AccountName;
 
 /// Settings of the login pipeline.
 #[derive(Debug, Clone)]
@@ -11,6 +13,13 @@ pub struct AuthConfig {
     pub default_domain: String,
     /// `base.loginseparator`: every character of it separates uid and domain.
     pub login_separators: String,
+    /// `auth.searchfordomain`: whether a name without a domain belongs to the default domain; otherwise it
+    /// is looked for in all of them.
+    pub search_for_domain: bool,
+    /// `auth.searchfilter`: how a name finds its user where the domain has no filter of its own.
+    pub search_filter: Template,
+    /// `store.admins`: the store ids of those who may act as any user.
+    pub store_admins: Vec<AccountName>,
     /// `base.hostname`: users whose `mailHost` is another host are refused.
     pub hostname: String,
     /// `imap.plaintextmincipher`.
@@ -24,6 +33,11 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
+    /// Whether an account may act as others.
+    pub(crate) fn is_admin(&self, account: &AccountName) -> bool {
+        self.store_admins.contains(account)
+    }
+
     /// Why no password may be sent on a connection with this many bits of TLS key, if any.
     pub fn password_refusal(&self, service: Service, tls_bits: Option<u32>) -> Option<FailureKind> {
         let passwords = match service {

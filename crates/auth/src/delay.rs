@@ -3,7 +3,6 @@
 //! Only the answer to a failed attempt is late. A right password is never refused or delayed, so nobody
 //! can lock others out by failing in their name.
 
-use crate::login::LoginName;
 use crate::recent::RecentMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,7 +21,7 @@ const WATCHED_HALF: usize = 10_000;
 /// Recent failures by address and by account.
 pub(crate) struct Failures {
     peers: RecentMap<IpAddr, Count>,
-    accounts: RecentMap<LoginName, Count>,
+    accounts: RecentMap<String, Count>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,11 +39,11 @@ impl Failures {
     pub(crate) fn note(
         &mut self,
         peer: Option<IpAddr>,
-        name: Option<LoginName>,
+        account: Option<String>,
         now: Instant,
     ) -> Duration {
         let by_peer = peer.map_or(1, |peer| raise(&mut self.peers, network(peer), now));
-        let by_account = name.map_or(1, |name| raise(&mut self.accounts, name, now));
+        let by_account = account.map_or(1, |account| raise(&mut self.accounts, account, now));
         delay(by_peer.max(by_account))
     }
 }
@@ -70,8 +69,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
     use super::*;
 
-    fn name(uid: &str) -> Option<LoginName> {
-        Some(LoginName { uid: uid.to_owned(), domain: "example.com".to_owned() })
+    fn name(uid: &str) -> Option<String> {
+        Some(format!("{uid}@example.com"))
     }
 
     fn seconds(failures: &mut Failures, peer: &str, uid: &str, now: Instant) -> u64 {

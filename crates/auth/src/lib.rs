@@ -12,10 +12,12 @@ mod delay;
 mod failure;
 mod login;
 mod pipeline;
+mod proxy;
 mod queue;
 mod recent;
 mod remembered;
 pub mod sasl;
+mod trace;
 
 pub use authenticator::{Authenticator, LoginFuture};
 pub use config::{AuthConfig, PasswordLogin};
@@ -23,3 +25,4 @@ pub use delay::{LONGEST_DELAY, SHORTEST_DELAY};
 pub use failure::{FailureKind, LoginFailure};
 pub use login::{Identity, LoginAttempt, MAX_LOGIN_BYTES, Service};
 pub use queue::{HASH_QUEUE, PEER_SHARE};
+pub use trace::{Explanation, Rule, Step};

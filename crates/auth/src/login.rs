@@ -26,6 +26,14 @@ impl Service {
             Self::Pop3 => "pop",
         }
     }
+
+    /// The option that says when passwords may be sent.
+    pub(crate) const fn min_cipher_option(self) -> &'static str {
+        match self {
+            Self::Imap => "imap.plaintextmincipher",
+            Self::Pop3 => "pop.plaintextmincipher",
+        }
+    }
 }
 
 impl fmt::Display for Service {
@@ -64,6 +72,8 @@ pub struct Identity {
     pub mail: String,
     /// The person's name.
     pub name: Option<String>,
+    /// The store administrator who acts as this user; `None` when the user himself has logged in.
+    pub acting: Option<AccountName>,
 }
 
 impl From<User> for Identity {
@@ -74,15 +84,22 @@ impl From<User> for Identity {
             domain: user.domain,
             mail: user.mail,
             name: user.cn,
+            acting: None,
         }
     }
 }
 
-/// A login name split into its parts, folded to lower case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A login name split into its parts; these are folded to lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoginName {
+    /// As it was typed.
+    pub(crate) typed: String,
+    /// What stands before the separator.
     pub(crate) uid: String,
+    /// What stands behind it, or the default domain.
     pub(crate) domain: String,
+    /// Whether there was no separator.
+    pub(crate) is_bare: bool,
 }
 
 impl LoginName {
@@ -99,7 +116,17 @@ impl LoginName {
         if uid.is_empty() || domain.is_empty() {
             return None;
         }
-        Some(Self { uid: uid.to_lowercase(), domain: domain.to_lowercase() })
+        Some(Self {
+            typed: text.to_owned(),
+            uid: uid.to_lowercase(),
+            domain: domain.to_lowercase(),
+            is_bare: !text.contains(separator),
+        })
+    }
+
+    /// What failures are counted by: the same for every way to write the name.
+    pub(crate) fn counted_as(&self) -> String {
+        format!("{}@{}", self.uid, self.domain)
     }
 
     /// Whether this is the name of `identity`.

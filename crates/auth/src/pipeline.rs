@@ -1,89 +1,285 @@
-//! The decision itself: directory, password, status, service, host. Blocking; one call per attempt.
+//! The decision itself, a step after the other. Blocking; one run per attempt.
 //!
 //! The password is checked before status, service and host are *told*, so that only who knows it learns
-//! that an account is shut. Users that do not exist cost the same time as those that do.
+//! that an account is shut. Users that do not exist cost the same time as those that do. Every step notes
+//! what it decided and where its rule stands; there is no other code that explains a login.
 
 use crate::config::AuthConfig;
 use crate::failure::{FailureKind, LoginFailure};
-use crate::login::{Identity, LoginName, for_log};
-use waypost_directory::{Directory, Domain, User, standing};
+use crate::login::{Identity, LoginAttempt, LoginName, for_log};
+use crate::trace::{Rule, Step};
+use waypost_directory::{Directory, DirectoryError, Domain, User, forbidden_uid, standing};
+use waypost_ldap_filter::{Filter, Names, Template};
 use waypost_types::Secret;
 
-/// Checks a name and a password.
-pub(crate) fn decide(
-    directory: &dyn Directory,
-    config: &AuthConfig,
-    name: &LoginName,
-    password: &Secret<String>,
-) -> Result<Identity, LoginFailure> {
-    let (domain, user) = match look_up(directory, name)? {
-        Ok(found) => found,
-        Err(missing) => {
-            directory.verify_nobody(password)?;
-            return Err(LoginFailure::new(FailureKind::BadCredentials, missing));
+/// How many entries are named when a login name fits several.
+const NAMED_ENTRIES: usize = 5;
+
+pub(crate) type Decided<T> = Result<T, LoginFailure>;
+
+/// A login under way.
+pub(crate) struct Run<'a> {
+    pub(crate) directory: &'a dyn Directory,
+    pub(crate) config: &'a AuthConfig,
+    /// What was decided so far.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A user and the domain whose rules hold for him.
+pub(crate) struct Found {
+    pub(crate) domain: Domain,
+    pub(crate) user: User,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(directory: &'a dyn Directory, config: &'a AuthConfig) -> Self {
+        Self { directory, config, steps: Vec::new() }
+    }
+
+    /// Whether a password may be sent over such a connection at all.
+    pub(crate) fn connection(&mut self, attempt: &LoginAttempt) -> Decided<()> {
+        let option = attempt.service.min_cipher_option();
+        let bits =
+            attempt.tls.map_or_else(|| "no TLS".to_owned(), |bits| format!("TLS, {bits} bits"));
+        let step = Step::new("connection", bits, Rule::Option(option));
+        match self.config.password_refusal(attempt.service, attempt.tls) {
+            None => self.pass(step, "passwords are taken", ()),
+            Some(kind) => self.refuse(step, kind, format!("{option} forbids it")),
         }
-    };
-    if !directory.verify_password(&user, password)? {
-        return Err(LoginFailure::new(FailureKind::BadCredentials, "wrong password"));
     }
-    check_standing(&domain, &user)?;
-    check_service(&domain, &user)?;
-    check_host(config, &user)?;
-    Ok(Identity::from(user))
-}
 
-/// Checks the authorization identity: so far everybody acts as themselves only.
-pub(crate) fn authorize(
-    config: &AuthConfig,
-    identity: Identity,
-    authorization_id: Option<&str>,
-) -> Result<Identity, LoginFailure> {
-    let Some(wanted) = authorization_id.filter(|id| !id.is_empty()) else { return Ok(identity) };
-    if LoginName::parse(wanted, config).is_some_and(|name| name.names(&identity)) {
-        return Ok(identity);
+    /// Splits a name.
+    pub(crate) fn name(&mut self, text: &str) -> Decided<LoginName> {
+        let step = Step::new("login name", for_log(text), Rule::Option("base.loginseparator"));
+        let Some(name) = LoginName::parse(text, self.config) else {
+            return self.refuse(step, FailureKind::BadCredentials, "malformed login name");
+        };
+        let LoginName { uid, domain, .. } = &name;
+        let (step, answer) = match name.is_bare {
+            false => (step, format!("user {uid} of the domain {domain}")),
+            true if self.config.search_for_domain => {
+                let step = Step { rule: Rule::Option("base.defaultdomain"), ..step };
+                (step, format!("user {uid} of the default domain {domain}"))
+            }
+            true => {
+                let step = Step { rule: Rule::Option("auth.searchfordomain"), ..step };
+                (step, format!("user {uid} of any domain"))
+            }
+        };
+        self.pass(step, answer, name)
     }
-    let reason = format!("{} may not act as {:?}", identity.account, for_log(wanted));
-    Err(LoginFailure::new(FailureKind::NotAuthorized, reason))
-}
 
-/// The domain and the user of a name; the inner error says which of them is missing.
-fn look_up(
-    directory: &dyn Directory,
-    name: &LoginName,
-) -> Result<Result<(Domain, User), &'static str>, LoginFailure> {
-    let Some(domain) = directory.domain(&name.domain)? else { return Ok(Err("unknown domain")) };
-    let user = directory.user_by_login(&name.uid, &domain.name)?;
-    Ok(user.map(|user| (domain, user)).ok_or("unknown user"))
-}
-
-fn check_standing(domain: &Domain, user: &User) -> Result<(), LoginFailure> {
-    let standing = standing(domain, user);
-    if standing.status.may_log_in() {
-        return Ok(());
+    /// Looks the user up, checks the password when there is one, and whether the user may enter.
+    pub(crate) fn decide(
+        &mut self,
+        attempt: &LoginAttempt,
+        name: &LoginName,
+        password: Option<&Secret<String>>,
+    ) -> Decided<Identity> {
+        let found = match self.find(name) {
+            Err(failure) if failure.kind == FailureKind::BadCredentials => {
+                if let Some(password) = password {
+                    self.directory.verify_nobody(password)?;
+                }
+                return Err(failure);
+            }
+            found => found?,
+        };
+        self.credential(&found.user, password)?;
+        self.entry(attempt, found)
     }
-    let reason = format!("{} is {}", standing.attribute, standing.status);
-    Err(LoginFailure::new(FailureKind::Disabled, reason))
-}
 
-/// Service filters are not evaluated yet, so an entry that has one lets nobody in: a restriction that
-/// is not understood must not be ignored.
-fn check_service(domain: &Domain, user: &User) -> Result<(), LoginFailure> {
-    let filters = [
-        ("mailDomainAllowedServiceAccess", &domain.mail_domain_allowed_service_access),
-        ("mailAllowedServiceAccess", &user.mail_allowed_service_access),
-    ];
-    let Some((attribute, _)) = filters.into_iter().find(|(_, filter)| filter.is_some()) else {
-        return Ok(());
-    };
-    let reason = format!("{attribute} is set, and this release does not evaluate it");
-    Err(LoginFailure::new(FailureKind::Disabled, reason))
-}
+    /// Whether a user may enter, whoever knows his password.
+    pub(crate) fn entry(&mut self, attempt: &LoginAttempt, found: Found) -> Decided<Identity> {
+        self.store_id(&found.user)?;
+        self.standing(&found)?;
+        self.service(attempt, &found)?;
+        self.host(&found.user)?;
+        Ok(Identity::from(found.user))
+    }
 
-fn check_host(config: &AuthConfig, user: &User) -> Result<(), LoginFailure> {
-    match &user.mail_host {
-        Some(host) if !host.eq_ignore_ascii_case(&config.hostname) => {
-            Err(LoginFailure::new(FailureKind::WrongHost, format!("mailHost is {host}")))
+    /// The domain and the one user of a name.
+    pub(crate) fn find(&mut self, name: &LoginName) -> Decided<Found> {
+        if name.is_bare && !self.config.search_for_domain {
+            let (template, rule) = self.site_template();
+            let mut found = self.search(None, name, &template, rule)?;
+            let user = found.remove(0);
+            let domain = self.domain(&user.domain)?;
+            return Ok(Found { domain, user });
         }
-        _ => Ok(()),
+        let domain = self.domain(&name.domain)?;
+        let (template, rule) = self.template(&domain)?;
+        let user = self.search(Some(&domain), name, &template, rule)?.remove(0);
+        Ok(Found { domain, user })
     }
+
+    fn domain(&mut self, name: &str) -> Decided<Domain> {
+        let step = Step::new("domain", name, Rule::Always("the directory holds it or does not"));
+        match self.asked(&step, |run| run.directory.domain(name))? {
+            Some(domain) => {
+                let answer = format!("found, canonical name {}", domain.name);
+                self.pass(step, answer, domain)
+            }
+            None => self.refuse(step, FailureKind::BadCredentials, "unknown domain"),
+        }
+    }
+
+    /// The domain's own filter, else the site's.
+    fn template(&mut self, domain: &Domain) -> Decided<(Template, Rule)> {
+        const ATTRIBUTE: &str = "inetDomainSearchFilter";
+        let Some(text) = &domain.inet_domain_search_filter else { return Ok(self.site_template()) };
+        let rule = Rule::of(&domain.name, ATTRIBUTE);
+        match Template::for_logins(text) {
+            Ok(template) => Ok((template, rule)),
+            Err(error) => {
+                let reason = format!("{ATTRIBUTE} of {}: {error}", domain.name);
+                self.refuse(Step::new("search filter", text, rule), FailureKind::Damaged, reason)
+            }
+        }
+    }
+
+    fn site_template(&self) -> (Template, Rule) {
+        (self.config.search_filter.clone(), Rule::Option("auth.searchfilter"))
+    }
+
+    /// Exactly one user; several are refused, and the log names them.
+    fn search(
+        &mut self,
+        domain: Option<&Domain>,
+        name: &LoginName,
+        template: &Template,
+        rule: Rule,
+    ) -> Decided<Vec<User>> {
+        let names = Names { user: &name.uid, domain: &name.domain, typed: &name.typed };
+        let filter: Filter = template.fill(&names);
+        let scope = domain.map_or("all domains", |domain| domain.name.as_str());
+        let step = Step { filter: Some(filter.to_string()), ..Step::new("search", scope, rule) };
+        let find = |run: &Self| run.directory.find_users(domain, &filter, NAMED_ENTRIES + 1);
+        let found = self.asked(&step, find)?;
+        match found.as_slice() {
+            [] => self.refuse(step, FailureKind::BadCredentials, "unknown user"),
+            [user] => {
+                let answer = format!("one entry: {}", user.entry);
+                self.pass(step, answer, found)
+            }
+            several => {
+                let reason = format!("not unique: {}", entries(several));
+                self.refuse(step, FailureKind::BadCredentials, reason)
+            }
+        }
+    }
+
+    fn credential(&mut self, user: &User, password: Option<&Secret<String>>) -> Decided<()> {
+        let rule = Rule::of(&user.entry, "userPassword");
+        let step = Step::new("password", user.entry.as_str(), rule);
+        let Some(password) = password else { return self.pass(step, "not given, not checked", ()) };
+        if self.asked(&step, |run| run.directory.verify_password(user, password))? {
+            return self.pass(step, "right", ());
+        }
+        self.refuse(step, FailureKind::BadCredentials, "wrong password")
+    }
+
+    fn store_id(&mut self, user: &User) -> Decided<()> {
+        let rule =
+            Rule::Always("some ids mean something else in access rights and names of mailboxes");
+        let step = Step::new("store id", user.uid.as_str(), rule);
+        match forbidden_uid(&user.uid) {
+            None => self.pass(step, user.account.as_str(), ()),
+            Some(reason) => self.refuse(step, FailureKind::Disabled, format!("the uid {reason}")),
+        }
+    }
+
+    fn standing(&mut self, found: &Found) -> Decided<()> {
+        let standing = standing(&found.domain, &found.user);
+        let of_domain = standing.attribute.to_ascii_lowercase().contains("domain");
+        let entry = if of_domain { &found.domain.name } else { &found.user.entry };
+        let rule = Rule::of(entry, standing.attribute);
+        let step = Step::new("status", found.user.entry.as_str(), rule);
+        let answer = format!("{} is {}", standing.attribute, standing.status);
+        if standing.status.may_log_in() {
+            return self.pass(step, answer, ());
+        }
+        self.refuse(step, FailureKind::Disabled, answer)
+    }
+
+    /// Service filters are not evaluated yet, so an entry that has one lets nobody in: a restriction that
+    /// is not understood must not be ignored.
+    fn service(&mut self, attempt: &LoginAttempt, found: &Found) -> Decided<()> {
+        let Found { domain, user } = found;
+        let filters = [
+            (
+                "mailDomainAllowedServiceAccess",
+                &domain.name,
+                &domain.mail_domain_allowed_service_access,
+            ),
+            ("mailAllowedServiceAccess", &user.entry, &user.mail_allowed_service_access),
+        ];
+        let service = attempt.service.name();
+        match filters.into_iter().find(|(_, _, filter)| filter.is_some()) {
+            None => {
+                let rule = Rule::Always("no service filter is set");
+                self.pass(Step::new("service", service, rule), "every service is allowed", ())
+            }
+            Some((attribute, entry, _)) => {
+                let step = Step::new("service", service, Rule::of(entry, attribute));
+                let reason = format!("{attribute} is set, and this release does not evaluate it");
+                self.refuse(step, FailureKind::Disabled, reason)
+            }
+        }
+    }
+
+    fn host(&mut self, user: &User) -> Decided<()> {
+        let own = self.config.hostname.as_str();
+        let Some(host) = &user.mail_host else {
+            let step = Step::new("mail host", own, Rule::Always("mailHost is not set"));
+            return self.pass(step, "any host", ());
+        };
+        let step = Step::new("mail host", own, Rule::of(&user.entry, "mailHost"));
+        if host.eq_ignore_ascii_case(own) {
+            return self.pass(step, "this host", ());
+        }
+        self.refuse(step, FailureKind::WrongHost, format!("mailHost is {host}"))
+    }
+
+    /// Asks the directory; a failure of it ends the step.
+    fn asked<T>(
+        &mut self,
+        step: &Step,
+        ask: impl FnOnce(&Self) -> Result<T, DirectoryError>,
+    ) -> Decided<T> {
+        ask(self).map_err(|error| {
+            let step = Step { passed: false, ..step.clone() };
+            self.steps.push(step.answer(error.to_string()));
+            error.into()
+        })
+    }
+
+    pub(crate) fn pass<T>(
+        &mut self,
+        step: Step,
+        answer: impl Into<String>,
+        value: T,
+    ) -> Decided<T> {
+        self.steps.push(step.answer(answer));
+        Ok(value)
+    }
+
+    pub(crate) fn refuse<T>(
+        &mut self,
+        step: Step,
+        kind: FailureKind,
+        reason: impl Into<String>,
+    ) -> Decided<T> {
+        let reason = reason.into();
+        self.steps.push(Step { passed: false, ..step.answer(reason.clone()) });
+        Err(LoginFailure::new(kind, reason))
+    }
+}
+
+/// Entries by name, the rest counted out.
+fn entries(users: &[User]) -> String {
+    let named = users.iter().take(NAMED_ENTRIES).map(|user| user.entry.as_str());
+    let names = named.collect::<Vec<_>>().join(", ");
+    let more = if users.len() > NAMED_ENTRIES { " and more" } else { "" };
+    format!("{names}{more}")
 }

@@ -4,7 +4,7 @@
 //! counts only while the directory's generation is the one read *before* its password was checked, so
 //! a change of password or status makes all of them worthless at once.
 
-use crate::login::{Identity, LoginName, Service};
+use crate::login::{Identity, Service};
 use crate::recent::RecentMap;
 use blake2::Blake2bMac512;
 use blake2::digest::{FixedOutput, KeyInit, Update};
@@ -18,8 +18,9 @@ const KEY_BYTES: usize = 64;
 /// Bytes of a keyed hash.
 const TAG_BYTES: usize = 64;
 
-/// What a login is remembered by; services differ in who may use them.
-type Key = (Service, LoginName);
+/// What a login is remembered by: services differ in who may use them, and the name is that of who gave the
+/// password, as typed. Whom an administrator acted as is not remembered at all.
+type Key = (Service, String);
 
 /// Logins that succeeded.
 pub(crate) struct Remembered {
@@ -78,6 +79,11 @@ impl Remembered {
         let Some(tag) = self.tag(password) else { return };
         let Some(expires) = now.checked_add(self.lifetime) else { return };
         self.entries.insert(key, Entry { tag, identity, expires });
+    }
+
+    /// Forgets everybody: names may mean others now.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
     }
 
     fn follow(&mut self, generation: u64) {

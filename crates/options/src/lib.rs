@@ -34,7 +34,7 @@ pub use draft::Draft;
 pub use error::{ConfigError, Problem, Source};
 pub use files::SECRETS_FILE;
 pub use groups::{
-    Registry, base::*, imap::*, lmtp::*, logfile, metrics::*, pop::*, registry, store::*,
+    Registry, auth::*, base::*, imap::*, lmtp::*, logfile, metrics::*, pop::*, registry, store::*,
     watcher::*,
 };
 pub use history::{ConfigFile, Generation, Note, WriteError, Writer};

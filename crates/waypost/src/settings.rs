@@ -4,21 +4,23 @@ use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
 use waypost_auth::{AuthConfig, PasswordLogin};
 use waypost_directory::EmbeddedDirectory;
+use waypost_ldap_filter::Template;
 use waypost_net::limits::{AddressLimit, Limits};
 use waypost_net::tls::{CertificateFiles, TlsError, TlsPolicy, TlsSettings};
 use waypost_options::{
-    BASE_AUTHCACHESIZE, BASE_AUTHCACHETTL, BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME,
-    BASE_LOGINSEPARATOR, BASE_SSLADJUSTCIPHERSUITES, BASE_SSLCERTFILE, BASE_SSLKEYFILE,
-    BASE_SSLKEYPASSWORD, BASE_TLSMINVERSION, Banner, Config, ConnLimits, IMAP_BANNER,
-    IMAP_CONNLIMITS, IMAP_IDLETIMEOUT, IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS,
-    IMAP_PLAINTEXTMINCIPHER, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
-    POP_BANNER, POP_CONNLIMITS, POP_IDLETIMEOUT, POP_MAXSESSIONS, POP_MAXTHREADS,
-    POP_PLAINTEXTMINCIPHER, STORE_CLEANUPAGE, STORE_PATH, cipher_suites, expand_banner,
+    AUTH_SEARCHFILTER, AUTH_SEARCHFORDOMAIN, BASE_AUTHCACHESIZE, BASE_AUTHCACHETTL,
+    BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME, BASE_LOGINSEPARATOR,
+    BASE_SSLADJUSTCIPHERSUITES, BASE_SSLCERTFILE, BASE_SSLKEYFILE, BASE_SSLKEYPASSWORD,
+    BASE_TLSMINVERSION, Banner, Config, ConnLimits, IMAP_BANNER, IMAP_CONNLIMITS, IMAP_IDLETIMEOUT,
+    IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER,
+    LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt, POP_BANNER, POP_CONNLIMITS,
+    POP_IDLETIMEOUT, POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS,
+    STORE_CLEANUPAGE, STORE_PATH, cipher_suites, expand_banner, store_admins,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
 use waypost_supervisor::Plan;
-use waypost_types::{Secret, TlsVersion};
+use waypost_types::{AccountName, Secret, TlsVersion};
 
 /// The product's name in greetings and the ID response.
 const PRODUCT: &str = "Waypost";
@@ -42,12 +44,25 @@ pub(crate) fn auth(config: &Config) -> AuthConfig {
     AuthConfig {
         default_domain: config.read(&BASE_DEFAULTDOMAIN),
         login_separators: config.read(&BASE_LOGINSEPARATOR),
+        search_for_domain: config.read(&AUTH_SEARCHFORDOMAIN),
+        search_filter: search_filter(config),
+        store_admins: admins(config),
         hostname: hostname(config),
         imap_passwords: PasswordLogin::from_min_cipher(config.read(&IMAP_PLAINTEXTMINCIPHER)),
         pop_passwords: PasswordLogin::from_min_cipher(config.read(&POP_PLAINTEXTMINCIPHER)),
         remember_for: config.read(&BASE_AUTHCACHETTL),
         remember_logins: config.read(&BASE_AUTHCACHESIZE),
     }
+}
+
+/// How a login name finds its user; the text was checked when the configuration was read.
+fn search_filter(config: &Config) -> Template {
+    Template::for_logins(&config.read(&AUTH_SEARCHFILTER)).unwrap_or_default()
+}
+
+fn admins(config: &Config) -> Vec<AccountName> {
+    let text = config.read(&STORE_ADMINS);
+    store_admins(&text).filter_map(|id| AccountName::new(id).ok()).collect()
 }
 
 /// Settings of IMAP.

@@ -56,6 +56,9 @@ impl World {
         let auth_config = AuthConfig {
             default_domain: "example.com".into(),
             login_separators: "@".into(),
+            search_for_domain: true,
+            search_filter: Default::default(),
+            store_admins: Vec::new(),
             hostname: "mail.example.com".into(),
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::Always,

@@ -1,5 +1,6 @@
 //! The groups of options, one file each, and the registry of all.
 
+pub(crate) mod auth;
 pub(crate) mod base;
 pub(crate) mod imap;
 pub(crate) mod lmtp;
@@ -26,6 +27,7 @@ pub fn registry() -> Registry {
 /// The groups in the order of the manual.
 const GROUPS: &[Registry] = &[
     base::RECORDS,
+    auth::RECORDS,
     store::RECORDS,
     imap::RECORDS,
     pop::RECORDS,
@@ -104,6 +106,7 @@ mod tests {
     fn every_handle_reads_its_own_kind() {
         let unreadable = [
             base::unreadable(),
+            auth::unreadable(),
             store::unreadable(),
             imap::unreadable(),
             pop::unreadable(),

@@ -1,10 +1,31 @@
 //! Options of the message store.
 
 use super::options;
-use crate::record::Applies::{RestartAll, RestartServer};
-use crate::record::{Kind, Unit};
+use crate::record::Applies::{Refresh, RestartAll, RestartServer};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The most store administrators: each login that asks to act as another looks through them.
+const ADMINS_MAX: usize = 100;
+
+/// How `store.admins` is written.
+const ADMINS: Grammar = Grammar { form: "USER[ USER...]", check: check_admins };
+
+fn check_admins(text: &str) -> Result<(), String> {
+    if store_admins(text).count() > ADMINS_MAX {
+        return Err(point_at(text, 0, "there are too many administrators; 100 at most"));
+    }
+    let bad = |letter: char| letter.is_control() || letter == '/';
+    match text.find(bad) {
+        None => Ok(()),
+        Some(at) => Err(point_at(text, at, "no store id holds this character")),
+    }
+}
+
+/// The store ids in a value of `store.admins`: spaces or commas stand between them.
+pub fn store_admins(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', '\t', ',']).filter(|id| !id.is_empty())
+}
 
 options! {
     group "store";
@@ -13,6 +34,12 @@ options! {
         "the folder of the message store",
         "It must lie on a local disk.",
         "Message store";
+    #[restricted]
+    STORE_ADMINS: String = "admins", Kind::Formal { grammar: ADMINS }, Refresh("all"),
+        "the store administrators, who may log in as any user",
+        "Store ids: `user` in the default domain, `user@domain` elsewhere. An administrator gives an authorization \
+         identity with SASL PLAIN and the own password; the log names both.",
+        "Login";
     STORE_CLEANUPAGE: Duration = "cleanupage", Kind::integer(Unit::Hours, 1, 0, 8_760),
         RestartAll,
         "how long expunged messages stay on disk",

@@ -103,6 +103,9 @@ impl World {
         let auth = AuthConfig {
             default_domain: "example.com".to_owned(),
             login_separators: String::new(),
+            search_for_domain: true,
+            search_filter: Default::default(),
+            store_admins: Vec::new(),
             hostname: "mail.example.com".to_owned(),
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::from_min_cipher(policy.min_cipher),
