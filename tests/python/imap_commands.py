@@ -10,7 +10,7 @@ imaplib.Commands.setdefault("MOVE", ("SELECTED",))
 USER = "alice@example.com"
 
 # Every capability that an unencrypted, unauthenticated and an authenticated session may tell.
-BEFORE_LOGIN = {"IMAP4REV1", "STARTTLS", "LITERAL+", "SASL-IR", "ID", "ENABLE", "AUTH=PLAIN"}
+BEFORE_LOGIN = {"IMAP4REV1", "STARTTLS", "LITERAL+", "SASL-IR", "ID", "ENABLE", "AUTH=PLAIN", "AUTH=LOGIN"}
 AFTER_LOGIN = {
     "IMAP4REV1", "LITERAL+", "ID", "ENABLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS",
     "MOVE", "IDLE", "SPECIAL-USE", "OBJECTID", "CONDSTORE",

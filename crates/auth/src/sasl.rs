@@ -1,4 +1,7 @@
-//! The SASL mechanism PLAIN (RFC 4616), server side: from a message to name and password.
+//! The SASL mechanisms PLAIN (RFC 4616) and LOGIN, server side: from messages to name and password.
+//!
+//! LOGIN never became a standard; old clients know nothing else. The server asks for the name, then for the
+//! password, and there is no authorization identity.
 //!
 //! Names and passwords are taken as they are but for control characters, which are refused (RFC 4013
 //! section 2.3 prohibits them); Unicode normalisation is left out, as most clients leave it out.
@@ -17,7 +20,103 @@ pub const MAX_MESSAGE_BYTES: usize = 2 * MAX_LOGIN_BYTES + 2 + MAX_PASSWORD_BYTE
 /// The longest message in base64, in bytes.
 pub const MAX_BASE64_BYTES: usize = MAX_MESSAGE_BYTES.div_ceil(3) * 4;
 
-/// A message of the mechanism PLAIN.
+/// A mechanism. All of them send the password itself, so `plaintextmincipher` rules them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// Everything in one message.
+    Plain,
+    /// Name and password one after the other.
+    Login,
+}
+
+impl Mechanism {
+    /// Every mechanism in the order in which they are offered.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+        }
+    }
+
+    /// The mechanism of a name in capitals.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
+    }
+}
+
+/// An exchange under way; it waits for a message of the client.
+#[derive(Debug)]
+pub struct Exchange(Awaited);
+
+#[derive(Debug)]
+enum Awaited {
+    Message,
+    Name,
+    Password { login: String },
+}
+
+/// What follows a message.
+#[derive(Debug)]
+pub enum Turn {
+    /// The client is asked for another one.
+    Ask(Exchange),
+    /// Name and password are there.
+    Done(Plain),
+}
+
+impl Exchange {
+    /// Begins; the client may send its first message with the command (RFC 4959, RFC 5034).
+    pub const fn begin(mechanism: Mechanism) -> Self {
+        Self(match mechanism {
+            Mechanism::Plain => Awaited::Message,
+            Mechanism::Login => Awaited::Name,
+        })
+    }
+
+    /// What the client is asked with, before base64.
+    pub const fn challenge(&self) -> &'static [u8] {
+        match self.0 {
+            Awaited::Message => b"",
+            Awaited::Name => b"Username:",
+            Awaited::Password { .. } => b"Password:",
+        }
+    }
+
+    /// Takes a message in.
+    pub fn respond(self, message: &[u8]) -> Result<Turn, SaslError> {
+        match self.0 {
+            Awaited::Message => Plain::parse(message).map(Turn::Done),
+            Awaited::Name => {
+                let login = filled(message, MAX_LOGIN_BYTES)?.to_owned();
+                Ok(Turn::Ask(Self(Awaited::Password { login })))
+            }
+            Awaited::Password { login } => {
+                let password = Secret::new(filled(message, MAX_PASSWORD_BYTES)?.to_owned());
+                Ok(Turn::Done(Plain { authorization_id: None, login, password }))
+            }
+        }
+    }
+}
+
+/// Decodes the base64 text of a message. A lone `=`, which IMAP and POP3 send for an empty initial response
+/// (RFC 4959 section 3), is an empty message.
+pub fn decode(text: &[u8]) -> Result<Secret<Vec<u8>>, SaslError> {
+    if text.len() > MAX_BASE64_BYTES {
+        return Err(SaslError::TooLong);
+    }
+    let text = if text == b"=" { b"" } else { text };
+    STANDARD.decode(text).map(Secret::new).map_err(|_| SaslError::Base64)
+}
+
+/// The base64 text of a challenge.
+pub fn encode(challenge: &[u8]) -> String {
+    STANDARD.encode(challenge)
+}
+
+/// A message of the mechanism PLAIN, or what one of LOGIN comes to.
 #[derive(Debug, Clone)]
 pub struct Plain {
     /// The identity to act as; `None` when the client left it empty.
@@ -37,6 +136,8 @@ pub enum SaslError {
     TooLong,
     /// Not three parts with NULs between, or a name or password is empty.
     Parts,
+    /// No name or no password.
+    Empty,
     /// No UTF-8, or a control character.
     Character,
 }
@@ -47,6 +148,7 @@ impl fmt::Display for SaslError {
             Self::Base64 => "the response is not valid base64",
             Self::TooLong => "the response is too long",
             Self::Parts => "the response is not a PLAIN message",
+            Self::Empty => "a user name and a password are needed",
             Self::Character => "the response has a character that is not allowed",
         })
     }
@@ -55,17 +157,6 @@ impl fmt::Display for SaslError {
 impl std::error::Error for SaslError {}
 
 impl Plain {
-    /// Reads the base64 text of a response. A lone `=`, which IMAP and POP3 send for an empty initial
-    /// response (RFC 4959 section 3), is an empty message and thus malformed.
-    pub fn from_base64(text: &[u8]) -> Result<Self, SaslError> {
-        if text.len() > MAX_BASE64_BYTES {
-            return Err(SaslError::TooLong);
-        }
-        let text = if text == b"=" { b"" } else { text };
-        let message = STANDARD.decode(text).map_err(|_| SaslError::Base64)?;
-        Self::parse(Secret::new(message).expose())
-    }
-
     /// Reads a message: `[authzid] NUL authcid NUL passwd`.
     pub fn parse(message: &[u8]) -> Result<Self, SaslError> {
         if message.len() > MAX_MESSAGE_BYTES {
@@ -100,6 +191,11 @@ impl Plain {
     }
 }
 
+fn filled(part: &[u8], most: usize) -> Result<&str, SaslError> {
+    let text = text(part, most)?;
+    if text.is_empty() { Err(SaslError::Empty) } else { Ok(text) }
+}
+
 fn text(part: &[u8], most: usize) -> Result<&str, SaslError> {
     if part.len() > most {
         return Err(SaslError::TooLong);
@@ -123,15 +219,39 @@ mod tests {
         assert_eq!(plain.login, "Kurt");
     }
 
+    fn from_base64(text: &[u8]) -> Result<Plain, SaslError> {
+        Plain::parse(decode(text)?.expose())
+    }
+
+    #[test]
+    fn login_asks_for_name_and_password() {
+        let exchange = Exchange::begin(Mechanism::Login);
+        assert_eq!(encode(exchange.challenge()), "VXNlcm5hbWU6");
+        let Turn::Ask(exchange) = exchange.respond(b"tim").unwrap() else { panic!("asks") };
+        assert_eq!(encode(exchange.challenge()), "UGFzc3dvcmQ6");
+        let Turn::Done(plain) = exchange.respond(b"pass").unwrap() else { panic!("ends") };
+        assert_eq!((plain.login.as_str(), plain.password.expose().as_str()), ("tim", "pass"));
+        assert_eq!(plain.authorization_id, None);
+        let refused =
+            |message: &[u8]| Exchange::begin(Mechanism::Login).respond(message).unwrap_err();
+        assert_eq!(refused(b""), SaslError::Empty);
+        assert_eq!(refused(b"ti\0m"), SaslError::Character);
+        assert_eq!(refused(&[b'x'; MAX_LOGIN_BYTES + 1]), SaslError::TooLong);
+        let Turn::Ask(exchange) = Exchange::begin(Mechanism::Login).respond(b"tim").unwrap() else {
+            panic!("asks")
+        };
+        assert_eq!(exchange.respond(b"").unwrap_err(), SaslError::Empty);
+    }
+
     #[test]
     fn base64_is_decoded_strictly() {
-        let plain = Plain::from_base64(b"AHRpbQBwYXNz").unwrap();
+        let plain = from_base64(b"AHRpbQBwYXNz").unwrap();
         assert_eq!((plain.login.as_str(), plain.password.expose().as_str()), ("tim", "pass"));
-        assert_eq!(Plain::from_base64(b"AHRpbQBwYXN").unwrap_err(), SaslError::Base64);
-        assert_eq!(Plain::from_base64(b"AHRp bQBwYXNz").unwrap_err(), SaslError::Base64);
-        assert_eq!(Plain::from_base64(b"=").unwrap_err(), SaslError::Parts);
-        assert_eq!(Plain::from_base64(b"").unwrap_err(), SaslError::Parts);
-        assert_eq!(Plain::from_base64(&[b'A'; 4_000]).unwrap_err(), SaslError::TooLong);
+        assert_eq!(from_base64(b"AHRpbQBwYXN").unwrap_err(), SaslError::Base64);
+        assert_eq!(from_base64(b"AHRp bQBwYXNz").unwrap_err(), SaslError::Base64);
+        assert_eq!(from_base64(b"=").unwrap_err(), SaslError::Parts);
+        assert_eq!(from_base64(b"").unwrap_err(), SaslError::Parts);
+        assert_eq!(from_base64(&[b'A'; 4_000]).unwrap_err(), SaslError::TooLong);
     }
 
     #[test]
@@ -153,7 +273,7 @@ mod tests {
     fn the_longest_message_fits_in_base64() {
         let (name, password) = ([b'n'; MAX_LOGIN_BYTES], [b'p'; MAX_PASSWORD_BYTES]);
         let message = [name.as_slice(), b"\0", &name, b"\0", &password].concat();
-        let plain = Plain::from_base64(STANDARD.encode(&message).as_bytes()).unwrap();
+        let plain = from_base64(STANDARD.encode(&message).as_bytes()).unwrap();
         assert_eq!(plain.password.expose().len(), MAX_PASSWORD_BYTES);
     }
 

@@ -41,7 +41,11 @@ pub(crate) fn names(standing: Standing) -> Vec<&'static str> {
     if standing.starttls {
         names.push("STARTTLS");
     }
-    names.push(if standing.passwords { "AUTH=PLAIN" } else { "LOGINDISABLED" });
+    if standing.passwords {
+        names.extend(["AUTH=PLAIN", "AUTH=LOGIN"]);
+    } else {
+        names.push("LOGINDISABLED");
+    }
     names
 }
 

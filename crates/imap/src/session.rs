@@ -11,6 +11,7 @@ use crate::state::{NotAuthenticated, State};
 use crate::table::{self, Announce, Row};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use waypost_auth::sasl::Mechanism;
 use waypost_auth::{FailureKind, Service as AuthService};
 use waypost_imap_wire::{
     AppendStart, Command, Decoder, Frame, Limits, Refusal, ResponseCode, Tag, Tagged, Writer,
@@ -243,7 +244,7 @@ impl ImapSession {
 
     fn log_in(&self, command: Command) -> Started {
         if let Command::Authenticate { mechanism, .. } = &command
-            && mechanism != "PLAIN"
+            && Mechanism::named(mechanism).is_none()
         {
             return mechanism_not_offered().into();
         }
@@ -259,9 +260,10 @@ impl ImapSession {
         };
         let login = match command {
             Command::Login { user, password } => Login::with_password(logins, user, &password),
-            Command::Authenticate { mechanism, initial } if mechanism == "PLAIN" => {
-                Login::with_sasl(logins, initial.as_ref())
-            }
+            Command::Authenticate { mechanism, initial } => match Mechanism::named(&mechanism) {
+                Some(mechanism) => Login::with_sasl(logins, mechanism, initial.as_ref()),
+                None => Err(mechanism_not_offered()),
+            },
             _ => Err(mechanism_not_offered()),
         };
         match login {

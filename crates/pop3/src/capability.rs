@@ -2,10 +2,11 @@
 
 use crate::Config;
 use crate::reply;
+use waypost_auth::sasl::Mechanism;
 
 /// What the answer depends on.
 pub(crate) struct Offer {
-    /// Passwords may be sent now: USER and SASL PLAIN are offered.
+    /// Passwords may be sent now: USER and the SASL mechanisms are offered.
     pub(crate) password: bool,
     /// TLS can be started: STLS is offered.
     pub(crate) stls: bool,
@@ -23,9 +24,6 @@ const ALWAYS: [&str; 8] = [
     "UTF8 USER",
 ];
 
-/// The SASL mechanisms on offer.
-pub(crate) const MECHANISMS: [&str; 1] = ["PLAIN"];
-
 /// Appends the answer to CAPA.
 pub(crate) fn list(output: &mut Vec<u8>, config: &Config, offer: &Offer) {
     reply::ok(output, "capabilities follow");
@@ -34,7 +32,8 @@ pub(crate) fn list(output: &mut Vec<u8>, config: &Config, offer: &Offer) {
     }
     if offer.password {
         reply::line(output, "USER");
-        reply::line(output, format_args!("SASL {}", MECHANISMS.join(" ")));
+        let mechanisms = Mechanism::ALL.map(Mechanism::name).join(" ");
+        reply::line(output, format_args!("SASL {mechanisms}"));
     }
     if offer.stls {
         reply::line(output, "STLS");

@@ -1,13 +1,12 @@
 //! From the greeting to the open maildrop: USER, PASS, AUTH, STLS.
 
-use crate::capability::MECHANISMS;
 use crate::command::Auth;
 use crate::limits;
 use crate::maildrop::{self, Maildrop};
 use crate::reply;
 use crate::session::{Phase, Pop3Session, Reply, State, Step};
 use std::sync::Arc;
-use waypost_auth::sasl::Plain;
+use waypost_auth::sasl::{self, Exchange, Mechanism, Plain, Turn};
 use waypost_auth::{FailureKind, Identity, LoginAttempt, LoginFailure, Service};
 use waypost_net::session::{Io, Next};
 use waypost_store::{Mutation, Outcome, StoreError};
@@ -54,42 +53,55 @@ impl Pop3Session {
 
     pub(crate) fn auth(&mut self, io: &mut Io<'_>, auth: Option<Auth>) -> Option<Step> {
         let Some(auth) = auth else { return self.mechanisms(io) };
-        if !MECHANISMS.contains(&auth.mechanism.as_str()) {
+        let Some(mechanism) = Mechanism::named(&auth.mechanism) else {
             return self.refuse(io, "this mechanism is not known here");
-        }
+        };
         if let Some(kind) = self.password_refusal() {
             return self.refuse_password(io, kind);
         }
+        self.mechanism = mechanism.name();
+        let exchange = Exchange::begin(mechanism);
         if let Some(initial) = auth.initial {
-            return self.plain(io, initial.expose());
+            return self.respond(io, exchange, initial.expose());
         }
-        self.phase = Phase::Sasl;
-        io.output.extend_from_slice(b"+ \r\n");
+        self.challenge(io, exchange)
+    }
+
+    fn challenge(&mut self, io: &mut Io<'_>, exchange: Exchange) -> Option<Step> {
+        let challenge = sasl::encode(exchange.challenge());
+        io.output.extend_from_slice(format!("+ {challenge}\r\n").as_bytes());
+        self.phase = Phase::Sasl(exchange);
         None
     }
 
     /// AUTH without an argument lists the mechanisms; no RFC says so, but clients ask.
     fn mechanisms(&self, io: &mut Io<'_>) -> Option<Step> {
         reply::ok(io.output, "mechanisms follow");
-        for mechanism in MECHANISMS.iter().filter(|_| self.password_refusal().is_none()) {
-            reply::line(io.output, mechanism);
+        for mechanism in Mechanism::ALL.iter().filter(|_| self.password_refusal().is_none()) {
+            reply::line(io.output, mechanism.name());
         }
         reply::end(io.output);
         None
     }
 
     /// The client's answer to `+`; `*` cancels (RFC 5034 section 4).
-    pub(crate) fn sasl_response(&mut self, io: &mut Io<'_>, line: &[u8]) -> Option<Step> {
-        self.phase = Phase::Commands;
+    pub(crate) fn sasl_response(
+        &mut self,
+        io: &mut Io<'_>,
+        exchange: Exchange,
+        line: &[u8],
+    ) -> Option<Step> {
         if line == b"*" {
             return self.refuse(io, "cancelled");
         }
-        self.plain(io, line)
+        self.respond(io, exchange, line)
     }
 
-    fn plain(&mut self, io: &mut Io<'_>, base64: &[u8]) -> Option<Step> {
-        match Plain::from_base64(base64) {
-            Ok(plain) => Some(self.log_in(plain, "PLAIN")),
+    fn respond(&mut self, io: &mut Io<'_>, exchange: Exchange, base64: &[u8]) -> Option<Step> {
+        let turn = sasl::decode(base64).and_then(|message| exchange.respond(message.expose()));
+        match turn {
+            Ok(Turn::Ask(exchange)) => self.challenge(io, exchange),
+            Ok(Turn::Done(plain)) => Some(self.log_in(plain, self.mechanism)),
             Err(error) => self.refuse(io, &error.to_string()),
         }
     }

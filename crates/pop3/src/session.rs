@@ -9,6 +9,7 @@ use crate::maildrop::Maildrop;
 use crate::{Context, limits, reply};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use waypost_auth::sasl::Exchange;
 use waypost_auth::{FailureKind, Identity, LoginFailure, Service as AuthService};
 use waypost_net::session::{
     ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
@@ -64,7 +65,7 @@ pub(crate) enum Phase {
     /// A line over the limit is being skipped.
     SkipLine,
     /// Reading the client's SASL response.
-    Sasl,
+    Sasl(Exchange),
     /// Opening the maildrop of a user whose login was right.
     Open(Opening),
     /// Working for a command.
@@ -126,7 +127,7 @@ impl Pop3Session {
                 Phase::Job(_) => self.work(io),
                 Phase::Open(_) => self.open_maildrop(io),
                 Phase::SkipLine => self.skip_line(io),
-                Phase::Commands | Phase::Sasl => self.line(io),
+                Phase::Commands | Phase::Sasl(_) => self.line(io),
             };
             if let Some(next) = next {
                 return next;
@@ -202,8 +203,8 @@ impl Pop3Session {
         }
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if matches!(self.phase, Phase::Sasl) {
-            return self.sasl_response(io, line);
+        if let Phase::Sasl(exchange) = std::mem::replace(&mut self.phase, Phase::Commands) {
+            return self.sasl_response(io, exchange, line);
         }
         match command::parse(line) {
             Ok(command) => self.command(io, command),

@@ -147,7 +147,7 @@ fn imap_outcome(client: &mut TlsClient) -> Outcome {
 fn pop_outcome(client: &mut TlsClient) -> Outcome {
     let capa = client.capa();
     let user = capa.contains("\r\nUSER\r\n");
-    let sasl = capa.contains("\r\nSASL PLAIN\r\n");
+    let sasl = capa.contains("\r\nSASL PLAIN LOGIN\r\n");
     assert_eq!(user, sasl, "{capa}");
     let mut replies = vec![client.say(&format!("AUTH PLAIN {PLAIN}"))];
     if replies[0].starts_with("-ERR") {

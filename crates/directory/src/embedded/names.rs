@@ -22,13 +22,13 @@ pub(super) fn uid(text: &str) -> Result<String, AdminError> {
     if let Some(reason) = forbidden_uid(&folded) {
         return Err(bad(format!("it {reason}")));
     }
-    let starts_well = folded.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-=".contains(c);
+    let starts_well = folded.starts_with(char::is_alphanumeric);
+    let allowed = |c: char| c.is_alphanumeric() || "._-=".contains(c);
     if starts_well && folded.len() <= MAX_UID_BYTES && folded.chars().all(allowed) {
         return Ok(folded);
     }
     Err(bad(format!(
-        "use ASCII letters, digits, `.`, `_`, `-` and `=`, begin with a letter or digit, at most \
+        "use letters, digits, `.`, `_`, `-` and `=`, begin with a letter or digit, at most \
          {MAX_UID_BYTES} bytes"
     )))
 }
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn names_are_folded_and_checked() {
         assert_eq!(uid("Alice.B").ok().as_deref(), Some("alice.b"));
-        for bad in ["", ".a", "a@b", "a+b", "a/b", "a b", "a\u{0}", "anyone", "ällice"] {
+        for bad in ["", ".a", "a@b", "a+b", "a/b", "a b", "a\u{0}", "anyone", "group=a"] {
             assert!(uid(bad).is_err(), "{bad:?}");
         }
         assert!(uid(&"a".repeat(MAX_UID_BYTES + 1)).is_err());

@@ -1,4 +1,4 @@
-//! LOGIN and AUTHENTICATE PLAIN (RFC 3501 sections 6.2.2, 6.2.3, RFC 4616, RFC 4959).
+//! LOGIN, and AUTHENTICATE PLAIN and LOGIN (RFC 3501 sections 6.2.2, 6.2.3, RFC 4616, RFC 4959).
 
 use super::unexpected;
 use crate::capability;
@@ -7,7 +7,7 @@ use crate::state::{State, User};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::warn;
-use waypost_auth::sasl::Plain;
+use waypost_auth::sasl::{Exchange, Mechanism, SaslError, Turn};
 use waypost_auth::{Authenticator, FailureKind, Identity, LoginAttempt, LoginFailure, Service};
 use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
 use waypost_net::session::WakeHandle;
@@ -31,10 +31,10 @@ pub(crate) struct Login {
 }
 
 enum Stage {
-    /// The client is asked for its response.
-    Challenge,
+    /// The client is asked for a response.
+    Challenge(Exchange),
     /// The client's response is awaited.
-    Response,
+    Response(Exchange),
     /// The authenticator is asked.
     Ask(Box<LoginAttempt>),
     /// The authenticator's answer is awaited.
@@ -69,15 +69,18 @@ impl Login {
         Ok(Self { logins, mechanism: "LOGIN", stage: Stage::Ask(Box::new(attempt)) })
     }
 
-    /// AUTHENTICATE PLAIN, with or without an initial response.
+    /// AUTHENTICATE, with or without an initial response.
     pub(crate) fn with_sasl(
         logins: Logins,
+        mechanism: Mechanism,
         initial: Option<&Secret<Vec<u8>>>,
     ) -> Result<Self, Completion> {
-        let mut login = Self { logins, mechanism: "PLAIN", stage: Stage::Challenge };
-        if let Some(initial) = initial {
-            login.stage = login.attempt(initial)?;
-        }
+        let exchange = Exchange::begin(mechanism);
+        let mut login = Self { logins, mechanism: mechanism.name(), stage: Stage::Ended };
+        login.stage = match initial {
+            Some(initial) => login.after(exchange.respond(initial.expose()))?,
+            None => Stage::Challenge(exchange),
+        };
         Ok(login)
     }
 
@@ -89,13 +92,10 @@ impl Login {
     pub(super) fn step(&mut self, state: &mut State, env: &mut Env<'_>, signal: Signal) -> Stepped {
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
         match (stage, signal) {
-            (Stage::Challenge, Signal::Go) => {
-                env.writer().challenge(b"");
-                env.decoder.expect_line();
-                self.stage = Stage::Response;
-                Ok(Flow::Read)
+            (Stage::Challenge(exchange), Signal::Go) => Ok(self.challenge(exchange, env)),
+            (Stage::Response(exchange), Signal::Line(line)) => {
+                Ok(self.respond(exchange, &Secret::new(line), env))
             }
-            (Stage::Response, Signal::Line(line)) => Ok(self.respond(&Secret::new(line))),
             (Stage::Ask(attempt), Signal::Go) => Ok(self.ask(*attempt)),
             (Stage::Asked, Signal::Login(Ok(identity))) => {
                 self.stage = Stage::Account(Box::new(identity));
@@ -110,23 +110,36 @@ impl Login {
         }
     }
 
-    fn respond(&mut self, line: &Secret<Vec<u8>>) -> Flow {
+    fn challenge(&mut self, exchange: Exchange, env: &mut Env<'_>) -> Flow {
+        env.writer().challenge(exchange.challenge());
+        env.decoder.expect_line();
+        self.stage = Stage::Response(exchange);
+        Flow::Read
+    }
+
+    fn respond(&mut self, exchange: Exchange, line: &Secret<Vec<u8>>, env: &mut Env<'_>) -> Flow {
         match decode_sasl(line.expose()) {
             None => Completion::bad("The response is not valid base64").into(),
             Some(SaslLine::Cancel) => Completion::bad("AUTHENTICATE cancelled").into(),
-            Some(SaslLine::Data(message)) => match self.attempt(&message) {
+            Some(SaslLine::Data(message)) => match self.after(exchange.respond(message.expose())) {
                 Err(completion) => completion.into(),
+                Ok(Stage::Challenge(exchange)) => self.challenge(exchange, env),
                 Ok(Stage::Ask(attempt)) => self.ask(*attempt),
                 Ok(_) => Completion::bad("AUTHENTICATE failed").into(),
             },
         }
     }
 
-    fn attempt(&self, message: &Secret<Vec<u8>>) -> Result<Stage, Completion> {
-        let plain = Plain::parse(message.expose()).map_err(|e| Completion::bad(e.to_string()))?;
-        let tls = self.logins.tls_bits.map(u32::from);
-        let attempt = plain.into_attempt(Service::Imap, self.logins.peer, tls);
-        Ok(Stage::Ask(Box::new(attempt)))
+    /// What follows a response.
+    fn after(&self, turn: Result<Turn, SaslError>) -> Result<Stage, Completion> {
+        match turn.map_err(|error| Completion::bad(error.to_string()))? {
+            Turn::Ask(exchange) => Ok(Stage::Challenge(exchange)),
+            Turn::Done(plain) => {
+                let tls = self.logins.tls_bits.map(u32::from);
+                let attempt = plain.into_attempt(Service::Imap, self.logins.peer, tls);
+                Ok(Stage::Ask(Box::new(attempt)))
+            }
+        }
     }
 
     fn ask(&mut self, attempt: LoginAttempt) -> Flow {

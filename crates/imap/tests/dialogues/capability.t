@@ -1,8 +1,8 @@
 # CAPABILITY (RFC 3501 section 6.1.1): it differs before login, with TLS, and after login.
 @ A
-S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN] {*}
+S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN AUTH=LOGIN] {*}
 C: a1 CAPABILITY
-S: * CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN
+S: * CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN AUTH=LOGIN
 S: a1 OK CAPABILITY completed
 C: a2 LOGIN alice secret
 S: a2 OK [CAPABILITY {*}] You are logged in
@@ -19,7 +19,7 @@ S: b2 NO [PRIVACYREQUIRED] start TLS before you send a password
 C: b3 AUTHENTICATE XOAUTH2
 S: b3 NO [CANNOT] This authentication mechanism is not offered
 @ C tls
-S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=PLAIN] {*}
+S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=PLAIN AUTH=LOGIN] {*}
 # -1 of an older edition of the described product: no passwords at all, also under TLS.
 @ option plaintextmincipher -1
 @ D

@@ -1,6 +1,6 @@
 # LOGIN (RFC 3501 section 6.2.3)
 @ A
-S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN] Waypost IMAP4rev1 service ready
+S: * OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS AUTH=PLAIN AUTH=LOGIN] Waypost IMAP4rev1 service ready
 C: a1 LOGIN alice wrong
 S: a1 NO [AUTHENTICATIONFAILED] the user name or the password is wrong
 C: a2 LOGIN nobody secret

@@ -3,8 +3,9 @@ S: +OK {*}
 C: AUTH
 S: +OK mechanisms follow
 S: PLAIN
+S: LOGIN
 S: .
-C: AUTH LOGIN
+C: AUTH CRAM-MD5
 S: -ERR this mechanism is not known here
 C: AUTH PLAIN a b
 S: -ERR AUTH takes a mechanism and at most one response
