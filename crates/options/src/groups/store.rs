@@ -2,6 +2,7 @@
 
 use super::options;
 use crate::record::Applies::{Refresh, RestartAll, RestartServer};
+use crate::record::{Grammar, Kind, Unit, point_at};
 use std::path::PathBuf;
 use std::time::Duration;
 
