@@ -50,7 +50,6 @@ mod tests {
             "a b",
             "a\u{7}",
             "a\u{7f}",
-            "алиса",
             "-a",
             "group=a",
             "GROUP=a",
