@@ -1,10 +1,10 @@
 //! A running log: a bounded queue and the thread behind it, the only one that waits for a disk.
 
-use crate::limits::{FLUSH_TIME, QUEUE_BYTES, QUEUE_LINES, TEND_EVERY};
+use crate::limits::{FLUSH_TIME, GATHER_LINES, GATHER_TIME, QUEUE_BYTES, QUEUE_LINES, TEND_EVERY};
 use crate::line::adopt;
 use crate::settings::Settings;
 use crate::sink::Sink;
-use crate::stamp;
+use crate::stamp::{self, within};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -137,6 +137,14 @@ impl Write for Intake {
     }
 }
 
+/// What is written at once.
+#[derive(Default)]
+struct Gathered {
+    lines: Vec<Vec<u8>>,
+    /// Who waits for the lines.
+    flush: Option<SyncSender<()>>,
+}
+
 /// The thread behind a book.
 struct Clerk {
     sink: Sink,
@@ -148,30 +156,64 @@ struct Clerk {
 
 impl Clerk {
     fn work(mut self, entries: &Receiver<Entry>) {
+        let mut busy_since = None;
         loop {
-            let entry = entries.recv_timeout(TEND_EVERY);
+            let first = match self.next(entries) {
+                Err(RecvTimeoutError::Disconnected) => return self.tell_lost(stamp::now()),
+                first => first.ok(),
+            };
+            if within(busy_since, stamp::now(), GATHER_TIME) {
+                std::thread::sleep(GATHER_TIME);
+            }
+            let Gathered { lines, flush } = self.gather(first, entries);
             let now = stamp::now();
             self.take_change(now);
-            match entry {
-                Ok(Entry::Line(line)) => {
-                    self.sink.write(&line, now);
-                    self.waiting.fetch_sub(line.len(), Ordering::Relaxed);
-                }
-                Ok(Entry::Changed) => {}
-                // The waiting end may have given up.
-                Ok(Entry::Flush(done)) => {
-                    self.tell_lost(now);
-                    let _ = done.try_send(());
-                    continue;
-                }
-                Err(RecvTimeoutError::Timeout) => self.tell_lost(now),
-                Err(RecvTimeoutError::Disconnected) => return self.tell_lost(now),
-            }
-            // While nothing can be written, each line would be tried twice.
-            if self.sink.works() {
-                self.tell_lost(now);
-            }
+            self.write(&lines, now);
+            let is_more = lines.len() >= GATHER_LINES || !self.sink.takes_many();
+            busy_since = (!lines.is_empty() && !is_more).then_some(now);
+            // The waiting end may have given up.
+            flush.map(|done| done.try_send(()));
             self.sink.tend(now);
+        }
+    }
+
+    /// Waits for the next entry, and no longer than something else is to be done.
+    fn next(&self, entries: &Receiver<Entry>) -> Result<Entry, RecvTimeoutError> {
+        if self.sink.needs_time() {
+            entries.recv_timeout(TEND_EVERY)
+        } else {
+            entries.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        }
+    }
+
+    /// Takes what waits: one line where lines must be written one by one, otherwise more.
+    fn gather(&self, first: Option<Entry>, entries: &Receiver<Entry>) -> Gathered {
+        let mut gathered = Gathered::default();
+        let most = if self.sink.takes_many() { GATHER_LINES } else { 1 };
+        let mut next = first;
+        while let Some(entry) = next {
+            match entry {
+                Entry::Line(line) => gathered.lines.push(line),
+                Entry::Changed => {}
+                Entry::Flush(done) => {
+                    gathered.flush = Some(done);
+                    break;
+                }
+            }
+            let is_full = gathered.lines.len() >= most;
+            next = if is_full { None } else { entries.try_recv().ok() };
+        }
+        gathered
+    }
+
+    /// Writes lines, and how many were lost before.
+    fn write(&mut self, lines: &[Vec<u8>], now: OffsetDateTime) {
+        self.sink.write_all(lines, now);
+        let bytes = lines.iter().map(Vec::len).sum();
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        // While nothing can be written, each line would be tried twice.
+        if lines.is_empty() || self.sink.works() {
+            self.tell_lost(now);
         }
     }
 

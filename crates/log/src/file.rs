@@ -7,7 +7,7 @@ use crate::archive::Archive;
 use crate::create;
 use crate::limits::{RETRY_PAUSE, TEND_EVERY};
 use crate::settings::FileSettings;
-use crate::stamp::{IN_LINES_BYTES, time_of_line};
+use crate::stamp::{IN_LINES_BYTES, time_of_line, within};
 use rustix::fs::statvfs;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -60,7 +60,12 @@ impl LogFile {
         Ok(())
     }
 
-    /// Writes a line.
+    /// Whether so many bytes fit into the file as it is.
+    pub(crate) fn has_room(&self, bytes: u64, now: OffsetDateTime) -> bool {
+        self.open.is_some() && !self.is_due(bytes, now) && !self.is_too_much(bytes)
+    }
+
+    /// Writes a line, or several with line ends between them.
     ///
     /// # Errors
     /// When not all of it could be written; then nothing of it is there.
@@ -222,11 +227,6 @@ fn begun(file: &File) -> Option<OffsetDateTime> {
     let stamped = file.read_exact_at(&mut start, 0).ok();
     let stamped = stamped.and_then(|()| time_of_line(std::str::from_utf8(&start).ok()?));
     stamped.or_else(|| Some(OffsetDateTime::from(file.metadata().ok()?.modified().ok()?)))
-}
-
-/// Whether less than `span` has passed since `then`; a clock that went back has passed all.
-fn within(then: Option<OffsetDateTime>, now: OffsetDateTime, span: std::time::Duration) -> bool {
-    then.is_some_and(|then| now >= then && now - then < span)
 }
 
 fn free_bytes(folder: &Path) -> io::Result<u64> {

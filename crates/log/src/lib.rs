@@ -36,6 +36,11 @@ pub mod limits {
     pub const LINE_BYTES: usize = TEXT_BYTES + 256;
     /// How long the end of a process waits for its last lines.
     pub const FLUSH_TIME: Duration = Duration::from_secs(2);
+    /// Lines that come this soon after others wait for so long, and are written with one call: calls and
+    /// wake-ups cost more than lines.
+    pub const GATHER_TIME: Duration = Duration::from_millis(10);
+    /// Lines written with one call; with more of them none waits.
+    pub const GATHER_LINES: usize = 256;
     /// How often age, expiry and free space are looked at when nothing is written.
     pub const TEND_EVERY: Duration = Duration::from_secs(10);
     /// The pause after a file or socket could not be opened; lines meanwhile are counted.

@@ -28,7 +28,10 @@ enum End {
     Syslog(Syslog),
     /// Of a test.
     #[cfg(test)]
-    Writer(Box<dyn Write + Send>),
+    Writer {
+        writer: Box<dyn Write + Send>,
+        takes_many: bool,
+    },
 }
 
 impl Sink {
@@ -56,8 +59,8 @@ impl Sink {
     }
 
     #[cfg(test)]
-    pub(crate) fn to_writer(writer: Box<dyn Write + Send>) -> Self {
-        Self::new("test", End::Writer(writer))
+    pub(crate) fn to_writer(writer: Box<dyn Write + Send>, takes_many: bool) -> Self {
+        Self::new("test", End::Writer { writer, takes_many })
     }
 
     #[cfg(test)]
@@ -70,6 +73,35 @@ impl Sink {
         if let Err(error) = self.try_write(line, now) {
             self.lost = self.lost.saturating_add(1);
             self.tell_trouble(&error);
+        }
+    }
+
+    /// Whether several lines can be written with one call.
+    pub(crate) fn takes_many(&self) -> bool {
+        match &self.end {
+            End::File(_) | End::StandardError => true,
+            End::Nowhere | End::Syslog(_) => false,
+            #[cfg(test)]
+            End::Writer { takes_many, .. } => *takes_many,
+        }
+    }
+
+    /// Writes lines, with one call where that can be, or counts them.
+    pub(crate) fn write_all(&mut self, lines: &[Vec<u8>], now: OffsetDateTime) {
+        if lines.len() < 2 || !self.has_room(lines, now) {
+            lines.iter().for_each(|line| self.write(line, now));
+        } else if let Err(error) = self.try_write(&lines.join(&b'\n'), now) {
+            self.count_lost(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+            self.tell_trouble(&error);
+        }
+    }
+
+    /// Whether all these lines go to one place.
+    fn has_room(&self, lines: &[Vec<u8>], now: OffsetDateTime) -> bool {
+        let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+        match &self.end {
+            End::File(file) => file.has_room(u64::try_from(bytes).unwrap_or(u64::MAX), now),
+            _ => self.takes_many(),
         }
     }
 
@@ -96,6 +128,11 @@ impl Sink {
         }
     }
 
+    /// Whether there is something to be done although no line comes.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.lost > 0 || matches!(self.end, End::File(_))
+    }
+
     /// Looks after what time alone brings about.
     pub(crate) fn tend(&mut self, now: OffsetDateTime) {
         let End::File(file) = &mut self.end else { return };
@@ -114,6 +151,7 @@ impl Sink {
         self.works
     }
 
+    /// Writes a line, or several with line ends between them.
     fn try_write(&mut self, line: &[u8], now: OffsetDateTime) -> io::Result<()> {
         let written = match &mut self.end {
             End::File(file) => file.write(line, now),
@@ -121,7 +159,7 @@ impl Sink {
             End::StandardError => write_line(&mut io::stderr().lock(), line),
             End::Syslog(syslog) => syslog.write(line, now),
             #[cfg(test)]
-            End::Writer(writer) => write_line(writer, line),
+            End::Writer { writer, .. } => write_line(writer, line),
         };
         self.works = written.is_ok();
         if self.works {

@@ -1,6 +1,6 @@
 //! Times in lines and names of files: UTC, so that lines of several hosts can be merged.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -17,6 +17,11 @@ pub(crate) const IN_LINES_BYTES: usize = 24;
 /// The one place of this crate that reads the clock, to the millisecond.
 pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::from(SystemTime::now())
+}
+
+/// Whether less than `span` has passed since `then`; a clock that went back has passed all.
+pub(crate) fn within(then: Option<OffsetDateTime>, now: OffsetDateTime, span: Duration) -> bool {
+    then.is_some_and(|then| now >= then && now - then < span)
 }
 
 /// The start of a line that this process writes now.

@@ -32,9 +32,13 @@ impl Write for Gate {
 }
 
 fn gated(lines: usize) -> (Book, Sender<io::Result<()>>, Receiver<String>) {
+    gated_sink(lines, false)
+}
+
+fn gated_sink(lines: usize, takes_many: bool) -> (Book, Sender<io::Result<()>>, Receiver<String>) {
     let (opener, open) = channel();
     let (written, lines_written) = channel();
-    let sink = Sink::to_writer(Box::new(Gate { open, written }));
+    let sink = Sink::to_writer(Box::new(Gate { open, written }), takes_many);
     (Book::start_with(sink, "test", "waypost", lines).unwrap(), opener, lines_written)
 }
 
@@ -99,6 +103,50 @@ fn lines_that_a_disk_refuses_are_told_when_it_takes_some_again() {
     }
     assert_eq!(written.recv().unwrap(), "3\n");
     assert!(written.recv().unwrap().ends_with("lines of the log were lost log=test lines=2\n"));
+}
+
+#[test]
+fn lines_that_come_one_upon_the_other_are_written_together() {
+    let (book, opener, written) = gated_sink(10, true);
+    let all = "1\n2\n3\n4\n5\n";
+    all.split_inclusive('\n').for_each(|line| book.intake().write_all(line.as_bytes()).unwrap());
+    // The first may have been on its way to the disk alone.
+    (0..2).for_each(|_| opener.send(Ok(())).unwrap());
+    let mut text = written.recv().unwrap();
+    if text != all {
+        text += &written.recv().unwrap();
+    }
+    assert_eq!(text, all);
+}
+
+#[test]
+fn lines_that_are_lost_together_are_all_counted() {
+    let (opener, open) = channel();
+    let (written, lines_written) = channel();
+    let mut sink = Sink::to_writer(Box::new(Gate { open, written }), true);
+    opener.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+    sink.write_all(&[b"1".to_vec(), b"2".to_vec(), b"3".to_vec()], stamp::now());
+    opener.send(Ok(())).unwrap();
+    sink.tell_lost("waypost", stamp::now());
+    assert!(lines_written.recv().unwrap().ends_with("log=test lines=3\n"));
+}
+
+#[test]
+fn lines_that_come_together_are_put_aside_as_single_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    let Destination::File(keep) = &mut settings.destination else { panic!("not a file") };
+    keep.max_file_bytes = 25;
+    let mut sink = Sink::open(settings, stamp::now()).unwrap();
+    let lines: Vec<Vec<u8>> = (1..=5_u8).map(|number| [b'0' + number; 9].to_vec()).collect();
+    sink.write_all(&lines[..2], stamp::now());
+    sink.write_all(&lines[2..], stamp::now());
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    texts.sort();
+    assert_eq!(texts.len(), 3);
+    let all = ["111111111", "222222222", "333333333", "444444444", "555555555"];
+    assert_eq!(texts.concat().lines().collect::<Vec<_>>(), all);
 }
 
 #[test]
