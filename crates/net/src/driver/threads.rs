@@ -95,7 +95,13 @@ impl Threads {
         // A thread that was called but has not come yet counts as idle: so many, and no more, wait.
         let is_short = state.waiting() > state.idle && state.threads < self.pool.max;
         if !is_short {
-            self.pool.work.notify_one();
+            // Threads that work look for more before they rest, and one that is called should not find
+            // the lock taken.
+            let somebody_rests = state.idle > 0;
+            drop(state);
+            if somebody_rests {
+                self.pool.work.notify_one();
+            }
             return;
         }
         state.threads += 1;
