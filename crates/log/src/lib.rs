@@ -38,7 +38,7 @@ pub mod limits {
     pub const FLUSH_TIME: Duration = Duration::from_secs(2);
     /// Lines that come this soon after others wait for so long, and are written with one call: calls and
     /// wake-ups cost more than lines.
-    pub const GATHER_TIME: Duration = Duration::from_millis(10);
+    pub const GATHER_TIME: Duration = Duration::from_millis(50);
     /// Lines written with one call; with more of them none waits.
     pub const GATHER_LINES: usize = 256;
     /// How often age, expiry and free space are looked at when nothing is written.
