@@ -26,6 +26,9 @@ const ANSWERS: usize = 4;
 /// Bytes of users that are told at a time.
 const USERS_PART_BYTES: usize = 64 << 10;
 
+/// Work that comes with a sign of life.
+type AtBeat = Box<dyn Fn() + Send + Sync>;
+
 /// What a process knows of its users.
 pub struct UserDesk {
     /// Everybody who is logged in.
@@ -72,6 +75,7 @@ pub struct Attendant {
     stop: watch::Receiver<bool>,
     reloads: Option<Reloads>,
     users: Arc<OnceLock<UserDesk>>,
+    at_beat: Arc<OnceLock<AtBeat>>,
 }
 
 impl Attendant {
@@ -88,7 +92,7 @@ impl Attendant {
         let nothing = Order { number: 0, settings: Arc::new(Secret::new(Vec::new())) };
         let (asked_sender, asked) = watch::channel(nothing);
         let (answers, answered) = mpsc::channel(ANSWERS);
-        let users = Arc::default();
+        let (users, at_beat) = (Arc::default(), Arc::default());
         let (from, to) = stream.into_split();
         let link = Link {
             from,
@@ -99,6 +103,7 @@ impl Attendant {
             answered,
             _answers: answers.clone(),
             users: Arc::clone(&users),
+            at_beat: Arc::clone(&at_beat),
         };
         let reloads = Some(Reloads { asked, answers });
         tokio::spawn(async move {
@@ -108,7 +113,7 @@ impl Attendant {
             let _ = stop_sender.send(true);
             stop_sender.closed().await;
         });
-        Ok(Self { ready, unconfined, stop, reloads, users })
+        Ok(Self { ready, unconfined, stop, reloads, users, at_beat })
     }
 
     /// Tells the watcher that this process serves.
@@ -129,6 +134,12 @@ impl Attendant {
     /// The orders, once; `None` when somebody else carries them out.
     pub fn reloads(&mut self) -> Option<Reloads> {
         self.reloads.take()
+    }
+
+    /// Has `work` done with every sign of life from now on, every [`HEARTBEAT`]: a timer of its own would
+    /// wake the process once more. The first call counts. It must not block.
+    pub fn at_every_beat(&self, work: impl Fn() + Send + Sync + 'static) {
+        let _ = self.at_beat.set(Box::new(work));
     }
 
     /// Says who knows the users; the first call counts.
@@ -161,6 +172,7 @@ struct Link {
     /// Keeps `answered` open when nobody carries out orders.
     _answers: mpsc::Sender<Frame>,
     users: Arc<OnceLock<UserDesk>>,
+    at_beat: Arc<OnceLock<AtBeat>>,
 }
 
 impl Link {
@@ -170,7 +182,7 @@ impl Link {
         let mut frames = Frames::default();
         loop {
             let say = tokio::select! {
-                _ = beat.tick() => vec![Frame::new(ALIVE, 0)],
+                _ = beat.tick() => self.beat(),
                 () = self.ready.notified() => vec![Frame::new(READY, 0)],
                 () = self.unconfined.notified() => vec![Frame::new(UNCONFINED, 0)],
                 answer = self.answered.recv() => answer.into_iter().collect(),
@@ -188,6 +200,13 @@ impl Link {
                 }
             }
         }
+    }
+
+    fn beat(&self) -> Vec<Frame> {
+        if let Some(work) = self.at_beat.get() {
+            work();
+        }
+        vec![Frame::new(ALIVE, 0)]
     }
 
     /// Begins to carry out an order; answers with what can be said at once.
@@ -254,6 +273,20 @@ mod tests {
             bytes
         });
         assert_eq!(read.await.unwrap(), [ALIVE, READY, UNCONFINED]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_done_with_every_sign_of_life() {
+        let (mut watcher, child) = BlockingStream::pair().unwrap();
+        let attendant = Attendant::start(child).unwrap();
+        let (done, mut count) = mpsc::unbounded_channel();
+        attendant.at_every_beat(move || done.send(()).unwrap());
+        for _ in 0..3 {
+            count.recv().await.unwrap();
+        }
+        let mut signs = [0; 3];
+        watcher.read_exact(&mut signs).unwrap();
+        assert_eq!(signs, [ALIVE; 3]);
     }
 
     #[tokio::test]

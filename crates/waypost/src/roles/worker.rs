@@ -19,7 +19,6 @@ use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store::{AccessService, Store};
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::confine::{ConfinePlan, Confinement, confine};
-use waypost_supervisor::limits::HEARTBEAT;
 use waypost_supervisor::{Attendant, Inherited, InheritedListener, Reloads, renounce_rights};
 
 /// Threads for password hashes, of which one runs for each core, and for reading files, beside those that
@@ -135,7 +134,8 @@ async fn work<S: Service>(
     let Built { service, reconfigure } = build(&parts)?;
     let users = users(role, &parts);
     attendant.answer_with(users.desk(limits.shutdown_grace));
-    tokio::spawn(show_life(Arc::clone(&counters)));
+    let shown = Arc::clone(&counters);
+    attendant.at_every_beat(move || shown.show());
     if let Some(reloads) = attendant.reloads() {
         let (limited, limits) = (Arc::clone(&counters), role.limits);
         let (users, shown) = (Arc::clone(&users), role.shows_users);
@@ -168,15 +168,6 @@ fn users(role: &Role, parts: &Parts) -> Arc<Users> {
         users.note_in(Arc::clone(&parts.store), service);
     }
     users
-}
-
-/// Shows the siblings that this process is alive, for as long as it lives.
-async fn show_life(counters: Arc<Counters>) {
-    let mut beat = tokio::time::interval(HEARTBEAT);
-    loop {
-        beat.tick().await;
-        counters.show();
-    }
 }
 
 /// Reads settings and certificate again whenever asked, for as long as the process lives. Connections
