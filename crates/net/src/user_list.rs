@@ -41,13 +41,35 @@ type Observer = Box<dyn Fn(&AccountName, Passage, u64) + Send + Sync>;
 /// The logged-in users of one service in this process.
 #[derive(Default)]
 pub struct UserList {
-    entries: Mutex<HashMap<u64, Entry>>,
+    entries: Mutex<Entries>,
     observer: OnceLock<Observer>,
 }
 
+/// By connection. Boxed: a table has more places than entries, and each idle connection has an entry.
+type Entries = HashMap<u64, Box<Entry>>;
+
+/// What the connection itself does not know.
 struct Entry {
-    user: ConnectedUser,
+    account: AccountName,
+    mechanism: &'static str,
+    tls_bits: u16,
+    since: u64,
     control: Arc<Control>,
+}
+
+impl Entry {
+    fn user(&self) -> ConnectedUser {
+        let Self { account, mechanism, tls_bits, since, control } = self;
+        ConnectedUser {
+            connection: control.connection,
+            account: account.clone(),
+            mechanism,
+            tls_bits: *tls_bits,
+            since: *since,
+            client: control.client,
+            server: control.server,
+        }
+    }
 }
 
 impl UserList {
@@ -58,7 +80,7 @@ impl UserList {
 
     /// Everybody, in the order of their connections.
     pub fn users(&self) -> Vec<ConnectedUser> {
-        let mut users: Vec<_> = self.lock().values().map(|entry| entry.user.clone()).collect();
+        let mut users: Vec<_> = self.lock().values().map(|entry| entry.user()).collect();
         users.sort_unstable_by_key(|user| user.connection);
         users
     }
@@ -67,8 +89,9 @@ impl UserList {
     /// end by itself is ended by [`UserList::cut`].
     pub fn disconnect(&self, account: &AccountName) -> Vec<u64> {
         let entries = self.lock();
-        let of_account = entries.values().filter(|entry| entry.user.account == *account);
-        of_account.inspect(|entry| entry.control.disconnect()).map(|e| e.user.connection).collect()
+        let of_account = entries.values().filter(|entry| entry.account == *account);
+        let told = of_account.inspect(|entry| entry.control.disconnect());
+        told.map(|entry| entry.control.connection).collect()
     }
 
     /// Ends those of the connections that are still there.
@@ -85,7 +108,7 @@ impl UserList {
     }
 
     /// No code that runs under the lock can panic half-way through a change.
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,13 +133,10 @@ impl Arrival {
         now: Moment,
     ) -> Listed {
         let control = Arc::clone(&self.0);
-        let Control { connection, client, server, .. } = *control;
         let since = seconds(now);
         control.list.passed(&account, Passage::In, since);
-        let user =
-            ConnectedUser { connection, account, mechanism, tls_bits, since, client, server };
-        let entry = Entry { user, control: Arc::clone(&control) };
-        control.list.lock().insert(connection, entry);
+        let entry = Entry { account, mechanism, tls_bits, since, control: Arc::clone(&control) };
+        control.list.lock().insert(control.connection, Box::new(entry));
         Listed(control)
     }
 }
@@ -130,7 +150,7 @@ impl Drop for Listed {
         let list = &self.0.list;
         let left = list.lock().remove(&self.0.connection);
         if let Some(entry) = left {
-            list.passed(&entry.user.account, Passage::Out, seconds(Moment::now()));
+            list.passed(&entry.account, Passage::Out, seconds(Moment::now()));
         }
     }
 }

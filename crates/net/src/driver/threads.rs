@@ -75,17 +75,18 @@ impl Threads {
         Self { pool: Arc::new(Pool { max: max.max(1), kept, runtime, state, work }) }
     }
 
-    /// Runs `step` on a thread and answers what it answered; `None` when there is no thread and the
+    /// Queues `step` for a thread and answers what it answered; `None` when there is no thread and the
     /// system gives none, or when it panicked. `spent` is the time on threads that its command had.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         spent: Duration,
         step: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> impl Future<Output = Option<T>> {
         let (answer, answered) = oneshot::channel();
         // A connection that was cut meanwhile takes no answer; what the step left goes with it.
         self.submit(spent, Box::new(move || drop(answer.send(step()))));
-        answered.await.ok()
+        // What waits holds no step: every connection pays for the largest of its states.
+        async move { answered.await.ok() }
     }
 
     fn submit(&self, spent: Duration, job: Job) {
