@@ -267,7 +267,11 @@ impl EmbeddedDirectory {
     }
 
     /// Whether every address lies in a domain of ours and belongs to nobody else.
-    fn check_addresses(&self, txn: &RwTxn<'_>, record: &UserRecord) -> Result<(), AdminError> {
+    pub(super) fn check_addresses(
+        &self,
+        txn: &RwTxn<'_>,
+        record: &UserRecord,
+    ) -> Result<(), AdminError> {
         record.addresses().try_for_each(|address| self.check_free(txn, address, record))
     }
 
@@ -308,7 +312,7 @@ impl EmbeddedDirectory {
     }
 
     /// Runs one change in one transaction, raising the generation with it; a refusal leaves no trace.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         step: impl FnOnce(&mut RwTxn<'_>) -> Result<T, AdminError>,
     ) -> Result<T, AdminError> {

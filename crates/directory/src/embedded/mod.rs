@@ -10,9 +10,11 @@ mod names;
 mod records;
 mod search;
 mod tables;
+mod transfer;
 
 pub use admin::{AdminError, NewUser};
 pub use records::Attribute;
+pub use transfer::Imported;
 
 use crate::address::fold;
 use crate::contract::{Directory, DirectoryError};

@@ -26,16 +26,8 @@ const MAX_NAME_BYTES: usize = 64;
 const MAX_ENTRY_BYTES: usize = 65_536;
 
 /// The object classes that every user has.
-const USER_CLASSES: [&str; 8] = [
-    "top",
-    "person",
-    "organizationalPerson",
-    "inetOrgPerson",
-    "inetUser",
-    "ipUser",
-    "inetMailUser",
-    "inetLocalMailRecipient",
-];
+const USER_CLASSES: [&str; 6] =
+    ["top", "person", "organizationalPerson", "inetOrgPerson", "inetUser", "inetMailUser"];
 
 /// An attribute with its values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -287,7 +279,11 @@ fn set_further(
     if values.is_empty() {
         return Ok(());
     }
-    values.iter().try_for_each(|value| check_value(name, value))?;
+    for value in &values {
+        if value.is_empty() || value.len() > MAX_VALUE_BYTES || value.contains('\0') {
+            return refuse(name, &format!("a value has 1 to {MAX_VALUE_BYTES} bytes and no NUL"));
+        }
+    }
     let bytes = |attribute: &Attribute| attribute.values.iter().map(String::len).sum::<usize>();
     let attribute = Attribute::new(name, values);
     let total = further.iter().map(bytes).sum::<usize>() + bytes(&attribute);

@@ -211,6 +211,63 @@ fn a_user_without_a_hash_has_no_password() {
     assert!(!it.directory.verify_password(&amy, &secret("")).unwrap());
 }
 
+fn exported(it: &Embedded) -> String {
+    let mut text = String::new();
+    it.directory.export("o=isp", None, |entry| text.push_str(entry)).unwrap();
+    text
+}
+
+#[test]
+fn an_export_makes_the_same_directory_elsewhere() {
+    let it = Embedded::new();
+    for domain in ["a.example", "example.com"] {
+        it.add_domain(domain);
+        it.add_user("zoe", domain, "wonder", &[&format!("info@{domain}")]);
+    }
+    let title =
+        [attribute("title", &["Dr", "\u{c4}rztin"]), attribute("mailUserStatus", &["hold"])];
+    it.directory.set_attributes("zoe", "a.example", &title).unwrap();
+    let filter = [attribute("inetDomainSearchFilter", &["(uid=%U_%V)"])];
+    it.directory.set_domain_attributes("a.example", &filter).unwrap();
+    let text = exported(&it);
+    assert!(text.contains("\ndn: uid=zoe,ou=People,o=a.example,o=isp\n"), "{text}");
+    let other = Embedded::new();
+    let entries = crate::read_ldif(text.as_bytes()).unwrap();
+    let done = other.directory.import(&entries).unwrap();
+    assert_eq!((done.domains, done.users, done.others), (2, 2, 2));
+    let zoe = other.directory.user_by_login("zoe", "example.com").unwrap().unwrap();
+    assert!(other.directory.verify_password(&zoe, &secret("wonder")).unwrap());
+    let again = exported(&other);
+    other.directory.import(&entries).unwrap();
+    assert_eq!(exported(&other), again, "twice is once");
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&again), sorted(&text));
+}
+
+#[test]
+fn an_import_is_all_or_nothing_and_names_the_line() {
+    let it = Embedded::new();
+    let import = |text: &str| it.directory.import(&crate::read_ldif(text.as_bytes()).unwrap());
+    let good = "dn: dc=a,dc=example,o=internet\nobjectClass: inetDomain\n\n\
+                dn: uid=amy,ou=People,dc=a,dc=example,o=internet\nobjectClass: inetOrgPerson\nuid: amy\n\
+                userPassword: {SSHA}1G904nLkTkGWjKNnQuB/hpWXC/hzYWx0c2FsdA==\njpegPhoto:: /9g=\n\n";
+    let bad = "dn: uid=bob,o=x\nobjectClass: inetUser\nuid: bob\nmail: bob@a.example\n\
+               userPassword: plain\n";
+    let error = import(&format!("{good}{bad}")).unwrap_err();
+    assert_eq!(error.line, 10, "{error}");
+    assert_eq!(it.directory.domain("a.example").unwrap(), None);
+    let nowhere = import("dn: uid=c,o=x\nobjectClass: inetUser\nuid: c\n").unwrap_err();
+    assert!(nowhere.what.contains("no domain stands above"), "{nowhere}");
+    assert_eq!(import(good).unwrap(), Imported { domains: 1, users: 1, others: 0, binary: 1 });
+    let amy = it.directory.user_by_login("amy", "a.example").unwrap().unwrap();
+    assert!(it.directory.verify_password(&amy, &secret("secret")).unwrap());
+    assert_eq!(amy.mail, "amy@a.example");
+}
+
 #[test]
 fn too_many_addresses_are_refused() {
     let it = Embedded::new();
