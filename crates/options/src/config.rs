@@ -120,8 +120,8 @@ impl Config {
         members.into_iter().collect()
     }
 
-    /// The line that sets an option.
-    pub(crate) fn line(&self, record: &OptionRecord) -> Option<usize> {
+    /// The line of its file that sets an option; `None` when nothing sets it.
+    pub fn line(&self, record: &OptionRecord) -> Option<usize> {
         self.settings.get(&record.full_name()).and_then(|setting| setting.line)
     }
 

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     /// Manage domains
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Show whether a user would be let in, every step of the decision and where its rule stands
+    LoginExplain(LoginExplainArguments),
     /// Deliver the message on standard input to a user
     Deliver(DeliverArguments),
     /// Import an mbox file or a Maildir into a user's mailboxes
@@ -121,8 +123,43 @@ pub(crate) enum UserCommand {
         /// Another address that delivers to this user; may be repeated
         #[arg(long = "alias", value_name = "ADDRESS")]
         aliases: Vec<String>,
+        /// Take a hash of the password from the first line of standard input: {SSHA}, {SSHA256},
+        /// {SSHA512}, {CRYPT}, {PBKDF2...} or {ARGON2}
+        #[arg(long, conflicts_with = "password_stdin")]
+        hash_stdin: bool,
         #[command(flatten)]
         password: PasswordSource,
+    },
+    /// Show all attributes of a user; of the password only the scheme
+    Show {
+        /// The user
+        user: String,
+    },
+    /// Give attributes of a user other values
+    Set {
+        /// The user
+        user: String,
+        /// `ATTRIBUTE=VALUE`, repeated for several values; `ATTRIBUTE=` takes the attribute away
+        #[arg(value_name = "ATTRIBUTE=VALUE", required = true)]
+        attributes: Vec<String>,
+    },
+    /// Print domains and users as LDIF, hashes included
+    Export {
+        /// The form (the only one)
+        #[arg(long, required = true)]
+        ldif: bool,
+        /// The entry that the domains stand below
+        #[arg(long, value_name = "DN", default_value = "o=isp")]
+        base: String,
+        /// Only this domain
+        #[arg(value_name = "DOMAIN")]
+        domain: Option<String>,
+    },
+    /// Take in domains and users; who is there already is changed, all or nothing
+    Import {
+        /// An LDIF file of entries; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        ldif: PathBuf,
     },
     /// Change a user's password; it is asked for
     Passwd {
@@ -171,6 +208,40 @@ pub(crate) enum DomainCommand {
     },
     /// List the domains
     List,
+    /// Show all attributes of a domain
+    Show {
+        /// Its name
+        domain: String,
+    },
+    /// Give attributes of a domain other values, such as mailDomainStatus or inetDomainSearchFilter
+    Set {
+        /// Its name
+        domain: String,
+        /// `ATTRIBUTE=VALUE`, repeated for several values; `ATTRIBUTE=` takes the attribute away
+        #[arg(value_name = "ATTRIBUTE=VALUE", required = true)]
+        attributes: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginExplainArguments {
+    /// The login name as a client sends it
+    pub(crate) user: String,
+    /// The client's address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<std::net::IpAddr>,
+    /// imap or pop
+    #[arg(long, value_name = "SERVICE", default_value = "imap", value_parser = ["imap", "pop"])]
+    pub(crate) service: String,
+    /// The user that a store administrator acts as
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) acting_as: Option<String>,
+    /// Bits of the TLS cipher's key; 0 is no TLS
+    #[arg(long, value_name = "BITS", default_value_t = 256)]
+    pub(crate) tls_bits: u32,
+    /// Check the password on the first line of standard input too
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
 }
 
 /// Options begin with one dash here, as the administrator's guide writes them, so the words are read by

@@ -51,6 +51,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Popd => roles::popd::run(),
         Command::Lmtpd => roles::lmtpd::run(),
         Command::User(command) => tools::user::run(&file, command),
+        Command::LoginExplain(arguments) => tools::login_explain::run(&file, arguments),
         Command::Domain(command) => tools::domain::run(&file, command),
         Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
         Command::Import(arguments) => tools::import::run(&file, arguments),

@@ -15,7 +15,7 @@ const TERMINAL: &str = "/dev/tty";
 /// Reads a new password from where the command line says.
 pub(crate) fn new_password(source: &PasswordSource) -> Result<Secret<String>, Failure> {
     if source.password_stdin {
-        return read_line(io::stdin().lock()).context("cannot read the password");
+        return password_line();
     }
     let (first, second) = ask_twice().map_err(|error| {
         Failure::new(format!("cannot ask for a password: {error}; use --password-stdin"))
@@ -25,6 +25,11 @@ pub(crate) fn new_password(source: &PasswordSource) -> Result<Secret<String>, Fa
     } else {
         Err(Failure::new("the two passwords differ; nothing was changed"))
     }
+}
+
+/// Reads a password, or a hash of one, from the first line of standard input.
+pub(crate) fn password_line() -> Result<Secret<String>, Failure> {
+    read_line(io::stdin().lock()).context("cannot read the password")
 }
 
 /// Reads a value that must not be seen: from the terminal when a person types, else the next line of

@@ -1,5 +1,6 @@
 //! `waypost domain`.
 
+use super::attributes;
 use crate::cli::DomainCommand;
 use crate::failure::Failure;
 use crate::output::tell;
@@ -15,6 +16,16 @@ pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
             let directory = settings::writable_directory(&config)?;
             let added = directory.add_domain(domain).map_err(Failure::new)?;
             tell(format_args!("added the domain {}", added.name));
+        }
+        DomainCommand::Show { domain } => {
+            let directory = settings::directory(&config)?;
+            attributes::show(&directory.domain_attributes(domain).map_err(Failure::new)?);
+        }
+        DomainCommand::Set { domain, attributes } => {
+            let attributes = attributes::parse(attributes)?;
+            let directory = settings::writable_directory(&config)?;
+            directory.set_domain_attributes(domain, &attributes).map_err(Failure::new)?;
+            tell(format_args!("changed the domain {domain}"));
         }
         DomainCommand::List => {
             let directory = settings::directory(&config)?;

@@ -1,5 +1,6 @@
 //! The administrator's tools.
 
+mod attributes;
 pub(crate) mod backup;
 pub(crate) mod cert;
 pub(crate) mod check;
@@ -9,6 +10,8 @@ pub(crate) mod deliver;
 pub(crate) mod domain;
 pub(crate) mod import;
 pub(crate) mod imsconnutil;
+mod ldif;
+pub(crate) mod login_explain;
 pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod status;

@@ -1,14 +1,14 @@
 //! `waypost user`.
 
 use super::imsconnutil::send_away;
-use super::user_and_domain;
+use super::{attributes, ldif, user_and_domain};
 use crate::cli::UserCommand;
 use crate::failure::Failure;
 use crate::output::tell;
-use crate::prompt::new_password;
+use crate::prompt::{new_password, password_line};
 use crate::{ownership, settings};
 use std::path::Path;
-use waypost_directory::{MailStatus, NewUser, User};
+use waypost_directory::{Directory, MailStatus, NewUser, User, standing};
 use waypost_options::Config;
 use waypost_supervisor::ToolRights;
 
@@ -16,19 +16,35 @@ use waypost_supervisor::ToolRights;
 pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
     let config = ownership::load_for_tool(file, ToolRights::None)?;
     match command {
-        UserCommand::Add { user, cn, aliases, password } => {
+        UserCommand::Add { user, cn, aliases, hash_stdin, password } => {
             let (uid, domain) = user_and_domain(&config, user);
             let new = NewUser {
                 uid,
                 domain,
-                password: new_password(password)?,
+                password: if *hash_stdin { password_line() } else { new_password(password) }?,
                 cn: cn.clone(),
                 mail: None,
                 mail_alternate_addresses: aliases.clone(),
             };
             let directory = settings::writable_directory(&config)?;
-            let added = directory.add_user(&new).map_err(Failure::new)?;
+            let added = match hash_stdin {
+                true => directory.add_user_with_hash(&new),
+                false => directory.add_user(&new),
+            };
+            let added = added.map_err(Failure::new)?;
             tell(format_args!("added {} with the address {}", added.entry, added.mail));
+        }
+        UserCommand::Show { user } => {
+            let (uid, domain) = user_and_domain(&config, user);
+            let directory = settings::directory(&config)?;
+            attributes::show(&directory.attributes(&uid, &domain).map_err(Failure::new)?);
+        }
+        UserCommand::Set { user, attributes } => set(&config, user, attributes)?,
+        UserCommand::Export { base, domain, .. } => {
+            ldif::export(&settings::directory(&config)?, base, domain.as_deref())?;
+        }
+        UserCommand::Import { ldif } => {
+            ldif::import(&settings::writable_directory(&config)?, ldif)?;
         }
         UserCommand::Passwd { user, password } => {
             let (uid, domain) = user_and_domain(&config, user);
@@ -49,6 +65,18 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Changes attributes; who may not log in any more is sent away.
+fn set(config: &Config, user: &str, words: &[String]) -> Result<(), Failure> {
+    let (uid, domain) = user_and_domain(config, user);
+    let attributes = attributes::parse(words)?;
+    let directory = settings::writable_directory(config)?;
+    let changed = directory.set_attributes(&uid, &domain, &attributes).map_err(Failure::new)?;
+    tell(format_args!("changed {}", changed.entry));
+    let domain = directory.domain(&changed.domain).map_err(Failure::new)?;
+    let is_open = domain.is_some_and(|domain| standing(&domain, &changed).status.may_log_in());
+    if is_open { Ok(()) } else { send_away(config, user) }
 }
 
 fn list(config: &Config, domain: Option<&str>) -> Result<(), Failure> {

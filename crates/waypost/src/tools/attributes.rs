@@ -1,0 +1,59 @@
+//! Attributes of users and domains on the command line.
+
+use super::ldif::line;
+use crate::failure::Failure;
+use crate::output::tell;
+use waypost_directory::{Attribute, StoredPassword};
+
+/// The attribute whose value is not shown.
+const PASSWORD: &str = "userPassword";
+
+/// Reads `ATTRIBUTE=VALUE`; several of one attribute are its values, an empty one takes it away.
+pub(super) fn parse(words: &[String]) -> Result<Vec<Attribute>, Failure> {
+    let mut attributes: Vec<Attribute> = Vec::new();
+    for word in words {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(Failure::usage(format!("{word:?}: write ATTRIBUTE=VALUE")));
+        };
+        let same = |own: &&mut Attribute| own.name.eq_ignore_ascii_case(name);
+        let value = Some(value.to_owned()).filter(|value| !value.is_empty());
+        match attributes.iter_mut().find(same) {
+            Some(own) => own.values.extend(value),
+            None => attributes
+                .push(Attribute { name: name.to_owned(), values: value.into_iter().collect() }),
+        }
+    }
+    Ok(attributes)
+}
+
+/// Prints attributes, of a password only its scheme.
+pub(super) fn show(attributes: &[Attribute]) {
+    for Attribute { name, values } in attributes {
+        for value in values {
+            if name == PASSWORD {
+                let scheme = StoredPassword::read(value).map(|stored| stored.scheme());
+                tell(format_args!(
+                    "# {name}: {}",
+                    scheme.as_deref().unwrap_or("of an unknown scheme")
+                ));
+            } else {
+                tell(line(name, value));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_one_attribute_are_gathered() {
+        let words = ["a=1", "b=x=y", "A=2", "c="].map(str::to_owned);
+        let parsed = parse(&words).unwrap();
+        let flat: Vec<_> = parsed.iter().map(|a| (a.name.as_str(), a.values.join(","))).collect();
+        let expected = [("a", "1,2"), ("b", "x=y"), ("c", "")];
+        assert_eq!(flat, expected.map(|(name, value)| (name, value.to_owned())));
+        assert!(parse(&["a".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! `waypost login-explain`: what a login would come to, step by step, and where each rule stands.
+
+use crate::cli::LoginExplainArguments;
+use crate::failure::{Context, Failure};
+use crate::output::tell;
+use crate::prompt::password_line;
+use crate::{ownership, settings};
+use std::path::Path;
+use std::sync::Arc;
+use waypost_auth::{Authenticator, Explanation, Identity, LoginAttempt, Rule, Service, Step};
+use waypost_options::{Config, find};
+use waypost_supervisor::ToolRights;
+use waypost_types::Secret;
+
+/// Explains; a login that would be refused is a failure, so that scripts can ask.
+pub(crate) fn run(file: &Path, arguments: &LoginExplainArguments) -> Result<(), Failure> {
+    let config = ownership::load_for_tool(file, ToolRights::None)?;
+    let directory = Arc::new(settings::directory(&config)?);
+    let auth = Authenticator::new(directory, settings::auth(&config));
+    let auth = auth.context("cannot check logins")?;
+    let password = arguments.password_stdin.then(password_line).transpose()?;
+    let explanation = auth.explain(&attempt(arguments), password.as_ref());
+    show(&config, file, &explanation);
+    match explanation.outcome {
+        Ok(identity) => {
+            tell(format_args!("\nlet in{}", described(&identity)));
+            Ok(())
+        }
+        Err(failure) => {
+            tell(format_args!("\nthe client is told: [{}] {failure}", failure.imap_code()));
+            Err(Failure::new(format!("the login would be refused: {}", failure.reason)))
+        }
+    }
+}
+
+fn attempt(arguments: &LoginExplainArguments) -> LoginAttempt {
+    LoginAttempt {
+        service: if arguments.service == "pop" { Service::Pop3 } else { Service::Imap },
+        login: arguments.user.clone(),
+        authorization_id: arguments.acting_as.clone(),
+        password: Secret::new(String::new()),
+        peer: arguments.from,
+        tls: Some(arguments.tls_bits).filter(|bits| *bits > 0),
+    }
+}
+
+fn show(config: &Config, file: &Path, explanation: &Explanation) {
+    for (number, step) in (1..).zip(&explanation.steps) {
+        let Step { name, input, filter, answer, rule, passed } = step;
+        tell(format_args!("{number}. {name}: {input}"));
+        if let Some(filter) = filter {
+            tell(format_args!("   filter: {filter}"));
+        }
+        tell(format_args!("   {}: {answer}", if *passed { "answer" } else { "REFUSED" }));
+        tell(format_args!("   rule: {}", place(config, file, rule)));
+    }
+}
+
+/// Where a rule stands.
+fn place(config: &Config, file: &Path, rule: &Rule) -> String {
+    match rule {
+        Rule::Always(what) => (*what).to_owned(),
+        Rule::Attribute { entry, attribute } => format!("{attribute} of the entry {entry}"),
+        Rule::Option(name) => {
+            let place = find(config.registry(), name).ok();
+            match place.and_then(|place| config.line(place.record)) {
+                Some(line) => format!("{name} ({}, line {line})", file.display()),
+                None => format!("{name} (not set, its default holds)"),
+            }
+        }
+    }
+}
+
+fn described(identity: &Identity) -> String {
+    let acting = identity.acting.as_ref();
+    let acting = acting.map_or_else(String::new, |admin| format!(", acting: {admin}"));
+    format!(" as {} ({}){acting}", identity.account, identity.mail)
+}
