@@ -54,7 +54,7 @@ def any_state():
 
 
 def logins():
-    """LOGIN and AUTHENTICATE PLAIN, with TLS first and with a wrong password."""
+    """LOGIN and AUTHENTICATE, with TLS first and with a wrong password."""
     session = imaplib.IMAP4_SSL("localhost", wp.port("IMAPS"), ssl_context=wp.tls_context(), timeout=30)
     secret = wp.password("alice")
     good(session.authenticate("PLAIN", lambda _: f"\0{USER}\0{secret}".encode()))
@@ -72,6 +72,38 @@ def logins():
     response = base64.b64encode(f"\0{USER}\0{secret}".encode())
     client.ok(b"AUTHENTICATE PLAIN " + response)
     client.ok(b"LOGOUT")
+    old_client(secret)
+    acting_as_another(secret)
+
+
+def old_client(secret):
+    """SASL LOGIN: the server asks for name and password in turn."""
+    answers = {b"Username:": USER, b"Password:": secret}
+    session = imaplib.IMAP4(wp.HOST, wp.port("IMAP"), timeout=30)
+    good(session.authenticate("LOGIN", lambda asked: answers[asked].encode()))
+    good(session.logout(), "BYE")
+
+
+def acting_as_another(secret):
+    """PLAIN with an authorization identity: for store administrators only."""
+    def act():
+        session = imaplib.IMAP4(wp.HOST, wp.port("IMAP"), timeout=30)
+        try:
+            good(session.authenticate("PLAIN", lambda _: f"bob\0{USER}\0{secret}".encode()))
+        finally:
+            session.logout()
+
+    try:
+        act()
+    except imaplib.IMAP4.error as error:
+        assert "AUTHORIZATIONFAILED" in str(error), error
+    else:
+        raise AssertionError("alice acted as bob")
+    wp.tool("msconfig", "set", "-restricted", "store.admins", "alice")
+    wp.tool("refresh", "imap")
+    act()
+    wp.tool("msconfig", "unset", "-restricted", "store.admins")
+    wp.tool("refresh", "imap")
 
 
 def capabilities(session):

@@ -29,7 +29,7 @@ const DIGEST_BYTES_MAX: usize = 64;
 /// What a stored password is checked by.
 pub(crate) enum Scheme<'a> {
     /// `$argon2id$...` and its kin, also behind `{ARGON2}`.
-    Argon2(PasswordHash),
+    Argon2(Box<PasswordHash>),
     /// `{SSHA}`, `{SSHA256}`, `{SSHA512}`: one digest of password and salt.
     Salted { hash: Hash, digest: Vec<u8>, salt: Vec<u8> },
     /// `{PBKDF2-SHA256}` and its kin: `rounds$salt$digest`.
@@ -84,7 +84,7 @@ impl<'a> Scheme<'a> {
     pub(crate) fn verify(&self, password: &[u8]) -> Result<bool, PasswordError> {
         match self {
             Self::Argon2(stored) => {
-                outcome(argon2::Argon2::default().verify_password(password, stored))
+                outcome(argon2::Argon2::default().verify_password(password, &**stored))
             }
             Self::Salted { hash, digest, salt } => {
                 Ok(same(&digest_of(*hash, password, salt), digest))
@@ -155,7 +155,11 @@ fn argon2(text: &str) -> Result<Scheme<'_>, PasswordError> {
     }
     within(params.m_cost(), ARGON2_KIB_MAX)?;
     let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-    if work > ARGON2_WORK_MAX { Err(PasswordError::Costly) } else { Ok(Scheme::Argon2(stored)) }
+    if work > ARGON2_WORK_MAX {
+        Err(PasswordError::Costly)
+    } else {
+        Ok(Scheme::Argon2(Box::new(stored)))
+    }
 }
 
 fn salted(hash: Hash, text: &str) -> Result<Scheme<'_>, PasswordError> {

@@ -1,4 +1,5 @@
 //! How a login name finds its user, who may act as whom, and how a login is explained.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod support;
 
