@@ -14,7 +14,7 @@ impl Entry for Everything {
 
 /// The first line is a template, the rest a login name. Whatever they are: no panic, faults lie inside, texts are
 /// read back, and the name changes no shape.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (template, user) = text.split_once('\n').unwrap_or((&text, "alice"));
     match template.parse::<Filter>() {
