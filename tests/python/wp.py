@@ -27,8 +27,8 @@ def scratch(*names):
 
 
 def tool(*arguments, data=None, check=True, timeout=120):
-    """Runs `waypost ARGUMENTS --config ...`; answers the finished process."""
-    command = [os.environ["WAYPOST_BIN"], *arguments, "--config", os.environ["WAYPOST_CONFIG"]]
+    """Runs `waypost --config ... ARGUMENTS`; answers the finished process."""
+    command = [os.environ["WAYPOST_BIN"], "--config", os.environ["WAYPOST_CONFIG"], *arguments]
     done = subprocess.run(command, input=data, capture_output=True, timeout=timeout)
     if check:
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout!r}\n{done.stderr!r}"

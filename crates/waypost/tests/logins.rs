@@ -32,6 +32,7 @@ fn plain(acting_as: &str, user: &str, password: &str) -> String {
     STANDARD.encode(format!("{acting_as}\0{user}\0{password}"))
 }
 
+/// Guide: login-searchfilter
 #[test]
 fn users_log_in_by_telephone_and_employee_number() {
     let filter = "(&(objectclass=inetOrgPerson)(|(uid=%U)(telephoneNumber=%o)(employeeNumber=%U)))";
@@ -49,6 +50,7 @@ fn users_log_in_by_telephone_and_employee_number() {
     assert!(imap(&world, "carol@other.example").contains("t OK"));
 }
 
+/// Guide: login-any-domain
 #[test]
 fn a_bare_name_may_belong_to_any_domain_but_only_to_one() {
     let world = two_domains("auth.searchfordomain = 0");
