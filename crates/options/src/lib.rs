@@ -15,6 +15,7 @@ mod conn_limits;
 mod draft;
 mod error;
 mod files;
+mod filters;
 mod groups;
 mod history;
 mod lookup;

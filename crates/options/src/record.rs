@@ -98,7 +98,7 @@ pub enum Kind {
         /// The words.
         choices: &'static [&'static str],
     },
-    /// One line of text with a grammar of its own; empty for "not set".
+    /// Text with a grammar of its own, which may allow several lines; empty for "not set".
     Formal {
         /// How it is written.
         grammar: Grammar,
@@ -135,10 +135,13 @@ impl PartialEq for Grammar {
 
 impl Eq for Grammar {}
 
-/// What is wrong with a text, then the text with a caret under the byte `at`.
+/// What is wrong with a text, then its line with a caret under the byte `at`.
 pub fn point_at(text: &str, at: usize, what: &str) -> String {
-    let before = &text[..text.floor_char_boundary(at)];
-    format!("{what}\n  {text}\n  {:>1$}", '^', before.chars().count() + 1)
+    let (before, after) = text.split_at(text.floor_char_boundary(at));
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = after.find('\n').map_or(text.len(), |end| before.len() + end);
+    let (line, before) = (&text[start..end], &before[start..]);
+    format!("{what}\n  {line}\n  {:>1$}", '^', before.chars().count() + 1)
 }
 
 /// What a number counts.
@@ -276,5 +279,7 @@ mod tests {
         assert_eq!(point_at("+imap:", 6, "no client"), "no client\n  +imap:\n        ^");
         assert_eq!(point_at("é,", 2, "comma"), "comma\n  é,\n   ^");
         assert_eq!(point_at("a", 99, "end"), "end\n  a\n   ^");
+        assert_eq!(point_at("one\ntwo\nthree", 5, "w"), "w\n  two\n   ^");
+        assert_eq!(point_at("one\n", 4, "end"), "end\n  \n  ^");
     }
 }

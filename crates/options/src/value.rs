@@ -10,6 +10,8 @@ use waypost_types::Secret;
 
 /// The longest text value in bytes.
 const MAX_TEXT_BYTES: usize = 1_000;
+/// The longest text with a grammar of its own in bytes: lists are longer than names.
+const MAX_FORMAL_BYTES: usize = 4_096;
 /// What the administrator's guide once writes for "on".
 const ALSO_ON: i64 = -1;
 
@@ -145,11 +147,7 @@ fn integer(item: &Item, unit: Unit, min: i64, max: i64) -> Result<Value, String>
 fn text(kind: Kind, item: &Item) -> Result<String, Misfit> {
     let takes = |expected: &str| Misfit::Takes(expected.to_owned());
     let text = item.as_str().ok_or_else(|| takes("takes a text in quotes"))?;
-    if text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
-        return Err(Misfit::Takes(format!(
-            "takes one line of at most {MAX_TEXT_BYTES} bytes without control characters"
-        )));
-    }
+    check_form(kind, text).map_err(Misfit::Takes)?;
     if let Kind::Choice { choices, .. } = kind
         && let Some(choice) = choices.iter().find(|choice| choice.eq_ignore_ascii_case(text))
     {
@@ -157,6 +155,18 @@ fn text(kind: Kind, item: &Item) -> Result<String, Misfit> {
     }
     check_text(kind, text)?;
     Ok(text.to_owned())
+}
+
+/// Length and letters. A grammar sees the ends of lines and says itself where they may stand.
+fn check_form(kind: Kind, text: &str) -> Result<(), String> {
+    let is_formal = matches!(kind, Kind::Formal { .. });
+    let (what, most) =
+        if is_formal { ("text", MAX_FORMAL_BYTES) } else { ("one line", MAX_TEXT_BYTES) };
+    let is_control = |letter: char| letter.is_control() && !(is_formal && letter == '\n');
+    if text.len() <= most && !text.chars().any(is_control) {
+        return Ok(());
+    }
+    Err(format!("takes {what} of at most {most} bytes without control characters"))
 }
 
 fn check_text(kind: Kind, text: &str) -> Result<(), Misfit> {

@@ -2,9 +2,11 @@
 
 use super::options;
 use crate::conn_limits::ConnLimits;
+use crate::filters::{ALLOWED_DETAILS, FILTERS, NOT_ALLOWED_DETAILS};
 use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::time::Duration;
+use waypost_access::RuleList;
 
 options! {
     group "imap";
@@ -71,6 +73,16 @@ options! {
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits; -1 accepts no passwords, \
          not even over TLS.",
         "Login";
+    IMAP_DOMAINALLOWED: RuleList = "domainallowed" | "service.imap.domainallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("imap"),
+        "filters that let clients in",
+        ALLOWED_DETAILS,
+        "Who may connect";
+    IMAP_DOMAINNOTALLOWED: RuleList = "domainnotallowed" | "service.imap.domainnotallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("imap"),
+        "filters that shut clients out",
+        NOT_ALLOWED_DETAILS,
+        "Who may connect";
     IMAP_MAXMESSAGESIZE: u64 = "maxmessagesize",
         Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("imap"),
         "the largest message that a client may append",

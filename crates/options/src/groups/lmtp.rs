@@ -1,11 +1,13 @@
 //! Options of LMTP, the way in for mail.
 
 use super::options;
+use crate::filters::{ALLOWED_DETAILS, FILTERS, NOT_ALLOWED_DETAILS};
 use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use waypost_access::RuleList;
 
 options! {
     group "lmtp";
@@ -38,6 +40,16 @@ options! {
         "RFC 5321 section 4.5.3.2.7 asks for at least 5 minutes. After a refresh, a connection that waits \
          for its client keeps the old time at most until its next command; a longer one counts at once.",
         "Dropping idle clients";
+    LMTP_DOMAINALLOWED: RuleList = "domainallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("lmtp"),
+        "filters that let clients in",
+        ALLOWED_DETAILS,
+        "Who may connect";
+    LMTP_DOMAINNOTALLOWED: RuleList = "domainnotallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("lmtp"),
+        "filters that shut clients out",
+        NOT_ALLOWED_DETAILS,
+        "Who may connect";
     LMTP_MAXMESSAGESIZE: u64 = "maxmessagesize",
         Kind::integer(Unit::Bytes, 256 << 20, 64 << 10, u32::MAX as i64), Refresh("lmtp"),
         "the largest message that is taken in",

@@ -2,9 +2,11 @@
 
 use super::options;
 use crate::conn_limits::ConnLimits;
+use crate::filters::{ALLOWED_DETAILS, FILTERS, NOT_ALLOWED_DETAILS};
 use crate::record::Applies::{Refresh, Restart};
 use crate::record::{Kind, Unit};
 use std::time::Duration;
+use waypost_access::RuleList;
 
 options! {
     group "pop";
@@ -66,4 +68,14 @@ options! {
         "the TLS key length that a login by password needs",
         "0 accepts passwords without TLS; 128 asks for TLS with at least 128 bits.",
         "Login";
+    POP_DOMAINALLOWED: RuleList = "domainallowed" | "service.pop.domainallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("pop"),
+        "filters that let clients in",
+        ALLOWED_DETAILS,
+        "Who may connect";
+    POP_DOMAINNOTALLOWED: RuleList = "domainnotallowed" | "service.pop.domainnotallowed", Kind::Formal { grammar: FILTERS },
+        Refresh("pop"),
+        "filters that shut clients out",
+        NOT_ALLOWED_DETAILS,
+        "Who may connect";
 }
