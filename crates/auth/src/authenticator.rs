@@ -8,12 +8,14 @@ use crate::pipeline::{Decided, Run};
 use crate::proxy;
 use crate::queue::HashQueue;
 use crate::remembered::Remembered;
+use crate::service_access;
 use crate::trace::Explanation;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
+use waypost_access::{Names, NoNames};
 use waypost_directory::Directory;
 use waypost_types::Secret;
 
@@ -37,6 +39,7 @@ struct Shared {
     failures: Mutex<Failures>,
     queue: Arc<HashQueue>,
     observer: OnceLock<Observer>,
+    names: OnceLock<Arc<dyn Names>>,
 }
 
 impl Authenticator {
@@ -56,6 +59,12 @@ impl Authenticator {
     /// call counts.
     pub fn observe(&self, observer: impl Fn(bool) + Send + Sync + 'static) {
         let _ = self.shared.observer.set(Box::new(observer));
+    }
+
+    /// Has rules of service access that speak of names ask here; without, no name is known. The first call
+    /// counts.
+    pub fn ask_names(&self, names: Arc<dyn Names>) {
+        let _ = self.shared.names.set(names);
     }
 
     /// Takes in changed settings for the logins that begin from now on. The default domain and how long
@@ -78,7 +87,7 @@ impl Authenticator {
     ) -> Explanation {
         let config = self.shared.config();
         let mut run = Run::new(&*self.shared.directory, &config);
-        let outcome = explained(&mut run, attempt, password);
+        let outcome = explained(&mut run, self.shared.names(), attempt, password);
         Explanation { steps: run.steps, outcome }
     }
 
@@ -102,6 +111,7 @@ impl Authenticator {
             failures: Mutex::new(Failures::new()),
             queue: Arc::new(HashQueue::new(cores)),
             observer: OnceLock::new(),
+            names: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -110,6 +120,10 @@ impl Authenticator {
 impl Shared {
     fn config(&self) -> Arc<AuthConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn names(&self) -> &dyn Names {
+        self.names.get().map_or(&NoNames, |names| &**names)
     }
 
     async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Decided<Identity> {
@@ -138,10 +152,14 @@ impl Shared {
         run.connection(attempt)?;
         let name = run.name(&attempt.login)?;
         let identity = self.identify(attempt, name).await?;
+        identity.access.check(attempt, &config.hostname, self.names()).await?;
         let Some(wanted) = proxy::asked_for(&run, attempt, &identity) else { return Ok(identity) };
         proxy::permit(&mut run, &identity, wanted)?;
-        let (again, wanted) = (attempt.clone(), wanted.to_owned());
-        self.work(attempt, move |run| proxy::become_other(run, &again, identity, &wanted)).await
+        let wanted = wanted.to_owned();
+        let become_other = move |run: &mut Run<'_>| proxy::become_other(run, identity, &wanted);
+        let other = self.work(attempt, become_other).await?;
+        other.access.check(attempt, &config.hostname, self.names()).await?;
+        Ok(other)
     }
 
     async fn identify(
@@ -156,8 +174,8 @@ impl Shared {
         if let Some(identity) = known {
             return Ok(identity);
         }
-        let again = attempt.clone();
-        let decide = move |run: &mut Run<'_>| run.decide(&again, &name, Some(&again.password));
+        let again = attempt.password.clone();
+        let decide = move |run: &mut Run<'_>| run.decide(&name, Some(&again));
         let identity = self.work(attempt, decide).await?;
         // Settings that changed during the check may find another user.
         if Arc::ptr_eq(&config, &self.config()) {
@@ -191,15 +209,19 @@ impl Shared {
 /// All parts of the pipeline in their order.
 fn explained(
     run: &mut Run<'_>,
+    names: &dyn Names,
     attempt: &LoginAttempt,
     password: Option<&Secret<String>>,
 ) -> Decided<Identity> {
     run.connection(attempt)?;
     let name = run.name(&attempt.login)?;
-    let identity = run.decide(attempt, &name, password)?;
+    let identity = run.decide(&name, password)?;
+    service_access::explain(run, attempt, &identity, names)?;
     let Some(wanted) = proxy::asked_for(run, attempt, &identity) else { return Ok(identity) };
     proxy::permit(run, &identity, wanted)?;
-    proxy::become_other(run, attempt, identity, wanted)
+    let other = proxy::become_other(run, identity, wanted)?;
+    service_access::explain(run, attempt, &other, names)?;
+    Ok(other)
 }
 
 /// Nothing that runs under these locks can panic half-way through a change, so a poisoned lock still

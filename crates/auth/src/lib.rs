@@ -17,6 +17,7 @@ mod queue;
 mod recent;
 mod remembered;
 pub mod sasl;
+mod service_access;
 mod trace;
 
 pub use authenticator::{Authenticator, LoginFuture};

@@ -1,6 +1,7 @@
 //! A login attempt, the name in it, and the identity it ends in.
 
 use crate::config::AuthConfig;
+use crate::service_access::ServiceAccess;
 use std::fmt;
 use std::net::IpAddr;
 use waypost_directory::User;
@@ -74,6 +75,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// The store administrator who acts as this user; `None` when the user himself has logged in.
     pub acting: Option<AccountName>,
+    /// Which services the user may use, and from where.
+    pub(crate) access: ServiceAccess,
 }
 
 impl From<User> for Identity {
@@ -85,6 +88,7 @@ impl From<User> for Identity {
             mail: user.mail,
             name: user.cn,
             acting: None,
+            access: ServiceAccess::default(),
         }
     }
 }

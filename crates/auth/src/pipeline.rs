@@ -7,6 +7,7 @@
 use crate::config::AuthConfig;
 use crate::failure::{FailureKind, LoginFailure};
 use crate::login::{Identity, LoginAttempt, LoginName, for_log};
+use crate::service_access::ServiceAccess;
 use crate::trace::{Rule, Step};
 use waypost_directory::{Directory, DirectoryError, Domain, User, forbidden_uid, standing};
 use waypost_ldap_filter::{Filter, Names, Template};
@@ -72,7 +73,6 @@ impl<'a> Run<'a> {
     /// Looks the user up, checks the password when there is one, and whether the user may enter.
     pub(crate) fn decide(
         &mut self,
-        attempt: &LoginAttempt,
         name: &LoginName,
         password: Option<&Secret<String>>,
     ) -> Decided<Identity> {
@@ -86,16 +86,17 @@ impl<'a> Run<'a> {
             found => found?,
         };
         self.credential(&found.user, password)?;
-        self.entry(attempt, found)
+        self.entry(found)
     }
 
-    /// Whether a user may enter, whoever knows his password.
-    pub(crate) fn entry(&mut self, attempt: &LoginAttempt, found: Found) -> Decided<Identity> {
+    /// Whether a user may enter, whoever knows his password. Which services he may use is judged by the
+    /// identity's own rules, at every login.
+    pub(crate) fn entry(&mut self, found: Found) -> Decided<Identity> {
         self.store_id(&found.user)?;
         self.standing(&found)?;
-        self.service(attempt, &found)?;
         self.host(&found.user)?;
-        Ok(Identity::from(found.user))
+        let access = ServiceAccess::of(&found.domain, &found.user);
+        Ok(Identity { access, ..Identity::from(found.user) })
     }
 
     /// The domain and the one user of a name.
@@ -200,32 +201,6 @@ impl<'a> Run<'a> {
             return self.pass(step, answer, ());
         }
         self.refuse(step, FailureKind::Disabled, answer)
-    }
-
-    /// Service filters are not evaluated yet, so an entry that has one lets nobody in: a restriction that
-    /// is not understood must not be ignored.
-    fn service(&mut self, attempt: &LoginAttempt, found: &Found) -> Decided<()> {
-        let Found { domain, user } = found;
-        let filters = [
-            (
-                "mailDomainAllowedServiceAccess",
-                &domain.name,
-                &domain.mail_domain_allowed_service_access,
-            ),
-            ("mailAllowedServiceAccess", &user.entry, &user.mail_allowed_service_access),
-        ];
-        let service = attempt.service.name();
-        match filters.into_iter().find(|(_, _, filter)| filter.is_some()) {
-            None => {
-                let rule = Rule::Always("no service filter is set");
-                self.pass(Step::new("service", service, rule), "every service is allowed", ())
-            }
-            Some((attribute, entry, _)) => {
-                let step = Step::new("service", service, Rule::of(entry, attribute));
-                let reason = format!("{attribute} is set, and this release does not evaluate it");
-                self.refuse(step, FailureKind::Disabled, reason)
-            }
-        }
     }
 
     fn host(&mut self, user: &User) -> Decided<()> {

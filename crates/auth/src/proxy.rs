@@ -40,13 +40,12 @@ pub(crate) fn permit(run: &mut Run<'_>, identity: &Identity, wanted: &str) -> De
 /// The identity of the user acted for, who must exist and be let in by his own rules.
 pub(crate) fn become_other(
     run: &mut Run<'_>,
-    attempt: &LoginAttempt,
     identity: Identity,
     wanted: &str,
 ) -> Decided<Identity> {
     let by = identity.account;
     let entered = run.name(wanted).and_then(|name| run.find(&name));
-    let entered = entered.and_then(|found| run.entry(attempt, found));
+    let entered = entered.and_then(|found| run.entry(found));
     match entered {
         Ok(other) => Ok(Identity { acting: (other.account != by).then_some(by), ..other }),
         Err(mut failure) => {

@@ -6,7 +6,7 @@
 pub const PROCESSES_MAX: usize = 64;
 
 /// The first word of a page; changes whenever the layout does.
-pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"wp-cnt\0\x01");
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"wp-cnt\0\x02");
 /// Words of the head: magic, processes, width of the address counts, two keys.
 pub(crate) const HEAD: usize = 8;
 /// Words for counters of the service.

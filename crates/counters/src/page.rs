@@ -27,6 +27,7 @@ enum Common {
     BytesIn,
     BytesOut,
     Panics,
+    Filtered,
 }
 
 /// The words of a process, in the order of its slot.
@@ -45,6 +46,8 @@ pub enum Refusal {
     Full,
     /// The client's address has as many connections as it may.
     Crowded,
+    /// A filter shuts the client out.
+    Filtered,
 }
 
 /// The counters of a service at one time. Times are seconds since 1970, 0 for never.
@@ -67,6 +70,8 @@ pub struct ServiceCounts {
     pub refused: u64,
     /// Connections turned away because their address had too many.
     pub crowded: u64,
+    /// Connections turned away by a filter; they count among those taken.
+    pub filtered: u64,
     /// Logins that succeeded.
     pub good_logins: u64,
     /// Logins that failed.
@@ -247,6 +252,7 @@ impl Page {
         let counter = match why {
             Refusal::Full => Common::Refused,
             Refusal::Crowded => Common::Crowded,
+            Refusal::Filtered => Common::Filtered,
         };
         self.common(counter).fetch_add(1, Relaxed);
     }
@@ -289,6 +295,7 @@ impl Page {
             failed: read(Common::Failed),
             refused: read(Common::Refused),
             crowded: read(Common::Crowded),
+            filtered: read(Common::Filtered),
             good_logins: read(Common::GoodLogins),
             failed_logins: read(Common::FailedLogins),
             bytes_in: read(Common::BytesIn),

@@ -39,6 +39,7 @@ fn processes_count_together() {
     one.failed();
     two.refused(Refusal::Full);
     two.refused(Refusal::Crowded);
+    two.refused(Refusal::Filtered);
     two.received(5);
     two.sent(7);
     let counts = one.counts();

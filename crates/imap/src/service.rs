@@ -52,6 +52,9 @@ impl Service for ImapService {
             Refusal::Crowded => {
                 b"* BYE [UNAVAILABLE] Too many connections from your address; close some\r\n"
             }
+            Refusal::Filtered => {
+                b"* BYE [CONTACTADMIN] Your address may not use this service; ask the administrator\r\n"
+            }
         }
     }
 }

@@ -89,6 +89,10 @@ impl Service for LmtpService {
         match why {
             Refusal::Full => b"421 4.3.2 too many connections; try again later\r\n",
             Refusal::Crowded => b"421 4.7.0 too many connections from your address\r\n",
+            // Not 554: a slip in a filter must not make the sender give up mail.
+            Refusal::Filtered => {
+                b"421 4.7.1 your address may not deliver here; ask the administrator\r\n"
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod counters;
 mod driver;
+pub mod gate;
 pub mod limits;
 pub mod listener;
 pub mod session;

@@ -2,12 +2,13 @@
 
 use crate::counters::{Counters, Seat};
 use crate::driver::threads::{IDLE_KEPT, Threads};
-use crate::driver::{Accepted, Shared, refuse, run, stopped};
+use crate::driver::{Accepted, Shared, enter, run, stopped, turn_away};
+use crate::gate::Gate;
 use crate::limits::{
     ACCEPT_LOG_EVERY, ACCEPT_PAUSE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, LINGER,
     Limits, REFUSALS_AT_ONCE,
 };
-use crate::session::{Refusal, Service};
+use crate::session::Service;
 use crate::stream::Socket;
 use crate::tls::TlsSettings;
 use crate::user_list::UserList;
@@ -90,6 +91,8 @@ pub struct Setup {
     pub counters: Arc<Counters>,
     /// Where its users are listed.
     pub users: Arc<UserList>,
+    /// Who may connect.
+    pub gate: Arc<Gate>,
 }
 
 /// Runs `service` on `listeners` until `stop` turns true (or its sender is gone). Then it stops
@@ -107,12 +110,10 @@ pub async fn serve<S: Service>(
 ) -> io::Result<()> {
     let bound = listeners.into_iter().map(Listener::register).collect::<io::Result<Vec<_>>>()?;
     let shared = Arc::new(shared(service, setup));
-    let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
     let mut loops = JoinSet::new();
     for listener in bound {
-        let (shared, refusals) = (Arc::clone(&shared), Arc::clone(&refusals));
-        let sessions = JoinSet::new();
-        loops.spawn(Acceptor { listener, shared, refusals, sessions }.run(stop.clone()));
+        let (shared, sessions) = (Arc::clone(&shared), JoinSet::new());
+        loops.spawn(Acceptor { listener, shared, sessions }.run(stop.clone()));
     }
     while let Some(ended) = loops.join_next().await {
         ended.map_err(io::Error::other)?;
@@ -123,9 +124,10 @@ pub async fn serve<S: Service>(
 fn shared<S: Service>(service: Arc<S>, setup: Setup) -> Shared<S> {
     let most = usize::try_from(setup.limits.max_threads).unwrap_or(usize::MAX);
     let threads = Threads::new(most, IDLE_KEPT);
-    let Setup { limits, tls, counters, users } = setup;
+    let Setup { limits, tls, counters, users, gate } = setup;
     counters.allow(&limits);
-    Shared { service, limits, tls, counters, users, threads }
+    let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
+    Shared { service, limits, tls, counters, users, gate, refusals, threads }
 }
 
 /// A listener known to the runtime.
@@ -178,7 +180,6 @@ fn prepare(stream: &TcpStream) {
 struct Acceptor<S> {
     listener: Bound,
     shared: Arc<Shared<S>>,
-    refusals: Arc<Semaphore>,
     sessions: JoinSet<()>,
 }
 
@@ -200,26 +201,22 @@ impl<S: Service> Acceptor<S> {
         drain(self.sessions, self.shared.limits.shutdown_grace).await;
     }
 
-    /// Gives a connection a seat, or has it told that there is none.
+    /// Gives a connection a seat and has it judged, or has it told that there is none.
     fn admit(&mut self, accepted: Accepted, stop: &watch::Receiver<bool>) {
         let shared = Arc::clone(&self.shared);
-        match Seat::take(&shared.counters, accepted.peer()) {
-            Ok(seat) => {
-                self.sessions.spawn(run(shared, accepted, seat, stop.clone()));
+        let seat = match Seat::take(&shared.counters, accepted.peer()) {
+            Ok(seat) => seat,
+            Err(why) => {
+                self.sessions.spawn(turn_away(shared, accepted, why));
+                return;
             }
-            Err(why) => self.turn_away(accepted, why),
-        }
-    }
-
-    fn turn_away(&mut self, accepted: Accepted, why: Refusal) {
-        self.shared.counters.refused(why);
-        let shared = Arc::clone(&self.shared);
-        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
-            self.sessions.spawn(async move {
-                refuse(shared, accepted, why).await;
-                drop(permit);
-            });
-        }
+        };
+        match shared.gate.case(shared.service.name(), &accepted) {
+            None => self.sessions.spawn(run(shared, accepted, seat, stop.clone())),
+            Some(case) => {
+                self.sessions.spawn(Box::pin(enter(shared, accepted, seat, case, stop.clone())))
+            }
+        };
     }
 
     /// A task ends by itself; a panic outside the guarded steps has still ended only that one.

@@ -168,6 +168,6 @@ pub trait Service: Send + Sync + 'static {
     /// A session for a new connection; it will see [`Event::Open`] first.
     fn session(&self, facts: ConnectionFacts) -> Self::Session;
 
-    /// What a client over a connection limit is told before it is closed.
+    /// What a client that is not let in is told before it is closed.
     fn too_many(&self, why: Refusal) -> &'static [u8];
 }

@@ -111,6 +111,9 @@ impl Service for Pop3Service {
             Refusal::Crowded => {
                 b"-ERR [SYS/TEMP] too many connections from your address; close some\r\n"
             }
+            Refusal::Filtered => {
+                b"-ERR [SYS/PERM] your address may not use this service; ask the administrator\r\n"
+            }
         }
     }
 }

@@ -201,11 +201,12 @@ fn of_services(text: &mut Text, services: &[&ServiceState]) {
         }
     }
     let name = "waypost_connections_refused_total";
-    text.family(name, "counter", "Connections turned away, by what was full.");
+    text.family(name, "counter", "Connections turned away, by the reason.");
     for state in services {
         let service = ("service", state.service.name());
         text.sample(name, &[service, ("reason", "sessions")], state.counts.refused);
         text.sample(name, &[service, ("reason", "address")], state.counts.crowded);
+        text.sample(name, &[service, ("reason", "filter")], state.counts.filtered);
     }
     let name = "waypost_logins_total";
     text.family(name, "counter", "Logins, by how they ended.");

@@ -2,6 +2,7 @@
 
 use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
+use waypost_access::{Filters, RuleList};
 use waypost_auth::{AuthConfig, PasswordLogin};
 use waypost_directory::EmbeddedDirectory;
 use waypost_ldap_filter::Template;
@@ -11,11 +12,13 @@ use waypost_options::{
     AUTH_SEARCHFILTER, AUTH_SEARCHFORDOMAIN, BASE_AUTHCACHESIZE, BASE_AUTHCACHETTL,
     BASE_DEFAULTDOMAIN, BASE_DIRECTORYPATH, BASE_HOSTNAME, BASE_LOGINSEPARATOR,
     BASE_SSLADJUSTCIPHERSUITES, BASE_SSLCERTFILE, BASE_SSLKEYFILE, BASE_SSLKEYPASSWORD,
-    BASE_TLSMINVERSION, Banner, Config, ConnLimits, IMAP_BANNER, IMAP_CONNLIMITS, IMAP_IDLETIMEOUT,
-    IMAP_MAXMESSAGESIZE, IMAP_MAXSESSIONS, IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER,
-    LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt, POP_BANNER, POP_CONNLIMITS,
-    POP_IDLETIMEOUT, POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS,
-    STORE_CLEANUPAGE, STORE_PATH, cipher_suites, expand_banner, store_admins,
+    BASE_TLSMINVERSION, Banner, Config, ConnLimits, IMAP_BANNER, IMAP_CONNLIMITS,
+    IMAP_DOMAINALLOWED, IMAP_DOMAINNOTALLOWED, IMAP_IDLETIMEOUT, IMAP_MAXMESSAGESIZE,
+    IMAP_MAXSESSIONS, IMAP_MAXTHREADS, IMAP_PLAINTEXTMINCIPHER, LMTP_DOMAINALLOWED,
+    LMTP_DOMAINNOTALLOWED, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
+    POP_BANNER, POP_CONNLIMITS, POP_DOMAINALLOWED, POP_DOMAINNOTALLOWED, POP_IDLETIMEOUT,
+    POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS, STORE_CLEANUPAGE,
+    STORE_PATH, cipher_suites, expand_banner, store_admins,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
@@ -117,6 +120,25 @@ pub(crate) fn pop_limits(config: &Config) -> Limits {
 /// Connection limits of LMTP.
 pub(crate) fn lmtp_limits(config: &Config) -> Limits {
     Limits::new(count(config, &LMTP_MAXSESSIONS), LMTP_THREADS)
+}
+
+/// Who may connect to IMAP.
+pub(crate) fn imap_filters(config: &Config) -> Filters {
+    filters(config, &IMAP_DOMAINALLOWED, &IMAP_DOMAINNOTALLOWED)
+}
+
+/// Who may connect to POP3.
+pub(crate) fn pop_filters(config: &Config) -> Filters {
+    filters(config, &POP_DOMAINALLOWED, &POP_DOMAINNOTALLOWED)
+}
+
+/// Who may connect to LMTP.
+pub(crate) fn lmtp_filters(config: &Config) -> Filters {
+    filters(config, &LMTP_DOMAINALLOWED, &LMTP_DOMAINNOTALLOWED)
+}
+
+fn filters(config: &Config, allowed: &Opt<RuleList>, denied: &Opt<RuleList>) -> Filters {
+    Filters::of_options(config.read(allowed), config.read(denied))
 }
 
 fn per_address(limits: ConnLimits) -> Option<AddressLimit> {

@@ -11,6 +11,7 @@ use self::core::Core;
 use self::end::End;
 use self::threads::Threads;
 use crate::counters::{Counters, Seat};
+use crate::gate::{Case, Gate};
 use crate::limits::{Limits, REFUSAL_TIMEOUT};
 use crate::session::{ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle};
 use crate::stream::{Socket, Stream};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -36,6 +37,9 @@ pub(crate) struct Shared<S> {
     pub(crate) tls: Arc<TlsSettings>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) users: Arc<UserList>,
+    pub(crate) gate: Arc<Gate>,
+    /// Turns to tell a client that it is not let in.
+    pub(crate) refusals: Arc<Semaphore>,
     /// Where steps that may block run.
     pub(crate) threads: Threads,
 }
@@ -69,12 +73,51 @@ pub(crate) async fn run<S: Service>(
     Box::pin(connection.finish(end)).await;
 }
 
-/// Tells a client over the limit so and closes.
-pub(crate) async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepted, why: Refusal) {
-    let peer = accepted.peer();
+/// Runs a connection that a filter judges first.
+pub(crate) async fn enter<S: Service>(
+    shared: Arc<Shared<S>>,
+    accepted: Accepted,
+    seat: Seat,
+    mut case: Case,
+    mut stop: watch::Receiver<bool>,
+) {
+    let decision = tokio::select! {
+        biased;
+        decision = case.decide() => decision,
+        () = stopped(&mut stop) => return,
+    };
+    if decision.granted {
+        return run(shared, accepted, seat, stop).await;
+    }
+    let service = shared.service.name();
+    let peer = accepted.peer().map(tracing::field::display);
+    let (names, reason) = (case.client_names().map(tracing::field::debug), decision.grounds);
+    tracing::warn!(service, peer, names, %reason, "client refused by a filter");
+    // Others need the seat more.
+    drop(seat);
+    turn_away(shared, accepted, Refusal::Filtered).await;
+}
+
+/// Counts a client that is not let in, and tells it why if there is a turn for that.
+pub(crate) async fn turn_away<S: Service>(
+    shared: Arc<Shared<S>>,
+    accepted: Accepted,
+    why: Refusal,
+) {
+    shared.counters.refused(why);
+    if let Ok(_turn) = Arc::clone(&shared.refusals).try_acquire_owned() {
+        if why != Refusal::Filtered {
+            let (service, peer) = (shared.service.name(), accepted.peer());
+            let peer = peer.map(tracing::field::display);
+            tracing::info!(service, peer, ?why, "too many connections, client refused");
+        }
+        refuse(shared, accepted, why).await;
+    }
+}
+
+/// Tells a client why it is not let in and closes.
+async fn refuse<S: Service>(shared: Arc<Shared<S>>, accepted: Accepted, why: Refusal) {
     let Accepted { socket, tls_on_connect, .. } = accepted;
-    let (service, peer) = (shared.service.name(), peer.map(tracing::field::display));
-    tracing::info!(service, peer, ?why, "too many connections, client refused");
     let tell = async {
         let mut stream = if tls_on_connect {
             Stream::Tls(handshake(&shared.tls, socket, REFUSAL_TIMEOUT).await.ok()?)

@@ -55,6 +55,8 @@ async fn a_connection_is_small() {
         tls: Arc::default(),
         counters,
         users: Arc::default(),
+        gate: Arc::default(),
+        refusals: Arc::new(Semaphore::new(1)),
         threads: Threads::new(1, threads::IDLE_KEPT),
     });
     let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();

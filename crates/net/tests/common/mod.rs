@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use waypost_net::counters::Counters;
+use waypost_net::gate::Gate;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::{
@@ -57,8 +58,8 @@ impl Service for Toy {
         ToySession { facts, idle: Duration::from_secs(60), flood: 0, broken: false, reason: "" }
     }
 
-    fn too_many(&self, _: Refusal) -> &'static [u8] {
-        b"too many\r\n"
+    fn too_many(&self, why: Refusal) -> &'static [u8] {
+        if why == Refusal::Filtered { b"not you\r\n" } else { b"too many\r\n" }
     }
 }
 
@@ -176,10 +177,22 @@ pub fn start_on(
     limits: Limits,
     tls: Option<Arc<TlsSettings>>,
 ) -> Running {
+    start_behind(Arc::default(), listeners, address, limits, tls)
+}
+
+/// Starts the toy on the listeners behind a gate.
+pub fn start_behind(
+    gate: Arc<Gate>,
+    listeners: Vec<Listener>,
+    address: SocketAddr,
+    limits: Limits,
+    tls: Option<Arc<TlsSettings>>,
+) -> Running {
     let (toy, counters) = (Arc::new(Toy::default()), Arc::new(Counters::default()));
     let (stop, stopped) = watch::channel(false);
     let tls = tls.unwrap_or_default();
-    let setup = Setup { limits, tls, counters: Arc::clone(&counters), users: Arc::default() };
+    let users = Arc::default();
+    let setup = Setup { limits, tls, counters: Arc::clone(&counters), users, gate };
     let served = tokio::spawn(serve(listeners, Arc::clone(&toy), setup, stopped));
     Running { address, toy, counters, stop, served }
 }

@@ -235,11 +235,11 @@ impl Answer {
 }
 
 /// How many numbers [`ServiceCounts`] has.
-const COUNTS: usize = 13;
+const COUNTS: usize = 14;
 
 fn numbers(counts: &ServiceCounts) -> [u64; COUNTS] {
     let ServiceCounts { started, last_connection, current, max, total, failed, .. } = *counts;
-    let ServiceCounts { refused, crowded, good_logins, failed_logins, .. } = *counts;
+    let ServiceCounts { refused, crowded, filtered, good_logins, failed_logins, .. } = *counts;
     let ServiceCounts { bytes_in, bytes_out, step_panics, .. } = *counts;
     [
         started,
@@ -250,6 +250,7 @@ fn numbers(counts: &ServiceCounts) -> [u64; COUNTS] {
         failed,
         refused,
         crowded,
+        filtered,
         good_logins,
         failed_logins,
         bytes_in,
@@ -263,7 +264,8 @@ fn service_counts(fields: &[&str]) -> Option<ServiceCounts> {
     let numbers: Option<Vec<u64>> = fields.iter().map(|field| field.parse().ok()).collect();
     let numbers: [u64; COUNTS] = numbers?.try_into().ok()?;
     let [started, last_connection, current, max, total, failed, refused, ..] = numbers;
-    let [.., crowded, good_logins, failed_logins, bytes_in, bytes_out, step_panics] = numbers;
+    let [.., crowded, filtered, good_logins, failed_logins, bytes_in, bytes_out, step_panics] =
+        numbers;
     Some(ServiceCounts {
         started,
         last_connection,
@@ -273,6 +275,7 @@ fn service_counts(fields: &[&str]) -> Option<ServiceCounts> {
         failed,
         refused,
         crowded,
+        filtered,
         good_logins,
         failed_logins,
         bytes_in,
@@ -333,13 +336,11 @@ mod tests {
 
     #[test]
     fn answers_come_back_and_keep_to_one_line() {
-        let counts =
-            service_counts(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"]);
-        let counts = counts.unwrap();
-        assert_eq!(
-            (counts.started, counts.refused, counts.crowded, counts.step_panics),
-            (1, 7, 8, 13)
-        );
+        let counts = (1..=14).map(|number: u8| number.to_string()).collect::<Vec<_>>();
+        let counts: Vec<&str> = counts.iter().map(String::as_str).collect();
+        let counts = service_counts(&counts).unwrap();
+        assert_eq!((counts.started, counts.refused, counts.crowded), (1, 7, 8));
+        assert_eq!((counts.filtered, counts.step_panics), (9, 14));
         let (service, phase) = (Service::Imap, Phase::Stopping);
         let state = ServiceState { service, enabled: true, phase, counts };
         let answers = [

@@ -12,6 +12,7 @@ use waypost_store::AccessService;
 const ROLE: Role = Role {
     name: "imapd",
     limits: settings::imap_limits,
+    filters: settings::imap_filters,
     tls: |config| config.read(&IMAP_SSLUSESSL),
     watches: true,
     access: Some(AccessService::Imap),
@@ -28,6 +29,7 @@ fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
     let auth = Arc::new(auth.context("cannot check logins")?);
     let counters = Arc::clone(&parts.counters);
     auth.observe(move |good| counters.login(good));
+    auth.ask_names(Arc::clone(&parts.names));
     let shared = Arc::new(SharedConfig::new(settings::imap(&parts.config)));
     let service =
         ImapService::new(Arc::clone(&parts.store), Arc::clone(&auth), Arc::clone(&shared));

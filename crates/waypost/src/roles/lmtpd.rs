@@ -10,6 +10,7 @@ use waypost_lmtp::{LmtpService, SharedConfig};
 const ROLE: Role = Role {
     name: "lmtpd",
     limits: settings::lmtp_limits,
+    filters: settings::lmtp_filters,
     tls: |_| false,
     watches: false,
     access: None,

@@ -12,6 +12,7 @@ use waypost_store::AccessService;
 const ROLE: Role = Role {
     name: "popd",
     limits: settings::pop_limits,
+    filters: settings::pop_filters,
     tls: |config| config.read(&POP_SSLUSESSL),
     watches: true,
     access: Some(AccessService::Pop),
@@ -28,6 +29,7 @@ fn build(parts: &Parts) -> Result<Built<Pop3Service>, Failure> {
     let auth = auth.context("cannot check logins")?;
     let counters = Arc::clone(&parts.counters);
     auth.observe(move |good| counters.login(good));
+    auth.ask_names(Arc::clone(&parts.names));
     let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::pop3(&parts.config))));
     let service = Pop3Service::new(Arc::clone(&parts.store), auth.clone(), Arc::clone(&shared));
     let reconfigure = Box::new(move |config: &_| {

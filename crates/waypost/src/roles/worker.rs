@@ -10,8 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use waypost_access::{Filters, Names, NoNames};
 use waypost_directory::{Directory, EmbeddedDirectory};
+use waypost_names::Dns;
 use waypost_net::counters::Counters;
+use waypost_net::gate::Gate;
 use waypost_net::limits::Limits;
 use waypost_net::listener::{Listener, Setup, serve};
 use waypost_net::session::Service;
@@ -39,6 +42,8 @@ pub(super) struct Role {
     pub(super) name: &'static str,
     /// Limits of its connections.
     pub(super) limits: fn(&Config) -> Limits,
+    /// Who may connect.
+    pub(super) filters: fn(&Config) -> Filters,
     /// Whether it may use TLS.
     pub(super) tls: fn(&Config) -> bool,
     /// Whether its sessions show mailboxes.
@@ -54,6 +59,7 @@ pub(super) struct Parts {
     pub(super) config: Config,
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn Directory>,
+    pub(super) names: Arc<dyn Names>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -73,17 +79,26 @@ pub(super) fn run<S: Service>(
     renounce_rights(&inherited.stream).map_err(Failure::usage)?;
     let handover = handover::unpack(&inherited.settings)?;
     let config = &handover.config;
+    // Its files are read now; a confined process may not.
+    let dns = Dns::of_system();
     // No thread may run yet: the rules bind this thread and those it starts.
     let confined = confine(&confine_plan(config)).context("cannot confine this process")?;
     let _log = log::start(config, role.name).context("cannot start the log")?;
     if let Some(warning) = confined.warning() {
         tracing::warn!("{warning}");
     }
+    let names: Arc<dyn Names> = match dns {
+        Ok(dns) => Arc::new(dns),
+        Err(error) => {
+            tracing::warn!(%error, "no name server; filters know no names of clients");
+            Arc::new(NoNames)
+        }
+    };
     raise_descriptor_limit();
     let limits = (role.limits)(config);
     let runtime = runtime()?;
     let is_confined = confined == Confinement::Full;
-    let start = Start { handover, inherited, is_confined, limits };
+    let start = Start { handover, inherited, is_confined, limits, names };
     let ended = runtime.block_on(work(role, start, build));
     runtime.shutdown_timeout(RUNTIME_END);
     // A failure is told on standard error, which the watcher logs.
@@ -107,6 +122,7 @@ struct Start {
     inherited: Inherited,
     is_confined: bool,
     limits: Limits,
+    names: Arc<dyn Names>,
 }
 
 async fn work<S: Service>(
@@ -114,7 +130,7 @@ async fn work<S: Service>(
     start: Start,
     build: impl FnOnce(&Parts) -> Result<Built<S>, Failure>,
 ) -> Result<(), Failure> {
-    let Start { handover, inherited, is_confined, limits } = start;
+    let Start { handover, inherited, is_confined, limits, names } = start;
     let counters = Arc::new(Counters::new(Arc::new(inherited.counters), inherited.slot));
     let mut attendant = Attendant::start(inherited.stream).context("cannot reach the watcher")?;
     if !is_confined {
@@ -130,7 +146,9 @@ async fn work<S: Service>(
     let directory: EmbeddedDirectory = settings::directory(&config)?;
     let (client, directory) = (Arc::new(store), Arc::new(directory));
     let store: Arc<dyn Store> = Arc::<StoreClient>::clone(&client);
-    let parts = Parts { config, store, directory, counters: Arc::clone(&counters) };
+    let gate = Arc::new(Gate::new(Arc::clone(&names)));
+    gate.judge_by((role.filters)(&config));
+    let parts = Parts { config, store, directory, names, counters: Arc::clone(&counters) };
     let Built { service, reconfigure } = build(&parts)?;
     let users = users(role, &parts);
     attendant.answer_with(users.desk(limits.shutdown_grace));
@@ -139,8 +157,10 @@ async fn work<S: Service>(
     if let Some(reloads) = attendant.reloads() {
         let (limited, limits) = (Arc::clone(&counters), role.limits);
         let (users, shown) = (Arc::clone(&users), role.shows_users);
+        let (gate, filters) = (Arc::clone(&gate), role.filters);
         let reconfigure = move |config: &Config| {
             limited.allow(&limits(config));
+            gate.judge_by(filters(config));
             users.reconfigure(config, shown(config));
             reconfigure(config);
         };
@@ -149,7 +169,7 @@ async fn work<S: Service>(
     }
     attendant.announce();
     let users = Arc::clone(&users.list);
-    let setup = Setup { limits, tls: certificate.tls(), counters, users };
+    let setup = Setup { limits, tls: certificate.tls(), counters, users, gate };
     let served = serve(listeners, Arc::new(service), setup, attendant.stop()).await;
     // When users left is known only now.
     client.farewell().await;

@@ -71,6 +71,7 @@ fn show(state: &ServiceState) -> Result<(), Failure> {
         ("numFailedConnections", counts.failed),
         ("numRefusedConnections", counts.refused),
         ("numCrowdedConnections", counts.crowded),
+        ("numFilteredConnections", counts.filtered),
         ("numFailedLogins", counts.failed_logins),
         ("numGoodLogins", counts.good_logins),
         ("bytesReceived", counts.bytes_in),

@@ -128,7 +128,7 @@ fn service(state: ServiceState, rows: &[&Row]) {
         counts.current,
         counts.max,
         counts.total,
-        counts.refused.saturating_add(counts.crowded)
+        counts.refused.saturating_add(counts.crowded).saturating_add(counts.filtered)
     ));
 }
 
