@@ -184,6 +184,13 @@ pub(crate) enum UserCommand {
         /// The user
         user: String,
     },
+    /// Show or change which services a user may use, and from where (mailAllowedServiceAccess)
+    Access {
+        /// The user
+        user: String,
+        #[command(flatten)]
+        change: AccessArguments,
+    },
     /// Remove a user from the directory; stored mail stays
     Delete {
         /// The user
@@ -221,6 +228,14 @@ pub(crate) enum DomainCommand {
         #[arg(value_name = "ATTRIBUTE=VALUE", required = true)]
         attributes: Vec<String>,
     },
+    /// Show or change which services a domain's users may use, and from where
+    /// (mailDomainAllowedServiceAccess)
+    Access {
+        /// The domain
+        domain: String,
+        #[command(flatten)]
+        change: AccessArguments,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -242,6 +257,17 @@ pub(crate) struct LoginExplainArguments {
     /// Check the password on the first line of standard input too
     #[arg(long)]
     pub(crate) password_stdin: bool,
+}
+
+/// Without one of them the rules are shown.
+#[derive(Debug, Args)]
+pub(crate) struct AccessArguments {
+    /// Rules such as `+imap,pop:*` or `-ALL:ALL EXCEPT 192.0.2.`, `$` between them
+    #[arg(long, value_name = "RULES", allow_hyphen_values = true)]
+    pub(crate) set: Option<String>,
+    /// Remove the rules: all services are allowed
+    #[arg(long, conflicts_with = "set")]
+    pub(crate) clear: bool,
 }
 
 /// Options begin with one dash here, as the administrator's guide writes them, so the words are read by

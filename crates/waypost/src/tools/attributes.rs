@@ -1,5 +1,6 @@
 //! Attributes of users and domains on the command line.
 
+use super::access::check_attribute;
 use super::ldif::line;
 use crate::failure::Failure;
 use crate::output::tell;
@@ -17,6 +18,7 @@ pub(super) fn parse(words: &[String]) -> Result<Vec<Attribute>, Failure> {
         };
         let same = |own: &&mut Attribute| own.name.eq_ignore_ascii_case(name);
         let value = Some(value.to_owned()).filter(|value| !value.is_empty());
+        value.iter().try_for_each(|value| check_attribute(name, value))?;
         match attributes.iter_mut().find(same) {
             Some(own) => own.values.extend(value),
             None => attributes

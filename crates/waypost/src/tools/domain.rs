@@ -1,11 +1,13 @@
 //! `waypost domain`.
 
-use super::attributes;
-use crate::cli::DomainCommand;
+use super::{access, attributes};
+use crate::cli::{AccessArguments, DomainCommand};
 use crate::failure::Failure;
 use crate::output::tell;
 use crate::{ownership, settings};
 use std::path::Path;
+use waypost_directory::Directory;
+use waypost_options::Config;
 use waypost_supervisor::ToolRights;
 
 /// Carries out a subcommand.
@@ -33,6 +35,18 @@ pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
                 tell(format_args!("{}\t{}", domain.name, domain.mail_domain_status));
             }
         }
+        DomainCommand::Access { domain, change } => service_access(&config, domain, change)?,
     }
+    Ok(())
+}
+
+fn service_access(config: &Config, domain: &str, change: &AccessArguments) -> Result<(), Failure> {
+    if let Some(rules) = access::change(change, access::OF_DOMAIN)? {
+        let directory = settings::writable_directory(config)?;
+        directory.set_domain_attributes(domain, &[rules]).map_err(Failure::new)?;
+    }
+    let found = settings::directory(config)?.domain(domain).map_err(Failure::new)?;
+    let found = found.ok_or_else(|| Failure::new(format!("there is no domain {domain}")))?;
+    access::show(&found.name, found.mail_domain_allowed_service_access.as_deref());
     Ok(())
 }

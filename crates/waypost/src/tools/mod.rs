@@ -1,5 +1,6 @@
 //! The administrator's tools.
 
+mod access;
 mod attributes;
 pub(crate) mod backup;
 pub(crate) mod cert;

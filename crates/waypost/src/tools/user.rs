@@ -1,8 +1,8 @@
 //! `waypost user`.
 
 use super::imsconnutil::send_away;
-use super::{attributes, ldif, user_and_domain};
-use crate::cli::UserCommand;
+use super::{access, attributes, ldif, user_and_domain};
+use crate::cli::{AccessArguments, UserCommand};
 use crate::failure::Failure;
 use crate::output::tell;
 use crate::prompt::{new_password, password_line};
@@ -56,6 +56,7 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
         UserCommand::List { domain } => list(&config, domain.as_deref())?,
         UserCommand::Disable { user } => set_status(&config, user, MailStatus::Disabled)?,
         UserCommand::Enable { user } => set_status(&config, user, MailStatus::Active)?,
+        UserCommand::Access { user, change } => service_access(&config, user, change)?,
         UserCommand::Delete { user } => {
             let (uid, domain) = user_and_domain(&config, user);
             let directory = settings::writable_directory(&config)?;
@@ -77,6 +78,18 @@ fn set(config: &Config, user: &str, words: &[String]) -> Result<(), Failure> {
     let domain = directory.domain(&changed.domain).map_err(Failure::new)?;
     let is_open = domain.is_some_and(|domain| standing(&domain, &changed).status.may_log_in());
     if is_open { Ok(()) } else { send_away(config, user) }
+}
+
+fn service_access(config: &Config, user: &str, change: &AccessArguments) -> Result<(), Failure> {
+    let (uid, domain) = user_and_domain(config, user);
+    if let Some(rules) = access::change(change, access::OF_USER)? {
+        let directory = settings::writable_directory(config)?;
+        directory.set_attributes(&uid, &domain, &[rules]).map_err(Failure::new)?;
+    }
+    let found = settings::directory(config)?.user_by_login(&uid, &domain).map_err(Failure::new)?;
+    let found = found.ok_or_else(|| Failure::new(format!("there is no user {uid}@{domain}")))?;
+    access::show(&found.entry, found.mail_allowed_service_access.as_deref());
+    Ok(())
 }
 
 fn list(config: &Config, domain: Option<&str>) -> Result<(), Failure> {

@@ -251,7 +251,11 @@ impl Connection {
 
     /// `None` when nobody listens, or hangs up without a word.
     pub fn try_open(port: u16) -> Option<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        Self::over(TcpStream::connect(("127.0.0.1", port)).ok()?)
+    }
+
+    /// A connection over a stream that somebody has opened.
+    pub fn over(stream: TcpStream) -> Option<Self> {
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let mut connection = Self { stream: BufReader::new(stream), greeting: String::new() };
         let got = connection.stream.read_line(&mut connection.greeting).ok()?;
