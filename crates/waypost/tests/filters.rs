@@ -41,7 +41,6 @@ fn pop_login(mut pop: Connection, user: &str) -> String {
     pop.say(&format!("PASS {PASSWORD}"))
 }
 
-/// Guide: access-filters
 #[test]
 fn addresses_are_shut_out_before_the_greeting_after_a_refresh() {
     let world = World::new("");
