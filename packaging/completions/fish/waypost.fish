@@ -101,19 +101,20 @@ complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "install" -d 'Check a certificate and its key, and put them in the place of the configured ones'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -s h -l help -d 'Print help'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "add" -d 'Add a user; the password is asked for'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "show" -d 'Show all attributes of a user; of the password only the scheme'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "set" -d 'Give attributes of a user other values'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "export" -d 'Print domains and users as LDIF, hashes included'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "import" -d 'Take in domains and users; who is there already is changed, all or nothing'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "passwd" -d 'Change a user\'s password; it is asked for'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "list" -d 'List the users'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "disable" -d 'Shut a user out and refuse new mail'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "enable" -d 'Let a disabled user in again'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
-complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "add" -d 'Add a user; the password is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "show" -d 'Show all attributes of a user; of the password only the scheme'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "set" -d 'Give attributes of a user other values'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "export" -d 'Print domains and users as LDIF, hashes included'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "import" -d 'Take in domains and users; who is there already is changed, all or nothing'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "passwd" -d 'Change a user\'s password; it is asked for'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "list" -d 'List the users'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "disable" -d 'Shut a user out and refuse new mail'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "access" -d 'Show or change which services a user may use, and from where (mailAllowedServiceAccess)'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and not __fish_seen_subcommand_from add show set export import passwd list disable enable access delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l cn -d 'The person\'s name' -r
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l alias -d 'Another address that delivers to this user; may be repeated' -r
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
@@ -141,6 +142,10 @@ complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from access" -l set -d 'Rules such as `+imap,pop:*` or `-ALL:ALL EXCEPT 192.0.2.`, `$` between them' -r
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from access" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from access" -l clear -d 'Remove the rules: all services are allowed'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from access" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a user; the password is asked for'
@@ -152,15 +157,17 @@ complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the users'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "disable" -d 'Shut a user out and refuse new mail'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "access" -d 'Show or change which services a user may use, and from where (mailAllowedServiceAccess)'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
 complete -c waypost -n "__fish_waypost_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -s h -l help -d 'Print help'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -f -a "add" -d 'Add a domain'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -f -a "list" -d 'List the domains'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -f -a "show" -d 'Show all attributes of a domain'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -f -a "set" -d 'Give attributes of a domain other values, such as mailDomainStatus or inetDomainSearchFilter'
-complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "add" -d 'Add a domain'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "list" -d 'List the domains'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "show" -d 'Show all attributes of a domain'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "set" -d 'Give attributes of a domain other values, such as mailDomainStatus or inetDomainSearchFilter'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "access" -d 'Show or change which services a domain\'s users may use, and from where (mailDomainAllowedServiceAccess)'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and not __fish_seen_subcommand_from add list show set access help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from add" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
@@ -169,10 +176,15 @@ complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from set" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from access" -l set -d 'Rules such as `+imap,pop:*` or `-ALL:ALL EXCEPT 192.0.2.`, `$` between them' -r
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from access" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from access" -l clear -d 'Remove the rules: all services are allowed'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from access" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a domain'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the domains'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show all attributes of a domain'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "set" -d 'Give attributes of a domain other values, such as mailDomainStatus or inetDomainSearchFilter'
+complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "access" -d 'Show or change which services a domain\'s users may use, and from where (mailDomainAllowedServiceAccess)'
 complete -c waypost -n "__fish_waypost_using_subcommand domain; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waypost -n "__fish_waypost_using_subcommand login-explain" -l from -d 'The client\'s address' -r
 complete -c waypost -n "__fish_waypost_using_subcommand login-explain" -l service -d 'imap or pop' -r -f -a "imap\t''
@@ -244,8 +256,10 @@ complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'List the users'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "disable" -d 'Shut a user out and refuse new mail'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "enable" -d 'Let a disabled user in again'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "access" -d 'Show or change which services a user may use, and from where (mailAllowedServiceAccess)'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "delete" -d 'Remove a user from the directory; stored mail stays'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "add" -d 'Add a domain'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "list" -d 'List the domains'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "show" -d 'Show all attributes of a domain'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "set" -d 'Give attributes of a domain other values, such as mailDomainStatus or inetDomainSearchFilter'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from domain" -f -a "access" -d 'Show or change which services a domain\'s users may use, and from where (mailDomainAllowedServiceAccess)'
