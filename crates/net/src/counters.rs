@@ -12,6 +12,9 @@ use waypost_types::Moment;
 
 /// How often a full process looks whether a sibling still has room.
 const SIBLING_LOOK: Duration = Duration::from_millis(50);
+/// Seats beyond its own that a process lends when a sibling has them free: all processes together hold no
+/// more than they may.
+const LENT_SEATS: u64 = 8;
 /// Connections of a service whose limits were not set.
 const SEATS_DEFAULT: u32 = 1_000;
 
@@ -144,7 +147,14 @@ impl Seat {
     pub(crate) fn take(counters: &Arc<Counters>, peer: Option<IpAddr>) -> Result<Self, Refusal> {
         let seats = counters.seats.load(Relaxed);
         let limit = peer.and_then(|peer| counters.limit_of(peer));
-        let taken = counters.page.enter(counters.slot, seats, peer, limit, now());
+        let enter = |seats| counters.page.enter(counters.slot, seats, peer, limit, now());
+        let taken = match enter(seats) {
+            // It was taken from the shared socket in the moment when the sibling got room.
+            Err(Refusal::Full) if counters.page.sibling_has_room(counters.slot, now()) => {
+                enter(seats + LENT_SEATS)
+            }
+            taken => taken,
+        };
         counters.look();
         taken.map(|()| Self { counters: Arc::clone(counters), peer })
     }

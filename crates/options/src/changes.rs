@@ -119,7 +119,8 @@ mod tests {
         let base = "base.listenaddr = \"::1\"";
         assert_eq!(between("", base), ["stop-msg imap pop", "start-msg imap pop"]);
         assert_eq!(between("", "base.logfile.loglevel = \"debug\""), ["refresh"]);
-        assert_eq!(between("", "watcher.autorestart = 0"), ["stop-msg", "start-msg"]);
+        assert_eq!(between("", "base.defaultdomain = \"x.example\""), ["stop-msg", "start-msg"]);
+        assert_eq!(between("", "watcher.autorestart = 0"), [END, RUN]);
         assert_eq!(between("", "store.path = \"mail\""), [END, RUN]);
         assert_eq!(between("", "# only words\npop.port = 110"), Vec::<String>::new());
     }

@@ -15,6 +15,7 @@ struct Listeners {
 }
 
 struct Ssl {
+    min_cipher: &'static Opt<i64>,
     enable: &'static Opt<bool>,
     port: &'static Opt<u16>,
     allowed: &'static Opt<bool>,
@@ -27,6 +28,7 @@ const IMAP: Listeners = Listeners {
         enable: &imap::IMAP_ENABLESSLPORT,
         port: &imap::IMAP_SSLPORT,
         allowed: &imap::IMAP_SSLUSESSL,
+        min_cipher: &imap::IMAP_PLAINTEXTMINCIPHER,
     }),
 };
 const POP: Listeners = Listeners {
@@ -36,6 +38,7 @@ const POP: Listeners = Listeners {
         enable: &pop::POP_ENABLESSLPORT,
         port: &pop::POP_SSLPORT,
         allowed: &pop::POP_SSLUSESSL,
+        min_cipher: &pop::POP_PLAINTEXTMINCIPHER,
     }),
 };
 const LMTP: Listeners = Listeners { enable: &lmtp::LMTP_ENABLE, port: &lmtp::LMTP_PORT, ssl: None };
@@ -50,6 +53,7 @@ const SERVICES: &[Listeners] = &[IMAP, POP, LMTP, METRICS];
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
     let mut problems: Vec<Problem> = certificate(config).into_iter().collect();
     problems.extend(SERVICES.iter().filter_map(|service| ssl_port(config, service)));
+    problems.extend(SERVICES.iter().filter_map(|service| no_login(config, service)));
     problems.extend(shared_ports(config, SERVICES));
     problems.extend(no_suite(config));
     problems
@@ -89,6 +93,19 @@ fn ssl_port(config: &Config, service: &Listeners) -> Option<Problem> {
     };
     let reason = format!("{} needs {needs}", record.full_name());
     Some(Problem::new(config.line(record), reason))
+}
+
+/// A login that needs TLS needs a service that has it.
+fn no_login(config: &Config, service: &Listeners) -> Option<Problem> {
+    let ssl = service.ssl.as_ref()?;
+    let is_shut = config.read(ssl.min_cipher) > 0 && !config.read(ssl.allowed);
+    let (needs, allowed) = (&ssl.min_cipher.record, &ssl.allowed.record);
+    (config.read(service.enable) && is_shut).then(|| {
+        let (needs_name, allowed) = (needs.full_name(), allowed.full_name());
+        let reason =
+            format!("{needs_name} asks for TLS, which {allowed} = 0 forbids: nobody could log in");
+        Problem::new(config.line(needs), reason)
+    })
 }
 
 /// The selected cipher suites must serve an allowed version.

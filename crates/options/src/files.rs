@@ -95,7 +95,12 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<String, String> {
 }
 
 fn open(path: &Path) -> Result<File, String> {
-    File::open(path).map_err(|error| format!("cannot be opened: {error}"))
+    let failed = |error: io::Error| format!("cannot be opened: {error}");
+    // A pipe of that name would be waited for.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err("is no file".to_owned());
+    }
+    File::open(path).map_err(failed)
 }
 
 fn read_from(file: File, limit: u64) -> Result<String, String> {

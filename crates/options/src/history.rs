@@ -322,7 +322,15 @@ fn give(path: &Path, owner: &Metadata) -> io::Result<()> {
     if (now.uid(), now.gid()) == (owner.uid(), owner.gid()) {
         return Ok(());
     }
-    chown(path, Some(owner.uid()), Some(owner.gid()))
+    match chown(path, Some(owner.uid()), Some(owner.gid())) {
+        // The owner himself may be in another group, which he cannot give a file to, and need not.
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied && now.uid() == owner.uid() =>
+        {
+            Ok(())
+        }
+        given => given,
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> WriteError {

@@ -98,10 +98,16 @@ fn is_like(pattern: &str, name: &str) -> bool {
     name.ends_with(end)
 }
 
+/// How options begin that belong to the HTTP service.
+const LATER: [&str; 5] = ["http.", "service.http.", "base.proxy", "proxy:", "local.service.proxy."];
+
 fn unknown(registry: Registry, name: &str) -> String {
     let bare = |r: &&&OptionRecord| r.named && format!("{}.{}", r.group, r.name) == name;
     if let Some(record) = registry.iter().find(bare) {
         return format!("{name} exists once per name: write {}", record.full_name());
+    }
+    if LATER.iter().any(|start| name.starts_with(start)) {
+        return format!("{name} comes with the HTTP service, which this release does not have");
     }
     let member = split(name).map_or("NAME", |(_, member, _)| member);
     let names = names(registry, member);

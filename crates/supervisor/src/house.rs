@@ -259,6 +259,7 @@ impl<'a> House<'a> {
         chosen.retain(|service| match self.open(*service, &plan) {
             Ok(()) => true,
             Err(answer) => {
+                tracing::error!(%service, %answer, "not started");
                 answers.push(answer);
                 false
             }

@@ -88,7 +88,9 @@ pub mod limits {
     /// How long a tool waits for an answer; longer than the watcher takes for any.
     pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
     /// Connections that ask for figures at the same time.
-    pub const SCRAPES: usize = 16;
+    pub const SCRAPES: usize = 64;
+    /// How long the head of a request for figures may take to come.
+    pub const SCRAPE_HEAD_TIME: Duration = Duration::from_secs(2);
     /// How long a connection that asks for figures may take.
     pub const SCRAPE_TIME: Duration = Duration::from_secs(10);
     /// Sockets handed to one process.

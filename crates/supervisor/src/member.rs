@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 use waypost_counters::{Page, ServiceCounts};
-use waypost_options::{Applies, Config, changed};
+use waypost_options::{Applies, Config, Place, changed};
 use waypost_types::Secret;
 
 /// A service, running or not.
@@ -173,21 +173,37 @@ impl Member {
     /// then.
     pub(crate) fn outdated(&self, settings: &Config) -> Option<String> {
         let service = self.service;
-        let changed = self.changed(settings).join(", ");
-        (!changed.is_empty()).then(|| {
-            format!("{changed}: changed, and used after `stop-msg {service}; start-msg {service}`")
-        })
+        let (of_server, own) = self.changed(settings);
+        let mut told = Vec::new();
+        if !own.is_empty() {
+            let own = own.join(", ");
+            told.push(format!(
+                "{own}: changed, and used after `stop-msg {service}; start-msg {service}`"
+            ));
+        }
+        if !of_server.is_empty() {
+            let of_server = of_server.join(", ");
+            told.push(format!(
+                "{of_server}: changed, and used after `stop-msg watcher` and a new start of the server"
+            ));
+        }
+        (!told.is_empty()).then(|| told.join("; "))
     }
 
-    fn changed(&self, settings: &Config) -> Vec<String> {
-        let Some(old) = &self.started_with else { return Vec::new() };
+    /// The options that have changed: those that the whole server must be started again for, and those
+    /// that this service must.
+    fn changed(&self, settings: &Config) -> (Vec<String>, Vec<String>) {
+        let Some(old) = &self.started_with else { return Default::default() };
         let own = |applies: Applies| match applies {
             Applies::RestartAll | Applies::RestartServer => true,
             Applies::Restart(services) => services.contains(&self.service.name()),
             _ => false,
         };
-        let places = changed(old, settings).into_iter();
-        places.filter(|place| own(place.record.applies)).map(|place| place.full_name()).collect()
+        let places = changed(old, settings).into_iter().filter(|place| own(place.record.applies));
+        let (of_server, own): (Vec<_>, Vec<_>) =
+            places.partition(|place| place.record.applies == Applies::RestartServer);
+        let names = |places: Vec<Place>| places.iter().map(Place::full_name).collect();
+        (names(of_server), names(own))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The counters for a monitoring system: GET /metrics over HTTP, in the text format of Prometheus.
 
 use crate::admin::{Answer, Errand, Phase, Request as AdminRequest, ServiceState, carry_out};
-use crate::limits::{SCRAPE_TIME, SCRAPES};
+use crate::limits::{SCRAPE_HEAD_TIME, SCRAPE_TIME, SCRAPES};
 use crate::state::{Board, ProcessState, Row};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -115,6 +115,7 @@ async fn talk(stream: TcpStream, source: Source) {
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(SCRAPE_HEAD_TIME)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer)
         .await;

@@ -232,8 +232,8 @@ fn check_user(link: &UnixStream) -> Result<(), RightsError> {
 /// What an administrator should know of the rights of this watcher.
 pub(crate) fn warning() -> Option<&'static str> {
     geteuid().is_root().then_some(
-        "the server runs as root; give it a user of its own: `msconfig set -restricted base.user waypost`, then \
-         start it again",
+        "the server runs as root; `make install` makes a user for it, or name one that owns its folders with \
+         base.user (docs/install.md)",
     )
 }
 

@@ -140,6 +140,9 @@ impl Slot {
                 row.since = process.map(|_| seconds_now());
             }
             row.state = state;
+            if matches!(state, ProcessState::Stopped | ProcessState::GivenUp) {
+                row.places.clear();
+            }
             row.process = process;
         });
     }

@@ -87,15 +87,24 @@ fn hand_over(file: &Path, account: &Account) -> Result<(), Failure> {
     if is_roots { give(&path, account) } else { Ok(()) }
 }
 
-/// The user of `base.user`; refused when this process is neither that user nor root.
-fn configured(config: &Config) -> Result<Option<Account>, Failure> {
-    let Some(name) = config.read(&BASE_USER) else { return Ok(None) };
-    let account = Account::named(&name).context(format!("base.user: cannot look up {name}"))?;
-    let account = account.ok_or_else(|| {
+/// Refuses a `base.user` that the system does not know.
+pub(crate) fn check_user(config: &Config) -> Result<(), Failure> {
+    config.read(&BASE_USER).map_or(Ok(()), |name| account(&name).map(drop))
+}
+
+fn account(name: &str) -> Result<Account, Failure> {
+    let account = Account::named(name).context(format!("base.user: cannot look up {name}"))?;
+    account.ok_or_else(|| {
         Failure::usage(format!(
             "base.user: the system has no user {name}; `useradd --system {name}` makes one"
         ))
-    })?;
+    })
+}
+
+/// The user of `base.user`; refused when this process is neither that user nor root.
+fn configured(config: &Config) -> Result<Option<Account>, Failure> {
+    let Some(name) = config.read(&BASE_USER) else { return Ok(None) };
+    let account = account(&name)?;
     let own = geteuid();
     if account.uid == 0 {
         return Err(Failure::usage(

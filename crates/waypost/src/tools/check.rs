@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::tell;
-use crate::{config_file, settings};
+use crate::{config_file, ownership, settings};
 use std::path::Path;
 use waypost_options::SECRETS_FILE;
 
@@ -10,6 +10,7 @@ use waypost_options::SECRETS_FILE;
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::check_certificate(&config)?;
+    ownership::check_user(&config)?;
     let secrets = file.with_file_name(SECRETS_FILE);
     for read in [file, &secrets].into_iter().filter(|path| path.exists()) {
         tell(format_args!("{}: no fault found", read.display()));

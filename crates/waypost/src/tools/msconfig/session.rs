@@ -3,7 +3,7 @@
 use super::command::{Command, NewValue};
 use super::{listing, write_failure};
 use crate::failure::{Context, Failure};
-use crate::prompt;
+use crate::{ownership, prompt};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use waypost_options::{Config, ConfigFile, Draft, Note, Place, Problem, Writer, changed, find};
@@ -69,6 +69,8 @@ impl<'a> Session<'a> {
         writer: &Writer<'_>,
         remark: &str,
     ) -> Result<Option<u32>, Failure> {
+        // The next start would fail.
+        ownership::check_user(self.config())?;
         let number = writer.store(&self.draft, &note(remark)?).map_err(write_failure)?;
         *self = Self::open(self.file)?;
         Ok(number)
