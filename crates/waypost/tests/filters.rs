@@ -177,6 +177,30 @@ fn a_user_may_use_pop_and_not_imap() {
 }
 
 #[test]
+fn an_explained_login_names_filters_and_rules() {
+    let world = World::new("imap.domainnotallowed = \"ALL: 192.0.2.\"");
+    world.add_user("alice");
+    world.tool(&["user", "set", "alice", "mailAllowedServiceAccess=+imap:198.51.100.1"], "");
+    let explain = |from: &str| {
+        let output = world.run(&["login-explain", "alice", "--from", from], "");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), told + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (code, told) = explain("192.0.2.1");
+    assert!(code == Some(1) && told.contains("the connection would be refused"), "{told}");
+    assert!(
+        told.contains("imap.domainnotallowed (") && told.contains("\"ALL: 192.0.2.\""),
+        "{told}"
+    );
+    let (code, told) = explain("198.51.100.1");
+    assert!(code == Some(0) && told.contains("mailAllowedServiceAccess of the entry"), "{told}");
+    let (code, told) = explain("198.51.100.2");
+    assert!(code == Some(1) && told.contains("no filter allows it"), "{told}");
+    let refused = world.run(&["user", "set", "alice", "mailAllowedServiceAccess=imap:*"], "");
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn rules_of_users_are_checked_and_pointed_at() {
     let world = World::new("");
     world.add_user("alice");

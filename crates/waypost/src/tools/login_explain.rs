@@ -1,5 +1,6 @@
 //! `waypost login-explain`: what a login would come to, step by step, and where each rule stands.
 
+use super::explain_filter;
 use crate::cli::LoginExplainArguments;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
@@ -7,7 +8,9 @@ use crate::prompt::password_line;
 use crate::{ownership, settings};
 use std::path::Path;
 use std::sync::Arc;
+use waypost_access::{Names, NoNames};
 use waypost_auth::{Authenticator, Explanation, Identity, LoginAttempt, Rule, Service, Step};
+use waypost_names::Dns;
 use waypost_options::{Config, find};
 use waypost_supervisor::ToolRights;
 use waypost_types::Secret;
@@ -18,9 +21,23 @@ pub(crate) fn run(file: &Path, arguments: &LoginExplainArguments) -> Result<(), 
     let directory = Arc::new(settings::directory(&config)?);
     let auth = Authenticator::new(directory, settings::auth(&config));
     let auth = auth.context("cannot check logins")?;
+    // Without a name server no name is known, to the services either.
+    let dns = Dns::of_system().map(|dns| Arc::new(dns) as Arc<dyn Names>);
+    let names = dns.unwrap_or_else(|_| Arc::new(NoNames));
+    auth.ask_names(Arc::clone(&names));
     let password = arguments.password_stdin.then(password_line).transpose()?;
-    let explanation = auth.explain(&attempt(arguments), password.as_ref());
+    let attempt = attempt(arguments);
+    let mut explanation = auth.explain(&attempt, password.as_ref());
+    if let Some(from) = arguments.from {
+        let step = explain_filter::step(&config, attempt.service, from, &*names)?;
+        explanation.steps.insert(0, step);
+    }
     show(&config, file, &explanation);
+    if let Some(Step { answer, .. }) = explanation.steps.first().filter(|step| !step.passed)
+        && arguments.from.is_some()
+    {
+        return Err(Failure::new(format!("the connection would be refused: {answer}")));
+    }
     match explanation.outcome {
         Ok(identity) => {
             tell(format_args!("\nlet in{}", described(&identity)));

@@ -9,6 +9,7 @@ pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod deliver;
 pub(crate) mod domain;
+mod explain_filter;
 pub(crate) mod import;
 pub(crate) mod imsconnutil;
 mod ldif;
