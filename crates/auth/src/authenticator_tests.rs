@@ -28,9 +28,9 @@ pub(crate) fn config() -> AuthConfig {
 }
 
 /// One user, alice, and a count of what was asked.
-struct Counting {
-    user: Mutex<User>,
-    domain: Mutex<Domain>,
+pub(crate) struct Counting {
+    pub(crate) user: Mutex<User>,
+    pub(crate) domain: Mutex<Domain>,
     password: Mutex<String>,
     error: Mutex<Option<DirectoryError>>,
     generation: AtomicU64,
@@ -42,7 +42,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             user: Mutex::new(alice()),
             domain: Mutex::new(Domain {
@@ -63,7 +63,7 @@ impl Counting {
         })
     }
 
-    fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (self.checks.load(Ordering::SeqCst), self.nobody_checks.load(Ordering::SeqCst))
     }
 
@@ -131,7 +131,7 @@ fn alice() -> User {
     }
 }
 
-fn attempt(login: &str, password: &str) -> LoginAttempt {
+pub(crate) fn attempt(login: &str, password: &str) -> LoginAttempt {
     LoginAttempt {
         service: Service::Imap,
         login: login.to_owned(),
@@ -142,11 +142,11 @@ fn attempt(login: &str, password: &str) -> LoginAttempt {
     }
 }
 
-fn over(directory: &Arc<Counting>, config: AuthConfig) -> Authenticator {
+pub(crate) fn over(directory: &Arc<Counting>, config: AuthConfig) -> Authenticator {
     Authenticator::with_cores(Arc::clone(directory) as Arc<dyn Directory>, config, 2).unwrap()
 }
 
-async fn kind(auth: &Authenticator, attempt: LoginAttempt) -> Option<FailureKind> {
+pub(crate) async fn kind(auth: &Authenticator, attempt: LoginAttempt) -> Option<FailureKind> {
     auth.login(attempt).await.err().map(|failure| failure.kind)
 }
 
@@ -226,73 +226,6 @@ async fn filters_and_other_hosts_shut_out() {
     directory.user.lock().unwrap().mail_host = None;
     directory.user.lock().unwrap().mail_allowed_service_access = Some("+pop:*".to_owned());
     assert_eq!(kind(&auth, attempt("alice", "wonder")).await, Some(FailureKind::Disabled));
-}
-
-/// Sets the rules of user and domain, and tells how a login by IMAP from an address ends.
-async fn with_rules(user: &str, domain: &str, from: &str) -> Result<Identity, LoginFailure> {
-    let directory = Counting::new();
-    let rules = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    directory.user.lock().unwrap().mail_allowed_service_access = rules(user);
-    directory.domain.lock().unwrap().mail_domain_allowed_service_access = rules(domain);
-    let auth = over(&directory, config());
-    let peer = Some(from.parse().unwrap());
-    auth.login(LoginAttempt { peer, ..attempt("alice", "wonder") }).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn user_and_domain_must_both_allow_the_service() {
-    let ends = async |user, domain| with_rules(user, domain, "192.0.2.1").await.err();
-    assert_eq!(ends("", "").await, None);
-    assert_eq!(ends("+imap,pop,http:*", "+ALL:192.0.2.").await, None);
-    assert_eq!(ends("+imap@mail.example.com:ALL", "").await, None, "our own name");
-    let failure = ends("+pop:*", "").await.unwrap();
-    assert_eq!(failure.kind, FailureKind::Disabled);
-    assert_eq!(
-        failure.reason,
-        "mailAllowedServiceAccess of alice@example.com refuses imap: no filter allows it"
-    );
-    let failure = ends("+imap:*", "-imap:192.0.2.").await.unwrap();
-    assert_eq!(
-        failure.reason,
-        "mailDomainAllowedServiceAccess of example.com refuses imap: the filter \"-imap:192.0.2.\" \
-         matches"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn rules_that_are_not_understood_let_nobody_in_and_are_named() {
-    for rules in ["imap:*", "+imap", "", "+imap:*$nonsense", "+imap:1.2.3.4/99"] {
-        let rules = if rules.is_empty() { "$" } else { rules };
-        let failure = with_rules(rules, "", "192.0.2.1").await.unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Disabled, "{rules}");
-        let named = "mailAllowedServiceAccess of alice@example.com is not understood";
-        assert!(failure.reason.starts_with(named), "{}", failure.reason);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_remembered_login_is_judged_by_its_own_address_and_name() {
-    struct Named;
-    impl waypost_access::Names for Named {
-        fn names_of(&self, address: std::net::IpAddr) -> waypost_access::Lookup {
-            let is_home = address == std::net::IpAddr::from([192, 0, 2, 1]);
-            let name = if is_home { "home.example" } else { "elsewhere.example" };
-            Box::pin(std::future::ready(waypost_access::Known::names([name])))
-        }
-    }
-    let directory = Counting::new();
-    let rules = Some("+imap:home.example".to_owned());
-    directory.user.lock().unwrap().mail_allowed_service_access = rules;
-    let auth = over(&directory, config());
-    auth.ask_names(Arc::new(Named));
-    let from = |address: &str| LoginAttempt {
-        peer: Some(address.parse().unwrap()),
-        ..attempt("alice", "wonder")
-    };
-    assert_eq!(kind(&auth, from("192.0.2.1")).await, None);
-    assert_eq!(kind(&auth, from("192.0.2.2")).await, Some(FailureKind::Disabled));
-    assert_eq!(kind(&auth, from("192.0.2.1")).await, None);
-    assert_eq!(directory.counts(), (1, 0), "the password was remembered all the while");
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,3 +123,7 @@ impl Rules {
         LoginFailure::new(FailureKind::Disabled, reason)
     }
 }
+
+#[cfg(test)]
+#[path = "service_access_tests.rs"]
+mod tests;
