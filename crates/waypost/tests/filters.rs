@@ -57,8 +57,11 @@ fn addresses_are_shut_out_before_the_greeting_after_a_refresh() {
     assert!(greeting("127.0.0.1", world.pop).starts_with("+OK"), "another service");
     assert!(inside.command("NOOP").contains("t OK"), "who is in stays");
     assert_eq!((counter(&world, "imapstat"), counter(&world, "popstat")), (2, 0));
-    let log = world.log_of("imap");
-    let line = log.lines().find(|line| line.contains("client refused by a filter")).unwrap();
+    let refusal = || {
+        let log = world.log_of("imap");
+        log.lines().find(|line| line.contains("client refused by a filter")).map(str::to_owned)
+    };
+    let line = wait_for("the refusal in the log", refusal);
     assert!(line.contains("127.0.0.1") && line.contains("EXCEPT 127.0.0.2"), "{line}");
 
     world.tool(&["msconfig", "unset", "imap.domainnotallowed"], "");
