@@ -159,7 +159,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// A line of LDIF, folded where it is long; base64 where the value needs it.
-pub fn ldif_line(name: &str, value: &str) -> String {
+pub(crate) fn ldif_line(name: &str, value: &str) -> String {
     let is_safe = |byte: u8| (0x20..0x7f).contains(&byte);
     let starts_safe = !value.starts_with([' ', ':', '<']) && !value.ends_with(' ');
     let line = match value.bytes().all(is_safe) && starts_safe {

@@ -18,7 +18,7 @@ mod store_id;
 pub use address::{split_address, split_subaddress};
 pub use contract::{Directory, DirectoryError};
 pub use embedded::{AdminError, Attribute, EmbeddedDirectory, Imported, NewUser};
-pub use ldif::{LdifEntry, LdifError, ldif_line, read_ldif};
+pub use ldif::{LdifEntry, LdifError, read_ldif};
 pub use model::{Delivery, Domain, InetStatus, MailStatus, Quota, Standing, User, standing};
 pub use password::{PasswordError, StoredPassword};
 pub use recipient::{Recipient, resolve_recipient};

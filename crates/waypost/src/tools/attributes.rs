@@ -1,7 +1,6 @@
 //! Attributes of users and domains on the command line.
 
 use super::access::check_attribute;
-use super::ldif::line;
 use crate::failure::Failure;
 use crate::output::tell;
 use waypost_directory::{Attribute, StoredPassword};
@@ -39,15 +38,29 @@ pub(super) fn show(attributes: &[Attribute]) {
                     scheme.as_deref().unwrap_or("of an unknown scheme")
                 ));
             } else {
-                tell(line(name, value));
+                // A person reads it: letters of all alphabets stay, control characters become escapes.
+                tell(format_args!("{name}: {}", plain(value)));
             }
         }
     }
 }
 
+fn plain(value: &str) -> String {
+    let shown = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    value.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_shown_in_letters() {
+        assert_eq!(plain("Alice Ä\n\u{1b}[0m"), "Alice Ä\\n\\u{1b}[0m");
+    }
 
     #[test]
     fn values_of_one_attribute_are_gathered() {

@@ -7,8 +7,6 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 use waypost_directory::{EmbeddedDirectory, LdifEntry, read_ldif};
 
-pub(super) use waypost_directory::ldif_line as line;
-
 /// The name of standard input.
 const STANDARD_INPUT: &str = "-";
 
@@ -26,7 +24,11 @@ pub(super) fn export(
         }
     });
     exported.map_err(Failure::new)?;
-    written.and_then(|()| output.flush()).context("cannot write the export")
+    match written.and_then(|()| output.flush()) {
+        // A reader that has seen enough (`| head`) is no fault.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the export"),
+    }
 }
 
 /// Takes a file in.
