@@ -45,8 +45,9 @@ struct Shared {
 impl Authenticator {
     /// An authenticator over a directory. Fails when the system gives no random numbers.
     pub fn new(directory: Arc<dyn Directory>, config: AuthConfig) -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::with_cores(directory, config, cores)
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let checks = directory.checks_at_once().unwrap_or_else(cores);
+        Self::with_cores(directory, config, checks)
     }
 
     /// Why a service takes no password on such a connection; then IMAP shows `LOGINDISABLED` and POP3

@@ -7,7 +7,8 @@ use crate::queue::HASH_QUEUE;
 use std::sync::Condvar;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use waypost_directory::{
-    Directory, DirectoryError, Domain, EmbeddedDirectory, InetStatus, MailStatus, NewUser, User,
+    Directory, DirectoryError, Domain, EmbeddedDirectory, InetStatus, MailStatus, NewUser,
+    PasswordVerdict, User,
 };
 use waypost_types::{AccountName, Secret};
 
@@ -32,6 +33,7 @@ pub(crate) struct Counting {
     pub(crate) user: Mutex<User>,
     pub(crate) domain: Mutex<Domain>,
     password: Mutex<String>,
+    policy: Mutex<Option<PasswordVerdict>>,
     error: Mutex<Option<DirectoryError>>,
     generation: AtomicU64,
     checks: AtomicUsize,
@@ -53,6 +55,7 @@ impl Counting {
                 inet_domain_search_filter: None,
             }),
             password: Mutex::new("wonder".to_owned()),
+            policy: Mutex::new(None),
             error: Mutex::new(None),
             generation: AtomicU64::new(1),
             checks: AtomicUsize::new(0),
@@ -98,18 +101,24 @@ impl Directory for Counting {
         let domain = self.domain.lock().unwrap().clone();
         Ok((domain.name == name).then_some(domain))
     }
-    fn verify_password(&self, _: &User, given: &Secret<String>) -> Result<bool, DirectoryError> {
+    fn verify_password(
+        &self,
+        _: &User,
+        given: &Secret<String>,
+    ) -> Result<PasswordVerdict, DirectoryError> {
         self.checks.fetch_add(1, Ordering::SeqCst);
         self.spend();
-        Ok(*self.password.lock().unwrap() == *given.expose())
+        let right = *self.password.lock().unwrap() == *given.expose();
+        let policy = self.policy.lock().unwrap().clone();
+        Ok(policy.filter(|_| right).unwrap_or(PasswordVerdict::of(right)))
     }
     fn verify_nobody(&self, _: &Secret<String>) -> Result<(), DirectoryError> {
         self.nobody_checks.fetch_add(1, Ordering::SeqCst);
         self.spend();
         Ok(())
     }
-    fn generation(&self) -> Result<u64, DirectoryError> {
-        Ok(self.generation.load(Ordering::SeqCst))
+    fn generation(&self) -> Result<Option<u64>, DirectoryError> {
+        Ok(Some(self.generation.load(Ordering::SeqCst)))
     }
 }
 
@@ -186,6 +195,8 @@ async fn a_shut_account_is_told_only_to_who_knows_the_password() {
         (MailStatus::Deleted, Some(FailureKind::Disabled)),
         (MailStatus::Hold, Some(FailureKind::Disabled)),
         (MailStatus::Disabled, Some(FailureKind::Disabled)),
+        (MailStatus::Removed, Some(FailureKind::Disabled)),
+        (MailStatus::Unused, Some(FailureKind::Disabled)),
         (MailStatus::Overquota, None),
         (MailStatus::Active, None),
     ];
@@ -194,6 +205,35 @@ async fn a_shut_account_is_told_only_to_who_knows_the_password() {
         directory.generation.fetch_add(1, Ordering::SeqCst);
         assert_eq!(kind(&auth, attempt("alice", "wonder")).await, expected, "{status}");
         assert_eq!(kind(&auth, attempt("alice", "wrong")).await, bad, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_s_password_policy_is_told_only_to_who_knows_the_password() {
+    let directory = Counting::new();
+    let auth = over(&directory, config());
+    let message = || "as the policy wants".to_owned();
+    let policies = [
+        (PasswordVerdict::Expired { message: message() }, FailureKind::PasswordExpired, "EXPIRED"),
+        (
+            PasswordVerdict::MustChange { message: message() },
+            FailureKind::PasswordMustChange,
+            "EXPIRED",
+        ),
+        (
+            PasswordVerdict::Locked { message: message() },
+            FailureKind::BadCredentials,
+            "AUTHENTICATIONFAILED",
+        ),
+    ];
+    for (verdict, expected, code) in policies {
+        *directory.policy.lock().unwrap() = Some(verdict);
+        let failure = auth.login(attempt("alice", "wonder")).await.unwrap_err();
+        assert_eq!((failure.kind, failure.imap_code()), (expected, code));
+        assert!(failure.reason.contains("as the policy wants"), "{}", failure.reason);
+        assert!(!failure.to_string().contains("as the policy wants"), "{failure}");
+        let wrong = kind(&auth, attempt("alice", "wrong")).await;
+        assert_eq!(wrong, Some(FailureKind::BadCredentials));
     }
 }
 

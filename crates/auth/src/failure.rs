@@ -17,6 +17,10 @@ pub struct LoginFailure {
 pub enum FailureKind {
     /// The name or the password is wrong; which of them is not said.
     BadCredentials,
+    /// The password is right, but too old to be taken.
+    PasswordExpired,
+    /// The password is right, but the user must choose another one first.
+    PasswordMustChange,
     /// The password is right, but the account or its domain is shut, or may not use this service.
     Disabled,
     /// The password is right, but the user may not act as the authorization identity.
@@ -42,6 +46,13 @@ impl FailureKind {
     pub const fn text(self) -> &'static str {
         match self {
             Self::BadCredentials => "the user name or the password is wrong",
+            Self::PasswordExpired => {
+                "your password has expired; set a new one where your organisation changes passwords"
+            }
+            Self::PasswordMustChange => {
+                "you must change your password before you log in; do it where your organisation \
+                 changes passwords"
+            }
             Self::Disabled => "this account may not log in here; ask the administrator",
             Self::NotAuthorized => "you may not log in on behalf of that user",
             Self::WrongHost => "this account is on another server; ask the administrator which",
@@ -68,6 +79,7 @@ impl FailureKind {
             Self::Disabled | Self::WrongHost | Self::PasswordsRefused | Self::Damaged => {
                 "CONTACTADMIN"
             }
+            Self::PasswordExpired | Self::PasswordMustChange => "EXPIRED",
             Self::PrivacyRequired | Self::WeakCipher => "PRIVACYREQUIRED",
             Self::Unavailable | Self::TooBusy => "UNAVAILABLE",
         }
@@ -77,7 +89,11 @@ impl FailureKind {
     /// another password, so it stays away where the password is not at fault.
     pub const fn pop3_code(self) -> &'static str {
         match self {
-            Self::BadCredentials | Self::NotAuthorized | Self::Disabled => "AUTH",
+            Self::BadCredentials
+            | Self::NotAuthorized
+            | Self::Disabled
+            | Self::PasswordExpired
+            | Self::PasswordMustChange => "AUTH",
             Self::WrongHost
             | Self::PrivacyRequired
             | Self::WeakCipher

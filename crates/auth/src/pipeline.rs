@@ -9,7 +9,9 @@ use crate::failure::{FailureKind, LoginFailure};
 use crate::login::{Identity, LoginAttempt, LoginName, for_log};
 use crate::service_access::ServiceAccess;
 use crate::trace::{Rule, Step};
-use waypost_directory::{Directory, DirectoryError, Domain, User, forbidden_uid, standing};
+use waypost_directory::{
+    Directory, DirectoryError, Domain, PasswordVerdict, User, forbidden_uid, standing,
+};
 use waypost_ldap_filter::{Filter, Names, Template};
 use waypost_types::Secret;
 
@@ -174,10 +176,11 @@ impl<'a> Run<'a> {
         let rule = Rule::of(&user.entry, "userPassword");
         let step = Step::new("password", user.entry.as_str(), rule);
         let Some(password) = password else { return self.pass(step, "not given, not checked", ()) };
-        if self.asked(&step, |run| run.directory.verify_password(user, password))? {
-            return self.pass(step, "right", ());
+        let verdict = self.asked(&step, |run| run.directory.verify_password(user, password))?;
+        match refusal(verdict) {
+            None => self.pass(step, "right", ()),
+            Some((kind, reason)) => self.refuse(step, kind, reason),
         }
-        self.refuse(step, FailureKind::BadCredentials, "wrong password")
     }
 
     fn store_id(&mut self, user: &User) -> Decided<()> {
@@ -249,6 +252,26 @@ impl<'a> Run<'a> {
         self.steps.push(Step { passed: false, ..step.answer(reason.clone()) });
         Err(LoginFailure::new(kind, reason))
     }
+}
+
+/// Why a password does not let in, if so. A locked account looks like a wrong password to clients, because
+/// a directory may say so without having looked at the password.
+fn refusal(verdict: PasswordVerdict) -> Option<(FailureKind, String)> {
+    let (kind, cause, message) = match verdict {
+        PasswordVerdict::Right => return None,
+        PasswordVerdict::Wrong => (FailureKind::BadCredentials, "wrong password", String::new()),
+        PasswordVerdict::Locked { message } => {
+            (FailureKind::BadCredentials, "the directory has locked the account", message)
+        }
+        PasswordVerdict::Expired { message } => {
+            (FailureKind::PasswordExpired, "the password has expired", message)
+        }
+        PasswordVerdict::MustChange { message } => {
+            (FailureKind::PasswordMustChange, "the password must be changed", message)
+        }
+    };
+    let said = if message.is_empty() { String::new() } else { format!(": {message:?}") };
+    Some((kind, format!("{cause}{said}")))
 }
 
 /// Entries by name, the rest counted out.

@@ -2,7 +2,8 @@
 //!
 //! What is kept is a keyed hash of the password under a key that lives as long as the process. An entry
 //! counts only while the directory's generation is the one read *before* its password was checked, so
-//! a change of password or status makes all of them worthless at once.
+//! a change of password or status makes all of them worthless at once. A directory without a generation
+//! (LDAP) leaves each of them its full lifetime.
 
 use crate::login::{Identity, Service};
 use crate::recent::RecentMap;
@@ -25,7 +26,7 @@ type Key = (Service, String);
 /// Logins that succeeded.
 pub(crate) struct Remembered {
     entries: RecentMap<Key, Entry>,
-    generation: u64,
+    generation: Option<u64>,
     key: Secret<[u8; KEY_BYTES]>,
     lifetime: Duration,
 }
@@ -42,7 +43,7 @@ impl Remembered {
         let mut key = [0u8; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
         let entries = RecentMap::new((size / 2).max(1));
-        Ok(Self { entries, generation: 0, key: Secret::new(key), lifetime })
+        Ok(Self { entries, generation: None, key: Secret::new(key), lifetime })
     }
 
     /// The identity of a login that was remembered under this generation with this password.
@@ -50,7 +51,7 @@ impl Remembered {
         &mut self,
         key: &Key,
         password: &Secret<String>,
-        generation: u64,
+        generation: Option<u64>,
         now: Instant,
     ) -> Option<Identity> {
         self.follow(generation);
@@ -68,7 +69,7 @@ impl Remembered {
         &mut self,
         key: Key,
         password: &Secret<String>,
-        generation: u64,
+        generation: Option<u64>,
         identity: Identity,
         now: Instant,
     ) {
@@ -86,7 +87,7 @@ impl Remembered {
         self.entries.clear();
     }
 
-    fn follow(&mut self, generation: u64) {
+    fn follow(&mut self, generation: Option<u64>) {
         if self.generation != generation {
             self.entries.clear();
             self.generation = generation;

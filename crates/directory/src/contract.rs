@@ -37,21 +37,66 @@ pub trait Directory: Send + Sync {
     /// The domain of this name, in any case.
     fn domain(&self, name: &str) -> Result<Option<Domain>, DirectoryError>;
 
-    /// Whether `password` is the user's. Slow by intent (tens of milliseconds of one core and about
-    /// 20 MiB of memory): the caller bounds how many run at once.
+    /// What the directory says to `password` of the user. Slow: an embedded hash takes tens of
+    /// milliseconds of one core and about 20 MiB of memory by intent, another server's answer a round
+    /// trip. The caller bounds how many run at once ([`Directory::checks_at_once`]).
     fn verify_password(
         &self,
         user: &User,
         password: &Secret<String>,
-    ) -> Result<bool, DirectoryError>;
+    ) -> Result<PasswordVerdict, DirectoryError>;
 
     /// Spends the time of [`Directory::verify_password`] without a user, so that the time of an answer
     /// does not tell whether a user exists.
     fn verify_nobody(&self, password: &Secret<String>) -> Result<(), DirectoryError>;
 
-    /// A number that changes with every change of the directory. Cheap: read once per login. An engine
-    /// that cannot know returns a constant, and remembered credentials then live their full time.
-    fn generation(&self) -> Result<u64, DirectoryError>;
+    /// A number that changes with every change of the directory. Cheap: read once per login. `None` of
+    /// an engine that cannot know: remembered credentials then live their full time
+    /// (`base.authcachettl`), and a change is seen only after it.
+    fn generation(&self) -> Result<Option<u64>, DirectoryError>;
+
+    /// How many password checks may usefully run at once; `None` of an engine that keeps a core busy
+    /// with each, so that one per core is right.
+    fn checks_at_once(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// What a directory says to a password. Messages are the directory's own, for the log and never for a
+/// client; they are empty where it gave none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordVerdict {
+    /// It is the user's.
+    Right,
+    /// It is not.
+    Wrong,
+    /// The directory's policy has locked the account, whether or not the password is the user's.
+    Locked {
+        /// What the directory said.
+        message: String,
+    },
+    /// It is the user's, and has expired.
+    Expired {
+        /// What the directory said.
+        message: String,
+    },
+    /// It is the user's, and must be changed before anything else.
+    MustChange {
+        /// What the directory said.
+        message: String,
+    },
+}
+
+impl PasswordVerdict {
+    /// The verdict of an engine that knows right and wrong only.
+    pub const fn of(right: bool) -> Self {
+        if right { Self::Right } else { Self::Wrong }
+    }
+
+    /// Whether the user may enter with it.
+    pub const fn is_right(&self) -> bool {
+        matches!(self, Self::Right)
+    }
 }
 
 /// Why the directory gave no answer. The texts are for the log, never for a client.

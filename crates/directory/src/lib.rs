@@ -2,7 +2,7 @@
 //!
 //! The contract ([`Directory`]) carries the attribute model of the mail server's LDAP schema, so that
 //! an LDAP directory fits behind it unchanged. Passwords never leave an engine: callers hand a
-//! password in and get yes or no.
+//! password in and get a verdict.
 
 mod address;
 pub mod conformance;
@@ -16,7 +16,7 @@ mod recipient;
 mod store_id;
 
 pub use address::{split_address, split_subaddress};
-pub use contract::{Directory, DirectoryError};
+pub use contract::{Directory, DirectoryError, PasswordVerdict};
 pub use embedded::{AdminError, Attribute, EmbeddedDirectory, Imported, NewUser};
 pub use ldif::{LdifEntry, LdifError, read_ldif};
 pub use model::{Delivery, Domain, InetStatus, MailStatus, Quota, Standing, User, standing};

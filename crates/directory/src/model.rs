@@ -22,12 +22,24 @@ pub enum MailStatus {
     Overquota,
     /// Mail and login are refused.
     Disabled,
+    /// The mailbox is gone; mail and login are refused for good.
+    Removed,
+    /// The account exists and has never been opened; mail and login are refused.
+    Unused,
 }
 
 impl MailStatus {
     /// Every status, in the order of the schema.
-    pub const ALL: [Self; 6] =
-        [Self::Active, Self::Inactive, Self::Deleted, Self::Hold, Self::Overquota, Self::Disabled];
+    pub const ALL: [Self; 8] = [
+        Self::Active,
+        Self::Inactive,
+        Self::Deleted,
+        Self::Hold,
+        Self::Overquota,
+        Self::Disabled,
+        Self::Removed,
+        Self::Unused,
+    ];
 
     /// The attribute's value.
     pub const fn name(self) -> &'static str {
@@ -38,6 +50,8 @@ impl MailStatus {
             Self::Hold => "hold",
             Self::Overquota => "overquota",
             Self::Disabled => "disabled",
+            Self::Removed => "removed",
+            Self::Unused => "unused",
         }
     }
 
@@ -59,7 +73,7 @@ impl MailStatus {
         match self {
             Self::Active => Delivery::Accept,
             Self::Inactive | Self::Hold | Self::Overquota => Delivery::Defer,
-            Self::Deleted | Self::Disabled => Delivery::Refuse,
+            Self::Deleted | Self::Disabled | Self::Removed | Self::Unused => Delivery::Refuse,
         }
     }
 }
@@ -159,6 +173,27 @@ pub enum Quota {
     Unlimited,
 }
 
+impl Quota {
+    /// Reads `mailQuota`: a number of bytes with or without K, M or G, -1 for no limit, -2 for the
+    /// server's default. What is none of these counts as the default.
+    pub fn from_attribute(value: &str) -> Option<Self> {
+        let value = value.trim();
+        if value == "-1" {
+            return Some(Self::Unlimited);
+        }
+        let digits = value.trim_end_matches(['K', 'k', 'M', 'm', 'G', 'g']);
+        let shift = match &value[digits.len()..] {
+            "" => 0,
+            "K" | "k" => 10,
+            "M" | "m" => 20,
+            "G" | "g" => 30,
+            _ => return None,
+        };
+        let number: u64 = digits.parse().ok()?;
+        number.checked_mul(1 << shift).map(Self::Bytes)
+    }
+}
+
 /// A domain whose users the directory holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain {
@@ -209,6 +244,17 @@ mod tests {
         assert_eq!(MailStatus::from_attribute(Some("actve")), MailStatus::Inactive);
         assert_eq!(InetStatus::from_attribute(Some("DELETED")), InetStatus::Deleted);
         assert_eq!(InetStatus::from_attribute(Some("")), InetStatus::Inactive);
+    }
+
+    #[test]
+    fn quotas_have_units() {
+        assert_eq!(Quota::from_attribute("20M"), Some(Quota::Bytes(20 << 20)));
+        assert_eq!(Quota::from_attribute("0"), Some(Quota::Bytes(0)));
+        assert_eq!(Quota::from_attribute("-1"), Some(Quota::Unlimited));
+        for default in ["-2", "", "20MM", "M", "x", "99999999999999999999", "18446744073709551615G"]
+        {
+            assert_eq!(Quota::from_attribute(default), None, "{default:?}");
+        }
     }
 
     #[test]

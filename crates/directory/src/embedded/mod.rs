@@ -17,7 +17,7 @@ pub use records::Attribute;
 pub use transfer::Imported;
 
 use crate::address::fold;
-use crate::contract::{Directory, DirectoryError};
+use crate::contract::{Directory, DirectoryError, PasswordVerdict};
 use crate::model::{Domain, User};
 use crate::password::{PasswordError, StoredPassword};
 use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
@@ -135,7 +135,7 @@ impl Directory for EmbeddedDirectory {
         &self,
         user: &User,
         password: &Secret<String>,
-    ) -> Result<bool, DirectoryError> {
+    ) -> Result<PasswordVerdict, DirectoryError> {
         // The hash is read now, not at look-up: a password changed in between counts at once.
         let record = {
             let txn = tables::read(&self.env)?;
@@ -144,19 +144,20 @@ impl Directory for EmbeddedDirectory {
         let hash = record.map(|record| record.user_password).filter(|hash| !hash.is_empty());
         let Some(hash) = hash else {
             self.verify_nobody(password)?;
-            return Ok(false);
+            return Ok(PasswordVerdict::Wrong);
         };
         let stored = StoredPassword::read(&hash);
-        stored.and_then(|s| s.verify(password)).map_err(|e| password_error(&user.entry, e))
+        let right = stored.and_then(|stored| stored.verify(password));
+        right.map(PasswordVerdict::of).map_err(|error| password_error(&user.entry, error))
     }
 
     fn verify_nobody(&self, password: &Secret<String>) -> Result<(), DirectoryError> {
         StoredPassword::verify_nobody(password).map_err(|e| password_error("nobody", e))
     }
 
-    fn generation(&self) -> Result<u64, DirectoryError> {
+    fn generation(&self) -> Result<Option<u64>, DirectoryError> {
         let txn = tables::read(&self.env)?;
-        self.tables.generation(&txn)
+        self.tables.generation(&txn).map(Some)
     }
 }
 

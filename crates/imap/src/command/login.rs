@@ -201,6 +201,7 @@ pub(crate) fn login_refusal(kind: FailureKind) -> Completion {
     let code = match kind.imap_code() {
         "AUTHORIZATIONFAILED" => ResponseCode::AuthorizationFailed,
         "CONTACTADMIN" => ResponseCode::ContactAdmin,
+        "EXPIRED" => ResponseCode::Expired,
         "PRIVACYREQUIRED" => ResponseCode::PrivacyRequired,
         "UNAVAILABLE" => ResponseCode::Unavailable,
         _ => ResponseCode::AuthenticationFailed,

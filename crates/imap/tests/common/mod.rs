@@ -27,7 +27,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
-use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
+use waypost_directory::{
+    Directory, DirectoryError, Domain, InetStatus, MailStatus, PasswordVerdict, User,
+};
 use waypost_imap::{Config, ImapService, ImapSession, SharedConfig};
 use waypost_net::session::Service;
 use waypost_net::testing::Dialogue;
@@ -262,15 +264,15 @@ impl Directory for OneUser {
         &self,
         _user: &User,
         password: &Secret<String>,
-    ) -> Result<bool, DirectoryError> {
-        Ok(password.matches(b"secret"))
+    ) -> Result<PasswordVerdict, DirectoryError> {
+        Ok(PasswordVerdict::of(password.matches(b"secret")))
     }
 
     fn verify_nobody(&self, _password: &Secret<String>) -> Result<(), DirectoryError> {
         Ok(())
     }
 
-    fn generation(&self) -> Result<u64, DirectoryError> {
-        Ok(1)
+    fn generation(&self) -> Result<Option<u64>, DirectoryError> {
+        Ok(Some(1))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
+use waypost_directory::{
+    Directory, DirectoryError, Domain, InetStatus, MailStatus, PasswordVerdict, User,
+};
 use waypost_lmtp::{Config, LmtpService};
 use waypost_net::session::Service;
 use waypost_net::testing::Memory;
@@ -48,16 +50,20 @@ impl Directory for TwoUsers {
         }))
     }
 
-    fn verify_password(&self, _: &User, _: &Secret<String>) -> Result<bool, DirectoryError> {
-        Ok(false)
+    fn verify_password(
+        &self,
+        _: &User,
+        _: &Secret<String>,
+    ) -> Result<PasswordVerdict, DirectoryError> {
+        Ok(PasswordVerdict::Wrong)
     }
 
     fn verify_nobody(&self, _: &Secret<String>) -> Result<(), DirectoryError> {
         Ok(())
     }
 
-    fn generation(&self) -> Result<u64, DirectoryError> {
-        Ok(0)
+    fn generation(&self) -> Result<Option<u64>, DirectoryError> {
+        Ok(None)
     }
 }
 

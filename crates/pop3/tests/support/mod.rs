@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
-use waypost_directory::{Directory, DirectoryError, Domain, InetStatus, MailStatus, User};
+use waypost_directory::{
+    Directory, DirectoryError, Domain, InetStatus, MailStatus, PasswordVerdict, User,
+};
 use waypost_net::session::Service;
 use waypost_net::testing::{Dialogue, Memory};
 use waypost_pop3::{Config, Pop3Service, Pop3Session, SharedConfig, limits};
@@ -69,16 +71,20 @@ impl Directory for Everybody {
         }))
     }
 
-    fn verify_password(&self, _: &User, password: &Secret<String>) -> Result<bool, DirectoryError> {
-        Ok(self.any_password || password.matches(PASSWORD.as_bytes()))
+    fn verify_password(
+        &self,
+        _: &User,
+        password: &Secret<String>,
+    ) -> Result<PasswordVerdict, DirectoryError> {
+        Ok(PasswordVerdict::of(self.any_password || password.matches(PASSWORD.as_bytes())))
     }
 
     fn verify_nobody(&self, _: &Secret<String>) -> Result<(), DirectoryError> {
         Ok(())
     }
 
-    fn generation(&self) -> Result<u64, DirectoryError> {
-        Ok(1)
+    fn generation(&self) -> Result<Option<u64>, DirectoryError> {
+        Ok(Some(1))
     }
 }
 
