@@ -35,8 +35,8 @@ pub use draft::Draft;
 pub use error::{ConfigError, Problem, Source};
 pub use files::SECRETS_FILE;
 pub use groups::{
-    Registry, auth::*, base::*, imap::*, lmtp::*, logfile, metrics::*, pop::*, registry, store::*,
-    watcher::*,
+    Registry, auth::*, base::*, imap::*, ldap::*, lmtp::*, logfile, metrics::*, pop::*, registry,
+    store::*, watcher::*,
 };
 pub use history::{ConfigFile, Generation, Note, WriteError, Writer};
 pub use lookup::{beginning, explained, find, matching};

@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Manage domains
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Look at the directory that the server uses
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Show whether a user would be let in, every step of the decision and where its rule stands
     LoginExplain(LoginExplainArguments),
     /// Deliver the message on standard input to a user
@@ -268,6 +271,12 @@ pub(crate) struct AccessArguments {
     /// Remove the rules: all services are allowed
     #[arg(long, conflicts_with = "set")]
     pub(crate) clear: bool,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum DirectoryCommand {
+    /// Look whether users, domains and servers are as logins and deliveries need them
+    Check,
 }
 
 /// Options begin with one dash here, as the administrator's guide writes them, so the words are read by

@@ -53,6 +53,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::User(command) => tools::user::run(&file, command),
         Command::LoginExplain(arguments) => tools::login_explain::run(&file, arguments),
         Command::Domain(command) => tools::domain::run(&file, command),
+        Command::Directory(command) => tools::directory::run(&file, *command),
         Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
         Command::Import(arguments) => tools::import::run(&file, arguments),
         Command::Cert(command) => tools::cert::run(&file, command),

@@ -1,10 +1,12 @@
 //! From options to the settings of the services.
 
+pub(crate) mod ldap;
+
 use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
 use waypost_access::{Filters, RuleList};
 use waypost_auth::{AuthConfig, PasswordLogin};
-use waypost_directory::EmbeddedDirectory;
+use waypost_directory::{Directory, EmbeddedDirectory};
 use waypost_ldap_filter::Template;
 use waypost_net::limits::{AddressLimit, Limits};
 use waypost_net::tls::{CertificateFiles, TlsError, TlsPolicy, TlsSettings};
@@ -45,7 +47,7 @@ pub(crate) fn hostname(config: &Config) -> String {
 /// Settings of the login pipeline.
 pub(crate) fn auth(config: &Config) -> AuthConfig {
     AuthConfig {
-        default_domain: config.read(&BASE_DEFAULTDOMAIN),
+        default_domain: default_domain(config),
         login_separators: config.read(&BASE_LOGINSEPARATOR),
         search_for_domain: config.read(&AUTH_SEARCHFORDOMAIN),
         search_filter: search_filter(config),
@@ -206,20 +208,35 @@ pub(crate) fn store_client(config: &Config, role: &str, watches: bool) -> Client
     client
 }
 
+/// The domain whose users have store ids without a domain.
+fn default_domain(config: &Config) -> String {
+    config.read(&BASE_DEFAULTDOMAIN)
+}
+
 /// The folder of the embedded directory.
 pub(crate) fn directory_path(config: &Config) -> PathBuf {
     config.read(&BASE_DIRECTORYPATH)
 }
 
-/// The directory for look-ups.
-pub(crate) fn directory(config: &Config) -> Result<EmbeddedDirectory, Failure> {
-    let domain = config.read(&BASE_DEFAULTDOMAIN);
+/// The directory for look-ups: of an LDAP server if one is named, else the embedded one.
+pub(crate) fn directory(config: &Config) -> Result<Box<dyn Directory>, Failure> {
+    if ldap::is_used(config) {
+        return Ok(Box::new(ldap::directory(config)?));
+    }
+    Ok(Box::new(embedded_directory(config)?))
+}
+
+/// The embedded directory for what only it can do.
+pub(crate) fn embedded_directory(config: &Config) -> Result<EmbeddedDirectory, Failure> {
+    ldap::refuse_if_used(config)?;
+    let domain = default_domain(config);
     EmbeddedDirectory::open_read_only(&directory_path(config), &domain).map_err(Failure::new)
 }
 
 /// The directory for changes; made when it is missing.
 pub(crate) fn writable_directory(config: &Config) -> Result<EmbeddedDirectory, Failure> {
-    let domain = config.read(&BASE_DEFAULTDOMAIN);
+    ldap::refuse_if_used(config)?;
+    let domain = default_domain(config);
     EmbeddedDirectory::open_writable(&directory_path(config), &domain).map_err(Failure::new)
 }
 

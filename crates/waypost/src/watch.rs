@@ -81,6 +81,9 @@ fn make(keeper: &Keeper, config: &Config, service: Service) -> Result<Made, Stri
 fn prepare(config: &Config) -> Result<(), Failure> {
     settings::check_certificate(config)?;
     settings::private_folder(&settings::store_path(config))?;
+    if settings::ldap::is_used(config) {
+        return settings::ldap::check(config);
+    }
     // Made here, because workers only look things up.
     settings::writable_directory(config)?;
     Ok(())

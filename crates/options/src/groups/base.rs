@@ -72,8 +72,9 @@ options! {
     BASE_AUTHCACHETTL: Duration = "authcachettl" | "service.authcachettl", Kind::integer(Unit::Seconds, 900, 0, 86_400),
         Restart(&["imap", "pop"]),
         "how long a successful login is remembered",
-        "A remembered login needs no password hash. A change of a password or a status ends it at once. \
-         0 remembers none.",
+        "A remembered login needs no check of its password. A change of a password or a status in the embedded \
+         directory ends it at once; an LDAP server does not tell of changes, so there they are seen only after this \
+         time. 0 remembers none.",
         "Login";
     BASE_AUTHCACHESIZE: usize = "authcachesize" | "service.authcachesize", Kind::integer(Unit::Count, 10_000, 2, 1_000_000),
         Restart(&["imap", "pop"]),

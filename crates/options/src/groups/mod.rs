@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod base;
 pub(crate) mod imap;
+pub(crate) mod ldap;
 pub(crate) mod lmtp;
 pub mod logfile;
 pub(crate) mod metrics;
@@ -28,6 +29,7 @@ pub fn registry() -> Registry {
 const GROUPS: &[Registry] = &[
     base::RECORDS,
     auth::RECORDS,
+    ldap::RECORDS,
     store::RECORDS,
     imap::RECORDS,
     pop::RECORDS,
@@ -107,6 +109,7 @@ mod tests {
         let unreadable = [
             base::unreadable(),
             auth::unreadable(),
+            ldap::unreadable(),
             store::unreadable(),
             imap::unreadable(),
             pop::unreadable(),

@@ -51,7 +51,7 @@ fn settle(directory: &EmbeddedDirectory, uid: &str, password: &str) -> Result<()
         };
         return directory.add_user(&new).map(|_| ());
     };
-    if directory.verify_password(&user, &secret)? {
+    if directory.verify_password(&user, &secret)?.is_right() {
         return Ok(());
     }
     directory.set_password(uid, DOMAIN, &secret)

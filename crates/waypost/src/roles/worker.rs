@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use waypost_access::{Filters, Names, NoNames};
-use waypost_directory::{Directory, EmbeddedDirectory};
+use waypost_directory::Directory;
 use waypost_names::Dns;
 use waypost_net::counters::Counters;
 use waypost_net::gate::Gate;
@@ -143,8 +143,8 @@ async fn work<S: Service>(
     let config = handover.config;
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
-    let directory: EmbeddedDirectory = settings::directory(&config)?;
-    let (client, directory) = (Arc::new(store), Arc::new(directory));
+    let directory: Arc<dyn Directory> = settings::directory(&config)?.into();
+    let client = Arc::new(store);
     let store: Arc<dyn Store> = Arc::<StoreClient>::clone(&client);
     let gate = Arc::new(Gate::new(Arc::clone(&names)));
     gate.judge_by((role.filters)(&config));
@@ -228,6 +228,10 @@ fn confine_plan(config: &Config) -> ConfinePlan {
     let directory = settings::directory_path(config);
     let mut read = vec![directory.clone(), config.read(&BASE_RUNDIR)];
     read.extend(SYSTEM_FACTS.map(PathBuf::from));
+    for file in settings::ldap::files(config) {
+        read.extend(file.canonicalize());
+        read.push(file);
+    }
     ConfinePlan {
         store: Some(settings::store_path(config)),
         read,

@@ -27,9 +27,12 @@ pub(crate) fn run(file: &Path, folder: &Path) -> Result<(), Failure> {
         let access = open_store(&config).await?;
         access.backup(&store).await.context("the store was not copied")
     })?;
-    let directory = folder.join(DIRECTORY);
-    let opened = settings::directory(&config)?;
-    opened.copy_to(&directory).map_err(Failure::new)?;
+    // Users on an LDAP server are its administrator's to save.
+    if !settings::ldap::is_used(&config) {
+        let directory = folder.join(DIRECTORY);
+        let opened = settings::embedded_directory(&config)?;
+        opened.copy_to(&directory).map_err(Failure::new)?;
+    }
     copy_configuration(file, &folder.join(CONFIG)).context("the configuration was not copied")?;
     copy_certificate(file, &config, &folder).context("the certificate was not copied")?;
     tell(format_args!("copied to {}", folder.display()));

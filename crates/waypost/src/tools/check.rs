@@ -11,6 +11,7 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::check_certificate(&config)?;
     ownership::check_user(&config)?;
+    settings::ldap::check(&config)?;
     let secrets = file.with_file_name(SECRETS_FILE);
     for read in [file, &secrets].into_iter().filter(|path| path.exists()) {
         tell(format_args!("{}: no fault found", read.display()));

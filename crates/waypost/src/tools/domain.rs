@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::output::tell;
 use crate::{ownership, settings};
 use std::path::Path;
-use waypost_directory::Directory;
 use waypost_options::Config;
 use waypost_supervisor::ToolRights;
 
@@ -20,7 +19,7 @@ pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
             tell(format_args!("added the domain {}", added.name));
         }
         DomainCommand::Show { domain } => {
-            let directory = settings::directory(&config)?;
+            let directory = settings::embedded_directory(&config)?;
             attributes::show(&directory.domain_attributes(domain).map_err(Failure::new)?);
         }
         DomainCommand::Set { domain, attributes } => {
@@ -30,7 +29,7 @@ pub(crate) fn run(file: &Path, command: &DomainCommand) -> Result<(), Failure> {
             tell(format_args!("changed the domain {domain}"));
         }
         DomainCommand::List => {
-            let directory = settings::directory(&config)?;
+            let directory = settings::embedded_directory(&config)?;
             for domain in directory.list_domains().map_err(Failure::new)? {
                 tell(format_args!("{}\t{}", domain.name, domain.mail_domain_status));
             }

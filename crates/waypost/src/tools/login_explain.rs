@@ -11,6 +11,7 @@ use std::sync::Arc;
 use waypost_access::{Names, NoNames};
 use waypost_auth::{Authenticator, Explanation, Identity, LoginAttempt, Rule, Service, Step};
 use waypost_names::Dns;
+use waypost_directory::Directory;
 use waypost_options::{Config, find};
 use waypost_supervisor::ToolRights;
 use waypost_types::Secret;
@@ -18,7 +19,7 @@ use waypost_types::Secret;
 /// Explains; a login that would be refused is a failure, so that scripts can ask.
 pub(crate) fn run(file: &Path, arguments: &LoginExplainArguments) -> Result<(), Failure> {
     let config = ownership::load_for_tool(file, ToolRights::None)?;
-    let directory = Arc::new(settings::directory(&config)?);
+    let directory: Arc<dyn Directory> = settings::directory(&config)?.into();
     let auth = Authenticator::new(directory, settings::auth(&config));
     let auth = auth.context("cannot check logins")?;
     // Without a name server no name is known, to the services either.

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod deliver;
+pub(crate) mod directory;
 pub(crate) mod domain;
 mod explain_filter;
 pub(crate) mod import;
@@ -24,9 +25,7 @@ use crate::settings;
 use std::fmt::Display;
 use std::future::Future;
 use tokio::runtime::Builder;
-use waypost_directory::{
-    Delivery, Directory, Recipient, Standing, User, resolve_recipient, standing,
-};
+use waypost_directory::{Delivery, Recipient, Standing, User, resolve_recipient, standing};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
 use waypost_store_local::client::StoreAccess;
 
@@ -76,7 +75,7 @@ fn find_user(config: &Config, name: &str) -> Result<(User, Option<String>), Fail
     if let Some(user) = directory.user_by_login(&uid, &domain).map_err(Failure::new)? {
         return Ok((user, None));
     }
-    match resolve_recipient(&directory, &format!("{uid}@{domain}")).map_err(Failure::new)? {
+    match resolve_recipient(&*directory, &format!("{uid}@{domain}")).map_err(Failure::new)? {
         Recipient::Accept { user, folder } => Ok((*user, folder)),
         Recipient::Defer(standing) | Recipient::Refuse(standing) => {
             Err(takes_no_mail(name, &standing))

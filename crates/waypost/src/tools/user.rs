@@ -36,12 +36,12 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
         }
         UserCommand::Show { user } => {
             let (uid, domain) = user_and_domain(&config, user);
-            let directory = settings::directory(&config)?;
+            let directory = settings::embedded_directory(&config)?;
             attributes::show(&directory.attributes(&uid, &domain).map_err(Failure::new)?);
         }
         UserCommand::Set { user, attributes } => set(&config, user, attributes)?,
         UserCommand::Export { base, domain, .. } => {
-            ldif::export(&settings::directory(&config)?, base, domain.as_deref())?;
+            ldif::export(&settings::embedded_directory(&config)?, base, domain.as_deref())?;
         }
         UserCommand::Import { ldif } => {
             ldif::import(&settings::writable_directory(&config)?, ldif)?;
@@ -93,7 +93,7 @@ fn service_access(config: &Config, user: &str, change: &AccessArguments) -> Resu
 }
 
 fn list(config: &Config, domain: Option<&str>) -> Result<(), Failure> {
-    let directory = settings::directory(config)?;
+    let directory = settings::embedded_directory(config)?;
     for user in directory.list_users(domain).map_err(Failure::new)? {
         tell(format_args!("{}", line(&user)));
     }
