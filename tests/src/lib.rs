@@ -15,6 +15,7 @@ pub mod line;
 pub mod process;
 pub mod program;
 pub mod script;
+pub mod slapd;
 pub mod trace;
 
 /// How long anything that should take a moment may take on a busy machine, in seconds.
