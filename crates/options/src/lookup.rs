@@ -106,7 +106,9 @@ fn unknown(registry: Registry, name: &str) -> String {
     if let Some(record) = registry.iter().find(bare) {
         return format!("{name} exists once per name: write {}", record.full_name());
     }
-    if LATER.iter().any(|start| name.starts_with(start)) {
+    let is_group =
+        |start: &str| registry.iter().any(|r| start.strip_suffix([':', '.']) == Some(r.group));
+    if LATER.iter().any(|start| name.starts_with(start) && !is_group(start)) {
         return format!("{name} comes with the HTTP service, which this release does not have");
     }
     let member = split(name).map_or("NAME", |(_, member, _)| member);

@@ -418,7 +418,8 @@ fn what_is_refused_names_the_reason() {
         ("show pop.x*", "unknown option pop.x*"),
         ("revert 7", "there is no generation 7"),
         ("write", "belong to the dialogue"),
-        ("help http.port", "did you mean"),
+        ("help http.port", "comes with the HTTP service"),
+        ("set -restricted base.user nobody-of-that-name", "the system has no user"),
         ("frobnicate", "there is no command frobnicate"),
     ] {
         let refused = world.refused(line);

@@ -1,7 +1,7 @@
 //! `waypost check-config`.
 
 use crate::failure::Failure;
-use crate::output::tell;
+use crate::output::{progress, tell};
 use crate::{config_file, ownership, settings};
 use std::path::Path;
 use waypost_options::SECRETS_FILE;
@@ -10,7 +10,10 @@ use waypost_options::SECRETS_FILE;
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::check_certificate(&config)?;
-    ownership::check_user(&config)?;
+    // Not a fault of the file: the user may be made after it, as packages do.
+    if let Err(missing) = ownership::check_user(&config) {
+        progress(format_args!("warning: {missing}"));
+    }
     settings::ldap::check(&config)?;
     let secrets = file.with_file_name(SECRETS_FILE);
     for read in [file, &secrets].into_iter().filter(|path| path.exists()) {

@@ -6,7 +6,9 @@ use crate::failure::{Context, Failure};
 use crate::{ownership, prompt};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use waypost_options::{Config, ConfigFile, Draft, Note, Place, Problem, Writer, changed, find};
+use waypost_options::{
+    BASE_USER, Config, ConfigFile, Draft, Note, Place, Problem, Writer, changed, find,
+};
 use waypost_types::Moment;
 
 /// Where the name of the person at the terminal is looked for, the first that is set.
@@ -69,8 +71,10 @@ impl<'a> Session<'a> {
         writer: &Writer<'_>,
         remark: &str,
     ) -> Result<Option<u32>, Failure> {
-        // The next start would fail.
-        ownership::check_user(self.config())?;
+        // The next start would fail. A user that is there already may be made later, as in a package.
+        if self.config().read(&BASE_USER) != self.stored.read(&BASE_USER) {
+            ownership::check_user(self.config())?;
+        }
         let number = writer.store(&self.draft, &note(remark)?).map_err(write_failure)?;
         *self = Self::open(self.file)?;
         Ok(number)
