@@ -148,7 +148,9 @@ mod tests {
             find("pop.prot").unwrap_err(),
             "unknown option pop.prot; did you mean pop.port?"
         );
-        assert!(find("http.spooldir").unwrap_err().contains("`msconfig help` lists"));
+        assert!(find("sieve.quux").unwrap_err().contains("`msconfig help` lists"));
+        assert!(find("http.spooldir").unwrap_err().contains("comes with the HTTP service"));
+        assert!(find("base.proxyadmin").unwrap_err().contains("comes with the HTTP service"));
     }
 
     #[test]
