@@ -68,7 +68,7 @@ fn show_access(account: &AccountName, known: &LastAccess) -> Result<(), Failure>
         if log_in.is_some() || log_out.is_some() {
             let at = |one: Option<i64>| time(one.and_then(|at| at.try_into().ok()).unwrap_or(0));
             let (log_in, log_out) = (at(log_in)?, at(log_out)?);
-            let account = account.as_str();
+            let (account, service) = (account.as_str(), service.name());
             tell(format_args!("{account:<24} {service:<8} {log_in:<27} {log_out}"));
         }
     }
