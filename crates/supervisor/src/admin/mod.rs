@@ -180,7 +180,9 @@ impl fmt::Display for Answer {
             }
             Self::Service(ServiceState { service, enabled, phase, counts }) => {
                 write!(f, "service\t{service}\t{enabled}\t{}", phase.name())?;
-                numbers(counts).into_iter().try_for_each(|number| write!(f, "\t{number}"))
+                numbers(&mut counts.clone())
+                    .into_iter()
+                    .try_for_each(|number| write!(f, "\t{number}"))
             }
             Self::Process(row) => write!(f, "process\t{row}"),
             Self::User(process, row) => write!(f, "user\t{process}\t{row}"),
@@ -234,13 +236,24 @@ impl Answer {
     }
 }
 
-/// How many numbers [`ServiceCounts`] has.
-const COUNTS: usize = 14;
-
-fn numbers(counts: &ServiceCounts) -> [u64; COUNTS] {
-    let ServiceCounts { started, last_connection, current, max, total, failed, .. } = *counts;
-    let ServiceCounts { refused, crowded, filtered, good_logins, failed_logins, .. } = *counts;
-    let ServiceCounts { bytes_in, bytes_out, step_panics, .. } = *counts;
+/// The numbers of [`ServiceCounts`] in their order on the line; the compiler misses none.
+fn numbers(counts: &mut ServiceCounts) -> [&mut u64; 14] {
+    let ServiceCounts {
+        started,
+        last_connection,
+        current,
+        max,
+        total,
+        failed,
+        refused,
+        crowded,
+        filtered,
+        good_logins,
+        failed_logins,
+        bytes_in,
+        bytes_out,
+        step_panics,
+    } = counts;
     [
         started,
         last_connection,
@@ -259,29 +272,17 @@ fn numbers(counts: &ServiceCounts) -> [u64; COUNTS] {
     ]
 }
 
-/// The counts of [`numbers`], in the same order.
+/// Counts from the fields of a line.
 fn service_counts(fields: &[&str]) -> Option<ServiceCounts> {
-    let numbers: Option<Vec<u64>> = fields.iter().map(|field| field.parse().ok()).collect();
-    let numbers: [u64; COUNTS] = numbers?.try_into().ok()?;
-    let [started, last_connection, current, max, total, failed, refused, ..] = numbers;
-    let [.., crowded, filtered, good_logins, failed_logins, bytes_in, bytes_out, step_panics] =
-        numbers;
-    Some(ServiceCounts {
-        started,
-        last_connection,
-        current,
-        max,
-        total,
-        failed,
-        refused,
-        crowded,
-        filtered,
-        good_logins,
-        failed_logins,
-        bytes_in,
-        bytes_out,
-        step_panics,
-    })
+    let mut counts = ServiceCounts::default();
+    let places = numbers(&mut counts);
+    if fields.len() != places.len() {
+        return None;
+    }
+    for (place, field) in places.into_iter().zip(fields) {
+        *place = field.parse().ok()?;
+    }
+    Some(counts)
 }
 
 /// Text that cannot be taken for another line: an error may quote a file.
