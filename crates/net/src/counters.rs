@@ -236,7 +236,10 @@ mod tests {
         timeout(soon, one.turn()).await.unwrap();
         let seat = Seat::take(&one, None).unwrap();
         assert!(timeout(soon, one.turn()).await.is_err(), "the sibling has room");
+        // Taken in the moment when the sibling got room: let in, for all together have room.
+        assert!(Seat::take(&one, None).is_ok());
         let other = Seat::take(&two, None).unwrap();
+        assert_eq!(Seat::take(&one, None).unwrap_err(), Refusal::Full, "nobody has room");
         timeout(soon, one.turn()).await.unwrap();
         drop(other);
         assert!(timeout(soon, one.turn()).await.is_err());

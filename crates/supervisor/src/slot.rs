@@ -276,7 +276,7 @@ mod tests {
     impl World {
         fn slot(script: &str, count: u32) -> (Self, Slot) {
             let board = Arc::new(Board::new());
-            board.replace(Service::Imap, vec![Row::new("imapd", Vec::new())]);
+            board.replace(Service::Imap, vec![Row::new("imapd", vec!["[::1]:143".to_owned()])]);
             let stop = watch::Sender::new(Stop::Run);
             let bytes = Arc::new(Secret::new(Vec::new()));
             let (_, settings) = watch::channel(Settings { number: 0, bytes });
@@ -317,6 +317,7 @@ mod tests {
         assert_eq!(slot.keep().await, Vacated::GivenUp);
         let row = world.board.rows().remove(0);
         assert_eq!((row.state, row.restarts, row.process), (ProcessState::GivenUp, 2, None));
+        assert!(row.places.is_empty(), "nobody listens any more");
     }
 
     #[tokio::test]

@@ -205,6 +205,16 @@ fn a_monitoring_system_reads_the_counters_where_the_settings_say() {
     assert!(text.contains("\nwaypost_connections{service=\"imap\"} 1\n"), "{text}");
     assert!(text.contains("waypost_logins_total{service=\"imap\",result=\"good\"} 1\n"), "{text}");
     assert!(ask(port, "/other").starts_with("HTTP/1.1 404"));
+    // More than are served at a time, none of which ends its request.
+    let silent: Vec<_> = (0..70)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            std::io::Write::write_all(&mut stream, b"GET").unwrap();
+            stream
+        })
+        .collect();
+    assert!(ask(port, "/metrics").starts_with("HTTP/1.1 200"), "others are not kept waiting");
+    drop(silent);
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let other = taken.local_addr().unwrap().port().to_string();

@@ -214,3 +214,22 @@ fn an_ssl_port_needs_ssl_and_a_certificate() {
     let own = format!("{base}[imap]\nenablesslport = 1\nport = 993\n");
     assert!(reason(&own).contains("imap.port and imap.sslport are both 993"));
 }
+
+#[test]
+fn a_login_that_needs_tls_needs_a_service_that_has_it() {
+    let text = "[pop]\nplaintextmincipher = 128\nsslusessl = 0\n";
+    let error = Config::from_str(text).map(drop).unwrap_err();
+    assert!(error.problems[0].reason.contains("nobody could log in"), "{error}");
+    assert_eq!(error.problems[0].line, Some(2));
+    let disabled = format!("{text}enable = 0\n");
+    assert!(Config::from_str(&disabled).is_ok());
+    assert!(Config::from_str("imap.plaintextmincipher = -1\nimap.sslusessl = 0\n").is_ok());
+}
+
+/// A pipe of that name would be waited for.
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Config::load(folder.path()).map(drop).unwrap_err();
+    assert!(error.to_string().contains("is no file"), "{error}");
+}
