@@ -104,12 +104,17 @@ fn open(path: &Path) -> Result<File, String> {
 }
 
 fn read_from(file: File, limit: u64) -> Result<String, String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // One byte more than allowed tells "at the limit" from "over it".
-    let read = file.take(limit + 1).read_to_string(&mut text);
-    let bytes = read.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes as u64 > limit {
+    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    let length = read.map_err(|error| format!("cannot be read: {error}"))?;
+    if length as u64 > limit {
         return Err(format!("is larger than {limit} bytes"));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(at);
+        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line} holds bytes that are no UTF-8 text")
+    })
 }

@@ -228,8 +228,12 @@ fn a_login_that_needs_tls_needs_a_service_that_has_it() {
 
 /// A pipe of that name would be waited for.
 #[test]
-fn what_is_no_file_is_not_opened() {
+fn what_is_no_file_is_not_opened_and_no_text_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let error = Config::load(folder.path()).map(drop).unwrap_err();
     assert!(error.to_string().contains("is no file"), "{error}");
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, b"[pop]\nport = 1110\n# \xff\n").unwrap();
+    let error = Config::load(&path).map(drop).unwrap_err();
+    assert!(error.to_string().contains("line 3 holds bytes that are no UTF-8"), "{error}");
 }
