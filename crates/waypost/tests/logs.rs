@@ -186,6 +186,9 @@ fn with_a_facility_nothing_goes_to_the_file() {
     set(&world, "imap.logfile.syslogfacility", "local5");
     world.tool(&["refresh", "imap"], "");
     drop(world.imap("alice"));
+    // A process that has ended has no line on its way any more.
+    world.tool(&["stop-msg", "imap"], "");
+    world.tool(&["start-msg", "imap"], "");
     set(&world, "imap.logfile.syslogfacility", "none");
     world.tool(&["refresh", "imap"], "");
     drop(world.imap("alice"));
