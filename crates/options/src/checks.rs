@@ -56,6 +56,7 @@ pub(crate) fn check(config: &Config) -> Vec<Problem> {
     problems.extend(SERVICES.iter().filter_map(|service| no_login(config, service)));
     problems.extend(shared_ports(config, SERVICES));
     problems.extend(no_suite(config));
+    problems.extend(crate::words::check(config));
     problems
 }
 

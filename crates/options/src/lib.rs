@@ -25,6 +25,7 @@ mod record;
 mod reference;
 mod sheet;
 mod value;
+mod words;
 
 pub use banner::{Banner, expand_banner};
 pub use changes::{changed, commands};
