@@ -22,10 +22,10 @@ WAYPOST_USER = waypost
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/waypost
 export DESTDIR PREFIX SBINDIR SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR MANDIR DOCDIR BASHCOMPDIR \
     ZSHCOMPDIR FISHCOMPDIR UNITDIR SYSUSERSDIR TMPFILESDIR WAYPOST_USER PROGRAM
-.PHONY: help run build install uninstall test gate bench fuzz clean-demo
+.PHONY: help run build install uninstall test gate bench bench-compare fuzz clean-demo
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start a demo server under ./var; Ctrl-C ends it
 	@scripts/run-demo
@@ -52,6 +52,9 @@ gate: ## Format, tidy, clippy, deny and tests: what a change must pass
 
 bench: ## Measure a Waypost of its own, SECONDS=6 for each row (bench/run.sh)
 	@bench/run.sh "$(SECONDS)"
+
+bench-compare: ## As root: measure beside Debian's Dovecot, SECONDS=5 for each row, ROUNDS=3 (bench/compare.sh)
+	@bench/compare.sh "$(SECONDS)" "$(ROUNDS)"
 
 fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"

@@ -37,5 +37,8 @@ bench select --mailbox m100 --fill 100 --size 1024
 bench select --mailbox m100k --fill 100000 --size 1024
 bench select --mailbox m100k-holes --fill 100000 --holes --size 1024
 bench select --mailbox m100
+bench big
 bench notice
 bench notice --idlers "${WAYPOST_BENCH_IDLERS:-500}"
+ulimit -n "$(ulimit -Hn)"
+bench idle --connections "${WAYPOST_BENCH_IDLE:-2000}" --mailbox idle --fill 100 --holes

@@ -1,45 +1,119 @@
 //! A blocking line client, as thin as a generator needs.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use crate::tls::{Tls, TlsStream};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::time::Duration;
 
 /// A peer that is silent for this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Bytes asked of the socket at a time. Large, so that the generator takes little of the machine it
+/// shares with the server.
+const READ_BYTES: usize = 256 * 1024;
+
+/// The socket of a connection.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
 
 /// A connection that speaks lines.
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
-    line: Vec<u8>,
+    stream: Stream,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were received and not taken yet.
+    waiting: Range<usize>,
 }
 
 impl Client {
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let mut client =
-            Self { reader: BufReader::with_capacity(64 * 1024, stream), line: Vec::new() };
+        Self::open(Stream::Plain(connect(address)?))
+    }
+
+    /// Connects with TLS and reads the greeting.
+    pub(crate) fn connect_tls(address: &str, tls: &Tls) -> io::Result<Self> {
+        Self::open(Stream::Tls(Box::new(tls.over(connect(address)?)?)))
+    }
+
+    fn open(stream: Stream) -> io::Result<Self> {
+        let mut client = Self { stream, buffer: Vec::new(), waiting: 0..0 };
         client.line()?;
         Ok(client)
     }
 
     /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.reader.get_mut().write_all(bytes)
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+
+    /// Gives back the buffer of a connection that will be silent.
+    pub(crate) fn rest(&mut self) {
+        if self.waiting.is_empty() {
+            (self.buffer, self.waiting) = (Vec::new(), 0..0);
+        }
     }
 
     /// Reads a line without its line end.
     pub(crate) fn line(&mut self) -> io::Result<&[u8]> {
-        self.line.clear();
-        self.reader.read_until(b'\n', &mut self.line)?;
-        let line = self.line.strip_suffix(b"\r\n").unwrap_or(&self.line);
-        if line.is_empty() && self.line.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut searched = 0;
+        let end = loop {
+            let waiting = self.buffer.get(self.waiting.clone()).unwrap_or_default();
+            let found = waiting.get(searched..).and_then(|rest| memchr::memchr(b'\n', rest));
+            if let Some(found) = found {
+                break searched + found;
+            }
+            searched = waiting.len();
+            self.fill()?;
+        };
+        let start = self.waiting.start;
+        self.waiting.start += end + 1;
+        let line = self.buffer.get(start..start + end).unwrap_or_default();
+        Ok(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// Receives more behind what waits; an error when the peer has closed.
+    fn fill(&mut self) -> io::Result<()> {
+        if self.waiting.start > 0 {
+            self.buffer.copy_within(self.waiting.clone(), 0);
+            self.waiting = 0..self.waiting.len();
         }
-        Ok(line)
+        if self.buffer.len() < self.waiting.end + READ_BYTES {
+            self.buffer.resize(self.waiting.end + READ_BYTES, 0);
+        }
+        let room = self.buffer.get_mut(self.waiting.end..).unwrap_or_default();
+        match self.stream.read(room)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            came => {
+                self.waiting.end += came;
+                Ok(())
+            }
+        }
+    }
+
+    /// Drops so many bytes.
+    fn skip(&mut self, mut bytes: usize) -> io::Result<()> {
+        while bytes > self.waiting.len() {
+            bytes -= self.waiting.len();
+            self.waiting = 0..0;
+            self.fill()?;
+        }
+        self.waiting.start += bytes;
+        Ok(())
     }
 
     /// Reads a reply of SMTP form, continuation lines included; an error unless it begins as asked.
@@ -59,6 +133,11 @@ impl Client {
     /// dropped. Answers how many untagged lines begin with `* ` and the bytes of literals.
     pub(crate) fn imap(&mut self, command: &str) -> io::Result<Answer> {
         self.send(format!("x {command}\r\n").as_bytes())?;
+        self.finish_imap()
+    }
+
+    /// Reads to the OK of a command that was sent with the tag `x`.
+    pub(crate) fn finish_imap(&mut self) -> io::Result<Answer> {
         let mut answer = Answer::default();
         loop {
             let line = self.line()?;
@@ -71,8 +150,8 @@ impl Client {
                 answer.lines += 1;
             }
             if let Some(size) = literal {
-                answer.literal_bytes += size;
-                io::copy(&mut self.reader.by_ref().take(size), &mut io::sink())?;
+                answer.literal_bytes += size as u64;
+                self.skip(size)?;
             }
         }
     }
@@ -91,6 +170,14 @@ impl Client {
     }
 }
 
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 /// What an IMAP command brought.
 #[derive(Default)]
 pub(crate) struct Answer {
@@ -100,7 +187,7 @@ pub(crate) struct Answer {
     pub(crate) literal_bytes: u64,
 }
 
-fn literal_size(line: &[u8]) -> Option<u64> {
+fn literal_size(line: &[u8]) -> Option<usize> {
     let open = line.strip_suffix(b"}")?.iter().rposition(|b| *b == b'{')?;
     std::str::from_utf8(&line[open + 1..line.len() - 1]).ok()?.parse().ok()
 }

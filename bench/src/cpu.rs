@@ -9,7 +9,15 @@ const TICKS: u64 = 100;
 /// CPU time used so far by `root` and its descendants, ended children included.
 pub(crate) fn used(root: u32) -> Duration {
     let stats = stats();
-    let ticks: u64 = tree(root, &stats).iter().filter_map(|pid| stats.get(pid)).map(|s| s.1).sum();
+    of_ticks(tree(root, &stats).iter().filter_map(|pid| stats.get(pid)).map(|s| s.1).sum())
+}
+
+/// CPU time used so far by this process.
+pub(crate) fn own() -> Duration {
+    of_ticks(stat(std::process::id()).map_or(0, |(_, ticks)| ticks))
+}
+
+fn of_ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks * 1_000 / TICKS)
 }
 

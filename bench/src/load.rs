@@ -1,8 +1,9 @@
 //! Closed loops: each connection does one operation after another for the given time.
 
+use crate::Server;
 use crate::client::{Client, unexpected};
-use crate::report::{Measured, row};
-use crate::{Server, cpu};
+use crate::report::{Measured, Meter};
+use crate::tls::Tls;
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,9 +52,8 @@ impl Tally {
 pub(crate) fn run(server: &Server, what: &str, work: Work) -> io::Result<String> {
     let next = AtomicU32::new(0);
     let all = Mutex::new((Vec::new(), 0_u64));
-    let before = server.pid.map(cpu::used);
-    let begun = Instant::now();
-    let deadline = begun + Duration::from_secs(server.seconds);
+    let meter = Meter::start(server);
+    let deadline = Instant::now() + Duration::from_secs(server.seconds);
     thread::scope(|scope| {
         let worker = || {
             let turn = Turn { next: &next, users: server.users, deadline };
@@ -69,10 +69,10 @@ pub(crate) fn run(server: &Server, what: &str, work: Work) -> io::Result<String>
         let failed = |_| io::Error::other("a worker panicked");
         handles.into_iter().try_for_each(|handle| handle.join().map_err(failed)?)
     })?;
-    let wall = begun.elapsed();
-    let cpu = server.pid.zip(before).map(|(pid, before)| cpu::used(pid).saturating_sub(before));
+    let cost = meter.stop();
     let (times, operations) = all.into_inner().unwrap_or_default();
-    Ok(row(what, server.concurrency, Measured { times, operations, wall, cpu }))
+    let (what, concurrency) = (what.to_owned(), server.concurrency);
+    Measured { what, concurrency, times, operations, cost }.report(server)
 }
 
 /// A message of the asked size with lines of ordinary length.
@@ -128,7 +128,15 @@ pub(crate) fn deliver(client: &mut Client, to: &str, message: &[u8]) -> io::Resu
 
 /// Opens an IMAP connection and logs in.
 pub(crate) fn imap(server: &Server, user: &str) -> io::Result<Client> {
-    let mut client = Client::connect(&server.imap)?;
+    imap_over(server, user, None)
+}
+
+/// The same, with TLS if asked.
+pub(crate) fn imap_over(server: &Server, user: &str, tls: Option<&Tls>) -> io::Result<Client> {
+    let mut client = match tls {
+        Some(tls) => Client::connect_tls(&server.imap, tls)?,
+        None => Client::connect(&server.imap)?,
+    };
     client.imap(&format!("LOGIN \"{user}\" \"{}\"", server.password))?;
     Ok(client)
 }

@@ -1,23 +1,37 @@
 //! Large mailboxes: filling them quickly on any server, and SELECT.
 
+use crate::Server;
 use crate::client::Client;
-use crate::load::{imap, message};
-use crate::report::{Measured, row};
-use crate::{Server, cpu};
+use crate::load::{imap, imap_over, message};
+use crate::report::{Measured, Meter};
+use crate::tls::Tls;
 use std::io;
 use std::time::{Duration, Instant};
 
 /// Messages appended one by one; the rest comes from COPY, each of at most this many times ten.
 const SEED: u32 = 1_000;
 /// The most messages of one COPY.
-const COPY: u32 = 50_000;
+pub(crate) const COPY: u32 = 50_000;
 
-/// Makes `mailbox` and fills it with `count` messages (twice that before `holes` are made).
+/// Makes `mailbox` of the first user and fills it with `count` messages (twice that before `holes`
+/// are made).
 pub(crate) fn fill(server: &Server, mailbox: &str, count: u32, holes: bool) -> io::Result<()> {
-    let mut client = imap(server, &server.user.replace("{}", "1"))?;
-    // It may be there from an earlier run; a failure shows in CREATE.
+    fill_of(server, 1, mailbox, count, holes, None)
+}
+
+/// The same for any user, over TLS if asked.
+pub(crate) fn fill_of(
+    server: &Server,
+    user: u32,
+    mailbox: &str,
+    count: u32,
+    holes: bool,
+    tls: Option<&Tls>,
+) -> io::Result<()> {
+    let mut client = imap_over(server, &server.user.replace("{}", &user.to_string()), tls)?;
+    // It may be there from an earlier run, and INBOX always is; a failure shows in APPEND.
     let _ = client.imap(&format!("DELETE \"{mailbox}\""));
-    client.imap(&format!("CREATE \"{mailbox}\""))?;
+    let _ = client.imap(&format!("CREATE \"{mailbox}\""));
     let wanted = if holes { count.saturating_mul(2) } else { count };
     for number in 0..SEED.min(wanted) {
         append(&mut client, mailbox, &message(server.size, number))?;
@@ -59,17 +73,13 @@ pub(crate) fn select(server: &Server, mailbox: &str) -> io::Result<String> {
     let mut client = imap(server, &server.user.replace("{}", "1"))?;
     let command = format!("SELECT \"{mailbox}\"");
     client.imap(&command)?;
-    let before = server.pid.map(cpu::used);
-    let begun = Instant::now();
-    let deadline = begun + Duration::from_secs(server.seconds);
+    let meter = Meter::start(server);
+    let deadline = Instant::now() + Duration::from_secs(server.seconds);
     let mut times = Vec::new();
     while Instant::now() < deadline {
         let begun = Instant::now();
         client.imap(&command)?;
         times.push(begun.elapsed());
     }
-    let cpu = server.pid.zip(before).map(|(pid, before)| cpu::used(pid).saturating_sub(before));
-    let (operations, wall) = (times.len() as u64, begun.elapsed());
-    let what = format!("SELECT {mailbox}");
-    Ok(row(&what, 1, Measured { times, operations, wall, cpu }))
+    Measured::each(format!("SELECT {mailbox}"), times, meter.stop()).report(server)
 }

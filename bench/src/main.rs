@@ -1,17 +1,25 @@
 //! Load generator and measurements for any IMAP, POP3 or LMTP server given by host and port.
 //!
 //! Every subcommand prints one row of a Markdown table: rate, percentiles, and, with `--pid`, the
-//! CPU that the process and its descendants used per operation. Compare rows of one run only.
+//! CPU that the process and its descendants used per operation. Compare rows of one run only: with
+//! `--tsv` runs of several servers are gathered in a file, of which `compare` makes tables and plots.
 
+mod big;
 mod client;
+mod compare;
 mod cpu;
+mod idle;
 mod load;
+mod mail;
 mod mailbox;
 mod notice;
+mod plot;
 mod report;
+mod tls;
 
 use clap::{Args, Parser, Subcommand};
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The command line.
@@ -63,6 +71,12 @@ pub(crate) struct Server {
     /// Message size in bytes.
     #[arg(long, default_value_t = 10_240, global = true)]
     size: usize,
+    /// Append each row to this file too, fields separated by tabs, for `compare`.
+    #[arg(long, global = true)]
+    tsv: Option<PathBuf>,
+    /// The server's name in that file.
+    #[arg(long, default_value = "waypost", global = true)]
+    label: String,
 }
 
 #[derive(Subcommand)]
@@ -89,6 +103,17 @@ enum What {
         #[arg(long)]
         holes: bool,
     },
+    /// Commands in a mailbox of many messages, a row for each; filled first unless it is.
+    Big {
+        /// The mailbox.
+        #[arg(long, default_value = "bench-big")]
+        mailbox: String,
+        /// Its messages.
+        #[arg(long, default_value_t = 100_000)]
+        count: u32,
+    },
+    /// Memory of idle connections: LOGIN, SELECT, IDLE.
+    Idle(idle::Idle),
     /// From the LMTP 250 to the untagged EXISTS at an idling client.
     Notice {
         /// Other connections that idle meanwhile.
@@ -98,6 +123,8 @@ enum What {
         #[arg(long, default_value_t = 500)]
         count: u32,
     },
+    /// Makes a table and plots of what `--tsv` gathered of two servers.
+    Compare(compare::Compare),
     /// Prints the head of the table that the rows belong to.
     Head,
 }
@@ -129,7 +156,12 @@ fn run(what: &What, server: &Server) -> io::Result<String> {
             }
             mailbox::select(server, mailbox)
         }
+        What::Big { mailbox, count } => {
+            big::run(server, mailbox, *count).map(|rows| rows.join("\n"))
+        }
+        What::Idle(idle) => idle::run(server, idle).map(|rows| rows.join("\n")),
         What::Notice { idlers, count } => notice::run(server, *idlers, *count),
+        What::Compare(compare) => compare::run(compare),
         What::Head => Ok(report::HEAD.to_owned()),
     }
 }

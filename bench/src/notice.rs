@@ -2,7 +2,7 @@
 
 use crate::client::{Client, unexpected};
 use crate::load::{deliver, imap, message};
-use crate::report::{Measured, percentile, row};
+use crate::report::{Measured, Meter, percentile};
 use crate::{Server, cpu};
 use std::io;
 use std::sync::mpsc;
@@ -31,8 +31,7 @@ pub(crate) fn run(server: &Server, idlers: u32, count: u32) -> io::Result<String
     let mut lmtp = Client::connect(&server.lmtp)?;
     lmtp.send(b"LHLO bench.example.net\r\n")?;
     lmtp.expect(b"250")?;
-    let before = server.pid.map(cpu::used);
-    let begun = Instant::now();
+    let meter = Meter::start(server);
     let mut times = Vec::new();
     for number in 0..count {
         deliver(&mut lmtp, &user, &message(server.size, number))?;
@@ -42,14 +41,12 @@ pub(crate) fn run(server: &Server, idlers: u32, count: u32) -> io::Result<String
         times.push(told.saturating_duration_since(answered));
         thread::sleep(PAUSE);
     }
-    let cpu = server.pid.zip(before).map(|(pid, before)| cpu::used(pid).saturating_sub(before));
-    let wall = begun.elapsed();
+    let cost = meter.stop();
     drop((receiver, others, listener));
     let mut sorted = times.clone();
     sorted.sort_unstable();
     eprintln!("p90 {:.3} ms, max {:.3} ms", percentile(&sorted, 90), percentile(&sorted, 100));
-    let what = format!("250 to EXISTS, {idlers} others idle");
-    Ok(row(&what, 1, Measured { times, operations: count.into(), wall, cpu }))
+    Measured::each(format!("250 to EXISTS, {idlers} others idle"), times, cost).report(server)
 }
 
 fn idle(server: &Server, number: u32) -> io::Result<Client> {

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Measures a Waypost and a Dovecot side by side, in turns, and writes docs/benchmarks/.
+# Usage: bench/compare.sh [seconds per row] [rounds]; as root. WAYPOST_COMPARE_ROWS="login retr big" measures only those.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-5} rounds=${2:-3}
+seconds=${seconds:-5} rounds=${rounds:-3}
+users=${WAYPOST_BENCH_USERS:-50}
+format=${WAYPOST_COMPARE_FORMAT:-mdbox}
+rows=${WAYPOST_COMPARE_ROWS:-lmtp login fetch retr notice big idle}
+out=${WAYPOST_COMPARE_OUT:-docs/benchmarks}
+bench/dovecot/install
+[ -n "${WAYPOST_BENCH_NO_BUILD:-}" ] || cargo build --release --locked -q -p waypost -p waypost-bench
+waypost=${WAYPOST_BENCH_PROGRAM:-target/release/waypost}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/waypost-compare.XXXXXX")
+chmod 755 "$dir"
+results=${WAYPOST_COMPARE_RESULTS:-$dir/results.tsv}
+pids=()
+finish() {
+    [ "${#pids[@]}" -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap finish EXIT
+ulimit -n "$(ulimit -Hn)"
+WAYPOST_BENCH_PASSWORD=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
+export WAYPOST_BENCH_PASSWORD
+
+# Waits until a port takes connections.
+reach() {
+    for _ in $(seq 150); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return; fi
+        sleep 0.2
+    done
+    echo "no server at port $1" >&2
+    return 1
+}
+
+start_waypost() {
+    "$waypost" demo "$dir/waypost" >"$dir/waypost.log" 2>&1 &
+    waypost_pid=$!
+    pids+=("$waypost_pid")
+    for _ in $(seq 100); do [ -s "$dir/waypost/demo.env" ] && break || sleep 0.2; done
+    . "$dir/waypost/demo.env"
+    reach "$WAYPOST_IMAP_PORT"
+    export WAYPOST_CONFIG="$dir/waypost/config.toml"
+    for n in $(seq "$users"); do
+        printf '%s\n' "$WAYPOST_BENCH_PASSWORD" | "$waypost" user add "bench$n@example.com" --password-stdin >/dev/null
+    done
+    waypost_at=(--label waypost --pid "$waypost_pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT"
+        --imap "127.0.0.1:$WAYPOST_IMAP_PORT" --pop "127.0.0.1:$WAYPOST_POP_PORT")
+    waypost_tls=(--imap "127.0.0.1:$WAYPOST_IMAPS_PORT" --ca "$WAYPOST_CA")
+}
+
+# start_dovecot NAME HIBERNATE
+start_dovecot() {
+    bench/dovecot/run "$dir/$1" "$format" "$2" "$WAYPOST_BENCH_PASSWORD" >"$dir/$1.log" 2>&1 &
+    dovecot_pid=$!
+    pids+=("$dovecot_pid")
+    for _ in $(seq 100); do [ -s "$dir/$1/dovecot.env" ] && break || sleep 0.2; done
+    . "$dir/$1/dovecot.env"
+    reach "$imap_port"
+    dovecot_at=(--label dovecot --pid "$dovecot_pid" --lmtp "127.0.0.1:$lmtp_port" --imap "127.0.0.1:$imap_port"
+        --pop "127.0.0.1:$pop_port")
+    dovecot_tls=(--imap "127.0.0.1:$imaps_port" --ca "$ca")
+}
+
+bench() {
+    target/release/waypost-bench --tsv "$results" --users "$users" --seconds "$seconds" "$@"
+}
+
+# A row on both servers, the one that begins taking turns.
+both() {
+    if [ $((turn++ % 2)) -eq 0 ]; then
+        bench "${waypost_at[@]}" "$@"
+        bench "${dovecot_at[@]}" "$@"
+    else
+        bench "${dovecot_at[@]}" "$@"
+        bench "${waypost_at[@]}" "$@"
+    fi
+}
+
+measure() {
+    case $1 in
+        lmtp) for c in 1 10 50; do both lmtp --concurrency "$c"; done ;;
+        login)
+            for c in 1 10; do both imap-login --concurrency "$c"; done
+            for c in 1 10; do both pop-login --concurrency "$c"; done
+            ;;
+        fetch) both fetch --concurrency 4 ;;
+        retr) both retr --concurrency 4 ;;
+        notice) both notice --count 200 ;;
+        big) both big --count "${WAYPOST_COMPARE_BIG:-100000}" ;;
+        mixed) both mixed --concurrency 50 ;;
+        *) echo "unknown row $1" >&2; return 1 ;;
+    esac
+}
+
+# Memory: Dovecot with hibernation, which is its best.
+measure_idle() {
+    local connections=${WAYPOST_COMPARE_IDLE:-5000}
+    local idle=(idle --connections "$connections" --mailbox idle)
+    start_dovecot dovecot-idle 5s
+    for holes in "" --holes; do
+        bench "${waypost_at[@]}" "${idle[@]}" --fill 100 $holes
+        bench "${dovecot_at[@]}" "${idle[@]}" --fill 100 $holes
+    done
+    bench "${waypost_at[@]}" "${waypost_tls[@]:0:2}" "${idle[@]}" --fill 100 "${waypost_tls[@]:2}"
+    bench "${dovecot_at[@]}" "${dovecot_tls[@]:0:2}" "${idle[@]}" --fill 100 "${dovecot_tls[@]:2}"
+}
+
+turn=0
+start_waypost
+start_dovecot dovecot 0
+# FETCH and RETR need inboxes of 10 KB messages.
+if [[ " $rows " == *" fetch "* || " $rows " == *" retr "* ]]; then
+    for at in waypost dovecot; do
+        declare -n where=${at}_at
+        target/release/waypost-bench --users "$users" --seconds "$seconds" "${where[@]}" lmtp --concurrency 10 >/dev/null
+    done
+fi
+for _ in $(seq "$rounds"); do
+    for row in $rows; do [ "$row" = idle ] || measure "$row"; done
+done
+if [[ " $rows " == *" idle "* ]]; then measure_idle; fi
+about="Waypost $("$waypost" --version | awk '{print $2}'), Dovecot $(/usr/sbin/dovecot --version) with $format; $(date -u +%F), \
+$(nproc) cores ($(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)), $(uname -sr), load at the end $(cut -d' ' -f1 /proc/loadavg); \
+generator and servers share the machine."
+target/release/waypost-bench compare "$results" --out "$out" --about "$about"
