@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tracing::{debug, error, warn};
 use waypost_imap_wire::ResponseCode;
 use waypost_store::StoreError;
+use waypost_types::{OverQuota, QuotaResource};
 
 /// The tagged response for a failure.
 pub(crate) fn completion_of(failure: &StoreError) -> Completion {
@@ -21,6 +22,7 @@ pub(crate) fn completion_of(failure: &StoreError) -> Completion {
             (ResponseCode::Cannot, "A resulting mailbox name would be too long or too deep".into())
         }
         StoreError::Limit(limit) => (ResponseCode::Limit, limit.text().into()),
+        StoreError::OverQuota(over) => (ResponseCode::OverQuota, over_quota(over).into()),
         StoreError::NoSpace => {
             (ResponseCode::Unavailable, "The server has no space left; nothing was changed".into())
         }
@@ -36,6 +38,17 @@ pub(crate) fn completion_of(failure: &StoreError) -> Completion {
         }
     };
     Completion::no(code, text)
+}
+
+/// What to do about a full mailbox.
+const fn over_quota(over: &OverQuota) -> &'static str {
+    match (over.is_permanent(), over.resource) {
+        (true, _) => "This is more than your whole quota allows",
+        (false, QuotaResource::Storage) => "Your mailboxes are full; delete some messages first",
+        (false, QuotaResource::Message) => {
+            "Your mailboxes hold too many messages; delete some first"
+        }
+    }
 }
 
 /// The same, with the hint to create the mailbox when that would help (RFC 3501 section 6.3.11).

@@ -12,6 +12,10 @@ pub(crate) fn line(output: &mut Vec<u8>, text: &str) {
 /// The reply to a delivery that the store refused.
 pub(crate) const fn refused(error: &StoreError) -> &'static str {
     match error {
+        StoreError::OverQuota(over) if over.is_permanent() => {
+            "552 5.2.2 the message is more than the quota of this mailbox allows"
+        }
+        StoreError::OverQuota(_) => "452 4.2.2 the mailbox is full; try again later",
         StoreError::NoSpace => "452 4.3.1 no space left; try again later",
         StoreError::Limit(waypost_store::LimitName::MessageBytes) => TOO_LARGE,
         StoreError::Limit(_) => "452 4.2.2 a limit of this mailbox is reached; try again later",

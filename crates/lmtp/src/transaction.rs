@@ -28,7 +28,8 @@ impl Transaction {
     /// Counts an accepted recipient. A folder name that cannot be a mailbox means the inbox.
     pub(crate) fn accept(&mut self, account: AccountName, folder: Option<&str>) {
         let folder = folder.and_then(|folder| MailboxName::new(folder).ok());
-        let recipient = Recipient { account, folder, flags: FlagSet::default() };
+        let limits = Default::default();
+        let recipient = Recipient { account, folder, flags: FlagSet::default(), limits };
         let known = self.recipients.iter().position(|known| *known == recipient);
         let at = known.unwrap_or_else(|| {
             self.recipients.push(recipient);

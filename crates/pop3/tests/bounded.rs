@@ -67,7 +67,13 @@ fn full_store() -> Arc<ModelStore> {
     };
     for _ in 0..11 {
         let uids = UidSet::range(1..=u32::MAX);
-        let copy = Mutation::Copy { account, from: mailbox, uids, to: mailbox };
+        let copy = Mutation::Copy {
+            account,
+            from: mailbox,
+            uids,
+            to: mailbox,
+            limits: Default::default(),
+        };
         store.apply(copy, support::NOW).unwrap();
     }
     store

@@ -86,6 +86,7 @@ fn delivery(number: u32) -> Mutation {
     let parsed = Box::new(waypost_mime::parse(&bytes));
     let payload = Payload { content: Content::Inline(bytes), parsed };
     let account = name(number % 10);
-    let recipients = vec![Recipient { account, folder: None, flags: FlagSet::default() }];
+    let flags = FlagSet::default();
+    let recipients = vec![Recipient { account, folder: None, flags, limits: Default::default() }];
     Mutation::Deliver(Deliver { payload, recipients, internal_date: Moment::now().wall })
 }

@@ -13,8 +13,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
 use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
-/// The version of this protocol; both ends must speak the same one. 2 added notes of log-ins.
-pub const PROTOCOL_VERSION: u16 = 2;
+/// The version of this protocol; both ends must speak the same one. 2 added notes of
+/// log-ins, 3 limits to mutations.
+pub const PROTOCOL_VERSION: u16 = 3;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use waypost_types::OverQuota;
 
 /// Which limit of [`crate::limits`] was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub enum StoreError {
     Corrupt(String),
     /// An operating system error.
     Io(String),
+    /// The account may not hold what would be added; nothing was changed.
+    OverQuota(OverQuota),
 }
 
 impl fmt::Display for StoreError {
@@ -75,6 +78,7 @@ impl fmt::Display for StoreError {
             Self::NoSpace => f.write_str("no space left for the store"),
             Self::Unavailable(why) => write!(f, "store unavailable: {why}"),
             Self::Corrupt(what) => write!(f, "damaged: {what}"),
+            Self::OverQuota(over) => write!(f, "over quota: {over}"),
             Self::Io(what) => write!(f, "input/output error: {what}"),
         }
     }

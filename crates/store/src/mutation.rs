@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use waypost_mime::Parsed;
 use waypost_types::{
-    AccountId, AccountName, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, SpecialUse, Uid,
-    UidSet, UidValidity, UnixTime,
+    AccountId, AccountName, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, QuotaLimits,
+    SpecialUse, Uid, UidSet, UidValidity, UnixTime,
 };
 
 /// A streamed message that waits, durable, for the mutation that files it.
@@ -55,6 +55,8 @@ pub struct Recipient {
     pub folder: Option<MailboxName>,
     /// Flags the copy arrives with; empty for ordinary delivery.
     pub flags: FlagSet,
+    /// What the account may hold; only this recipient's copy is refused when it does not fit.
+    pub limits: QuotaLimits,
 }
 
 /// A delivery: one message, many recipients, one stored copy.
@@ -81,6 +83,8 @@ pub struct Append {
     pub flags: FlagSet,
     /// INTERNALDATE.
     pub internal_date: UnixTime,
+    /// What the account may hold.
+    pub limits: QuotaLimits,
 }
 
 /// What STORE does with the given flags.
@@ -141,8 +145,10 @@ pub enum Mutation {
         uids: UidSet,
         /// To where.
         to: MailboxId,
+        /// What the account may hold.
+        limits: QuotaLimits,
     },
-    /// Moves messages, atomically (RFC 6851). Answer: [`Outcome::Copied`].
+    /// Moves messages, atomically (RFC 6851). The account holds no more afterwards, so no limit can forbid it. Answer: [`Outcome::Copied`].
     Move {
         /// Whose mailboxes.
         account: AccountId,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, MailboxId, MailboxName, ModSeq, SpecialUse, ThreadId,
-    Uid, UidSet, UidValidity, UnixTime,
+    Uid, UidSet, UidValidity, UnixTime, Usage,
 };
 
 /// Named limits of every store.
@@ -39,6 +39,8 @@ pub struct Account {
     pub name: AccountName,
     /// The highest modification sequence of the account.
     pub modseq: ModSeq,
+    /// What it holds: the sum of its mailboxes' counters, kept by every mutation.
+    pub usage: Usage,
 }
 
 /// Exact counters, kept by every mutation.
@@ -52,6 +54,13 @@ pub struct Counters {
     pub deleted: u32,
     /// Sum of the sizes of live messages.
     pub bytes: u64,
+}
+
+impl Counters {
+    /// What counts against a quota.
+    pub fn usage(&self) -> Usage {
+        Usage { bytes: self.bytes, messages: self.messages.into() }
+    }
 }
 
 /// A mailbox; STATUS needs nothing else.

@@ -100,7 +100,8 @@ impl Append {
         }
         let flags = std::mem::take(&mut self.flags);
         let internal_date = self.date.unwrap_or(env.now.wall);
-        let append = AppendMutation { account, mailbox, payload, flags, internal_date };
+        let limits = Default::default();
+        let append = AppendMutation { account, mailbox, payload, flags, internal_date, limits };
         env.submit(Mutation::Append(append))
     }
 }

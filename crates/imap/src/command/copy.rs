@@ -51,7 +51,7 @@ impl Copy {
         let uids = std::mem::take(&mut self.uids);
         Ok(env.submit(match self.moves {
             true => Mutation::Move { account, from, uids, to },
-            false => Mutation::Copy { account, from, uids, to },
+            false => Mutation::Copy { account, from, uids, to, limits: Default::default() },
         }))
     }
 

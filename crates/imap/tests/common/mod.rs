@@ -182,7 +182,12 @@ impl World {
     /// Delivers a message to alice's INBOX.
     pub(crate) fn deliver_bytes(&self, bytes: Vec<u8>) {
         let account = AccountName::new("alice").unwrap();
-        let recipient = Recipient { account, folder: None, flags: FlagSet::default() };
+        let recipient = Recipient {
+            account,
+            folder: None,
+            flags: FlagSet::default(),
+            limits: Default::default(),
+        };
         let recipients = vec![recipient];
         let deliver = Deliver { payload: payload(bytes), recipients, internal_date: ARRIVAL };
         self.store.model.apply(Mutation::Deliver(deliver), ARRIVAL).unwrap();

@@ -168,6 +168,7 @@ pub fn deliver(store: &ModelStore, message: &[u8]) {
         account: AccountName::new("alice").unwrap(),
         folder: None,
         flags: FlagSet::default(),
+        limits: Default::default(),
     };
     let payload = payload(message.to_vec());
     let deliver = Deliver { payload, recipients: vec![alice], internal_date: NOW };

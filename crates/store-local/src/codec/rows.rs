@@ -4,11 +4,14 @@ use super::{Take, VERSION, seal, unseal};
 use waypost_store::{Counters, EmailRow, Mailbox, MessageRow};
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, Keyword, MailboxId, MailboxName, ModSeq, SpecialUse,
-    ThreadId, Uid, UidValidity, UnixTime,
+    ThreadId, Uid, UidValidity, UnixTime, Usage,
 };
 
 /// The value of a key that itself says everything.
 pub(crate) const PRESENT: &[u8] = &[VERSION];
+
+/// The version of an account that says what it holds.
+const VERSION_WITH_USAGE: u8 = 2;
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(crate) struct AccountRecord {
     pub(crate) log_records: u64,
     /// Changes up to this modification sequence may be missing in the log.
     pub(crate) log_floor: ModSeq,
+    /// What it holds; `None` in a value of version 1, and then counted from its mailboxes.
+    pub(crate) usage: Option<Usage>,
 }
 
 impl AccountRecord {
@@ -40,18 +45,24 @@ impl AccountRecord {
             subscriptions: 0,
             log_records: 0,
             log_floor: ModSeq(0),
+            usage: Some(Usage { bytes: 0, messages: 0 }),
         }
     }
 
     /// Its value.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION];
+        let version = if self.usage.is_some() { VERSION_WITH_USAGE } else { VERSION };
+        let mut out = vec![version];
         out.extend_from_slice(&self.modseq.0.to_be_bytes());
         out.extend_from_slice(&self.next_email.to_be_bytes());
         out.extend_from_slice(&self.mailboxes.to_be_bytes());
         out.extend_from_slice(&self.subscriptions.to_be_bytes());
         out.extend_from_slice(&self.log_records.to_be_bytes());
         out.extend_from_slice(&self.log_floor.0.to_be_bytes());
+        if let Some(Usage { bytes, messages }) = self.usage {
+            out.extend_from_slice(&bytes.to_be_bytes());
+            out.extend_from_slice(&messages.to_be_bytes());
+        }
         out.extend_from_slice(self.name.as_str().as_bytes());
         out
     }
@@ -59,7 +70,11 @@ impl AccountRecord {
     /// Reads a value.
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
         let mut take = Take(value);
-        take.version()?;
+        let has_usage = match take.u8()? {
+            VERSION => false,
+            VERSION_WITH_USAGE => true,
+            _ => return None,
+        };
         Some(Self {
             modseq: ModSeq(take.u64()?),
             next_email: take.u32()?,
@@ -67,6 +82,10 @@ impl AccountRecord {
             subscriptions: take.u32()?,
             log_records: take.u64()?,
             log_floor: ModSeq(take.u64()?),
+            usage: match has_usage {
+                true => Some(Usage { bytes: take.u64()?, messages: take.u64()? }),
+                false => None,
+            },
             name: AccountName::new(take.text()?).ok()?,
         })
     }
@@ -401,7 +420,10 @@ mod tests {
         let mut record = AccountRecord::new(AccountName::new("a@example.com").unwrap());
         record.modseq = ModSeq(5);
         record.log_floor = ModSeq(3);
-        assert_eq!(AccountRecord::decode(&record.encode()).unwrap(), record);
+        for usage in [None, Some(Usage { bytes: 1 << 50, messages: 7 })] {
+            record.usage = usage;
+            assert_eq!(AccountRecord::decode(&record.encode()).unwrap(), record);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use waypost_store::{
     Payload, Recipient, StoreError, limits,
 };
 use waypost_types::{
-    AccountId, BlobId, EmailId, FlagSet, MailboxName, ThreadId, Uid, UidSet, UnixTime,
+    AccountId, BlobId, EmailId, FlagSet, MailboxName, ThreadId, Uid, UidSet, UnixTime, Usage,
 };
 
 /// Emails of one Message-ID that are looked at for a thread; who sends more of them with different
@@ -26,6 +26,9 @@ struct NewBlob {
     row: BlobRow,
 }
 
+/// Where a copy goes, or why it cannot.
+type Targeted = Result<(MailboxRef, MailboxName), StoreError>;
+
 impl Work<'_, '_> {
     pub(super) fn deliver(&mut self, deliver: &Deliver) -> Result<Outcome, StoreError> {
         if deliver.recipients.len() > limits::RECIPIENTS {
@@ -33,8 +36,14 @@ impl Work<'_, '_> {
         }
         let found = self.find_content(&deliver.payload)?;
         let mut targets = Vec::with_capacity(deliver.recipients.len());
+        let mut planned = BTreeMap::new();
         for recipient in &deliver.recipients {
-            targets.push(self.target(recipient)?);
+            let target = self.target(recipient)?;
+            let added = Usage::of_message(deliver.payload.size());
+            targets.push(match target {
+                Ok(target) => self.plan(&mut planned, target, recipient, added)?,
+                refused => refused,
+            });
         }
         let mut note = Note { internal_date: deliver.internal_date, filed: Vec::new() };
         for (recipient, target) in deliver.recipients.iter().zip(&targets) {
@@ -62,11 +71,7 @@ impl Work<'_, '_> {
     }
 
     /// Where a recipient's copy goes; the inner error is the recipient's own.
-    #[allow(clippy::type_complexity, reason = "two layers of failure, named in the comment")]
-    fn target(
-        &mut self,
-        recipient: &Recipient,
-    ) -> Result<Result<(MailboxRef, MailboxName), StoreError>, StoreError> {
+    fn target(&mut self, recipient: &Recipient) -> Result<Targeted, StoreError> {
         let account = self.ensure_account(&recipient.account)?;
         let folder = recipient.folder.clone().unwrap_or_else(MailboxName::inbox);
         let (id, name) = match self.mailbox_named(account, &folder)? {
@@ -76,6 +81,23 @@ impl Work<'_, '_> {
         let Some(id) = id else { return Ok(Err(StoreError::NoSuchMailbox)) };
         let target = MailboxRef { account, id };
         Ok(self.check_arrival(&target, &recipient.flags).map(|()| (target, name)))
+    }
+
+    /// Whether the account may hold this copy too, beside those of recipients before it.
+    fn plan(
+        &mut self,
+        planned: &mut BTreeMap<AccountId, Usage>,
+        target: (MailboxRef, MailboxName),
+        recipient: &Recipient,
+        added: Usage,
+    ) -> Result<Targeted, StoreError> {
+        let used = self.usage(target.0.account)?;
+        let planned = planned.entry(target.0.account).or_default();
+        match recipient.limits.check(used.plus(*planned), added) {
+            Ok(()) => *planned = planned.plus(added),
+            Err(over) => return Ok(Err(StoreError::OverQuota(over))),
+        }
+        Ok(Ok(target))
     }
 
     fn check_arrival(&mut self, target: &MailboxRef, flags: &FlagSet) -> Result<(), StoreError> {
@@ -112,6 +134,7 @@ impl Work<'_, '_> {
     pub(super) fn append(&mut self, append: &Append) -> Result<Outcome, StoreError> {
         let target = MailboxRef { account: append.account, id: append.mailbox };
         let name = self.mailbox(target.account, target.id)?.value.name.clone();
+        self.check_quota(target.account, &append.limits, Usage::of_message(append.payload.size()))?;
         self.check_arrival(&target, &append.flags)?;
         let found = self.find_content(&append.payload)?;
         let account = self.account(target.account)?.value.name.clone();

@@ -1,6 +1,7 @@
 //! Accounts, mailboxes, subscriptions.
 
 use super::cache::Cached;
+use super::transfer::Transfer;
 use super::work::Work;
 use crate::codec::corrupt;
 use crate::codec::rows::{self, AccountRecord};
@@ -162,7 +163,7 @@ impl Work<'_, '_> {
         }
         let target = self.create_mailbox(account, to, None)?;
         let all = UidSet::range(1..=self.mailbox(account, inbox)?.value.uid_next.0);
-        self.copy(account, inbox, &all, target, true)?;
+        self.copy(account, inbox, &all, target, Transfer::Move)?;
         Ok(Outcome::Mailbox(target))
     }
 
@@ -218,6 +219,7 @@ impl Work<'_, '_> {
         let modseq = self.advance(account)?;
         self.record(account, mailbox, &ChangeKind::Deleted, &UidSet::new())?;
         self.account_mut(account)?.mailboxes -= 1;
+        self.hold_less(account, record.counters.usage())?;
         self.delete(&tables.mailboxes, &keys::mailbox(account, mailbox))?;
         self.delete(&tables.mailbox_names, &keys::named(account, record.name.as_str()))?;
         let key = self.purge_key(account, mailbox, modseq, 0).key();

@@ -10,6 +10,7 @@ mod notes;
 mod outcomes;
 mod pages;
 mod purge;
+mod quota;
 mod tidy;
 mod transfer;
 mod upload;
@@ -18,6 +19,7 @@ mod work;
 pub use backup::Backup;
 pub(crate) use cache::{page_number, read_page};
 pub use outcomes::OUTCOMES;
+pub(crate) use quota::count as count_usage;
 pub use upload::UploadWriter;
 
 use crate::codec::corrupt;

@@ -94,6 +94,7 @@ pub(super) fn delivery(recipients: &[&str], text: &str) -> Mutation {
         account: AccountName::new(name).unwrap(),
         folder: None,
         flags: FlagSet::default(),
+        limits: Default::default(),
     };
     Mutation::Deliver(Deliver {
         payload: payload(text),
@@ -164,6 +165,7 @@ fn a_failing_mutation_spoils_no_neighbour() {
         payload: payload("x: y\r\n\r\n"),
         flags: FlagSet::default(),
         internal_date: NOW,
+        limits: Default::default(),
     }));
     let good =
         bench.job(flag(account, inbox, UidSet::range(1..=1), FlagSet::system(&[SystemFlag::Seen])));
@@ -323,7 +325,9 @@ fn a_deleted_mailbox_is_purged_with_its_messages_but_not_their_copies() {
     let create = Mutation::CreateMailbox { account, name: name.clone(), special_use: None };
     let Outcome::Mailbox(to) = bench.run(create.clone()).unwrap() else { panic!("mailbox") };
     let uids = UidSet::range(2..=4);
-    bench.run(Mutation::Copy { account, from: inbox, uids, to }).unwrap();
+    bench
+        .run(Mutation::Copy { account, from: inbox, uids, to, limits: Default::default() })
+        .unwrap();
     let reader = bench.engine.reader();
     let old = reader.snapshot().unwrap().mailbox(account, to).unwrap().unwrap();
     bench.run(Mutation::DeleteMailbox { account, mailbox: to }).unwrap();
@@ -379,7 +383,8 @@ fn uploads_are_filed_and_aborted_ones_are_not() {
     let parsed = Box::new(waypost_mime::parse(text.as_bytes()));
     let payload = Payload { content: Content::Uploaded { upload: id, size }, parsed };
     let (flags, internal_date) = (FlagSet::default(), NOW);
-    let append = Append { account, mailbox: inbox, payload, flags, internal_date };
+    let limits = Default::default();
+    let append = Append { account, mailbox: inbox, payload, flags, internal_date, limits };
     bench.run(Mutation::Append(append)).unwrap();
     let reader = bench.engine.reader();
     assert_eq!(bytes_of(&*reader.snapshot().unwrap(), account, EmailId(2)), text.as_bytes());

@@ -10,13 +10,22 @@ use std::collections::BTreeSet;
 use waypost_store::{
     Bits512, ChangeKind, Copied, LimitName, MessageRow, Outcome, PAGE_UIDS, StoreError, limits,
 };
-use waypost_types::{AccountId, FlagSet, Keyword, MailboxId, ModSeq, SystemFlag, Uid, UidSet};
+use waypost_types::{
+    AccountId, FlagSet, Keyword, MailboxId, ModSeq, QuotaLimits, SystemFlag, Uid, UidSet, Usage,
+};
 
 /// From this many messages of a page on, one walk over its rows is cheaper than a look-up for each.
 const WALK_ROWS: u32 = 32;
 
 /// Messages in hand: their rows with their flags.
 type InHand = Vec<(Uid, MessageRow, FlagSet)>;
+
+/// Whether messages stay where they were; only more of them can be too many for an account.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Transfer {
+    Copy(QuotaLimits),
+    Move,
+}
 
 impl Work<'_, '_> {
     pub(super) fn expunge(
@@ -54,7 +63,7 @@ impl Work<'_, '_> {
         from: MailboxId,
         uids: &UidSet,
         to: MailboxId,
-        moving: bool,
+        transfer: Transfer,
     ) -> Result<Outcome, StoreError> {
         self.mailbox(account, from)?;
         let targets = self.targets(from, Some(uids))?;
@@ -76,8 +85,12 @@ impl Work<'_, '_> {
         if from != to {
             self.check_keywords(to, &all_keywords(&messages))?;
         }
+        if let Transfer::Copy(limits) = transfer {
+            let added = rows.iter().map(|(_, row)| Usage::of_message(row.size)).sum();
+            self.check_quota(account, &limits, added)?;
+        }
         let modseq = self.advance(account)?;
-        if moving {
+        if matches!(transfer, Transfer::Move) {
             self.take_out(account, from, &targets, &rows, modseq)?;
         }
         let target = self.put_in(MailboxRef { account, id: to }, messages, modseq)?;
@@ -195,6 +208,7 @@ impl Work<'_, '_> {
         counters.messages = counters.messages.saturating_sub(uids.len());
         let bytes: u64 = rows.iter().map(|(_, row)| row.size).sum();
         counters.bytes = counters.bytes.saturating_sub(bytes);
+        self.hold_less(account, Usage { bytes, messages: uids.len().into() })?;
         let emails: UidSet = rows.iter().map(|(_, row)| Uid(row.email.0)).collect();
         self.record(account, mailbox, &ChangeKind::Expunged(uids.clone()), &emails)?;
         self.queue_purge(account, mailbox, modseq, &uids)?;

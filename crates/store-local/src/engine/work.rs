@@ -3,6 +3,7 @@
 use super::cache::{Cache, Cached, KeywordTable};
 use super::files::Appender;
 use super::pages;
+use super::transfer::Transfer;
 use crate::codec::rows::{AccountRecord, Numbers};
 use crate::codec::{change, corrupt, rows};
 use crate::env::{self, Tables};
@@ -15,7 +16,7 @@ use waypost_store::{
 };
 use waypost_types::{
     AccountId, AccountName, FlagSet, MailboxId, MailboxName, ModSeq, SystemFlag, Uid, UidSet,
-    UnixTime,
+    UnixTime, Usage,
 };
 
 /// A batch at work.
@@ -51,11 +52,11 @@ impl Work<'_, '_> {
             Mutation::Expunge { account, mailbox, uids, only_deleted } => {
                 self.expunge(*account, *mailbox, uids.as_ref(), *only_deleted)
             }
-            Mutation::Copy { account, from, uids, to } => {
-                self.copy(*account, *from, uids, *to, false)
+            Mutation::Copy { account, from, uids, to, limits } => {
+                self.copy(*account, *from, uids, *to, Transfer::Copy(*limits))
             }
             Mutation::Move { account, from, uids, to } => {
-                self.copy(*account, *from, uids, *to, true)
+                self.copy(*account, *from, uids, *to, Transfer::Move)
             }
             Mutation::CreateMailbox { account, name, special_use } => {
                 self.create_mailbox(*account, name, *special_use).map(Outcome::Mailbox)
@@ -79,7 +80,10 @@ impl Work<'_, '_> {
             let value = env::get(&self.tables.accounts, &self.txn, &keys::account(id))?;
             let value = value.ok_or(StoreError::NoSuchAccount)?;
             let damaged = || corrupt(format!("account {id}"));
-            let value = AccountRecord::decode(value).ok_or_else(damaged)?;
+            let mut value = AccountRecord::decode(value).ok_or_else(damaged)?;
+            if value.usage.is_none() {
+                value.usage = Some(super::quota::count(self.tables, &self.txn, id)?);
+            }
             self.cache.accounts.insert(id, Cached { value, dirty: false });
         }
         self.cache.accounts.get_mut(&id).ok_or(StoreError::NoSuchAccount)
@@ -323,6 +327,7 @@ impl Work<'_, '_> {
         record.counters.unseen += u32::from(!flags.system.contains(SystemFlag::Seen));
         record.counters.deleted += u32::from(flags.system.contains(SystemFlag::Deleted));
         record.counters.bytes += row.size;
+        self.hold_more(mailbox.account, Usage::of_message(row.size))?;
         let page = self.page_mut(mailbox.id, StatePage::number_of(uid))?;
         pages::insert(page, uid.0 % PAGE_UIDS, flags.system, &ids, modseq);
         let tables = self.tables;

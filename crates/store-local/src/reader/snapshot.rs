@@ -5,7 +5,7 @@ use super::live::Known;
 use super::{Reader, access};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord};
 use crate::codec::{Take, change, corrupt, page, unseal};
-use crate::engine::{page_number, read_page};
+use crate::engine::{count_usage, page_number, read_page};
 use crate::env::{self, Tables};
 use crate::keys;
 use heed::{RoTxn, WithoutTls};
@@ -52,6 +52,12 @@ impl LocalSnapshot<'_> {
 
     fn known(&self, account: AccountId) -> Result<AccountRecord, StoreError> {
         self.record(account)?.ok_or(StoreError::NoSuchAccount)
+    }
+
+    fn account_of(&self, id: AccountId, record: AccountRecord) -> Result<Account, StoreError> {
+        let AccountRecord { name, modseq, usage, .. } = record;
+        let usage = usage.map_or_else(|| count_usage(self.tables(), &self.txn, id), Ok)?;
+        Ok(Account { id, name, modseq, usage })
     }
 
     /// The names under an account in a table of names.
@@ -223,8 +229,7 @@ impl Snapshot for LocalSnapshot<'_> {
     }
 
     fn account_by_id(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
-        let record = self.record(account)?;
-        Ok(record.map(|record| Account { id: account, name: record.name, modseq: record.modseq }))
+        self.record(account)?.map(|record| self.account_of(account, record)).transpose()
     }
 
     fn accounts(&self) -> Result<Vec<Account>, StoreError> {
@@ -233,8 +238,7 @@ impl Snapshot for LocalSnapshot<'_> {
             let (key, value) = entry?;
             let row = Take(key).u32().zip(AccountRecord::decode(value));
             let (id, record) = row.ok_or_else(|| corrupt("accounts"))?;
-            let AccountRecord { name, modseq, .. } = record;
-            accounts.push(Account { id: AccountId(id), name, modseq });
+            accounts.push(self.account_of(AccountId(id), record)?);
         }
         Ok(accounts)
     }

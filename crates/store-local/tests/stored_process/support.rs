@@ -154,6 +154,7 @@ pub(crate) fn append(mailbox: &Mailbox, payload: Payload) -> Mutation {
         payload,
         flags: FlagSet::default(),
         internal_date: UnixTime::utc(1_700_000_000),
+        limits: Default::default(),
     })
 }
 

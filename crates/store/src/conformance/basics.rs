@@ -202,8 +202,13 @@ fn copy(store: &dyn Store) {
     let archive = mailbox(store, id, "Archive").id;
     set(store, id, inbox, &[3], FlagAction::Add, &[SystemFlag::Seen]);
     let before = mailbox(store, id, "Archive").modseq;
-    let mutation =
-        Mutation::Copy { account: id, from: inbox, uids: uids(&[1, 3, 77]), to: archive };
+    let mutation = Mutation::Copy {
+        account: id,
+        from: inbox,
+        uids: uids(&[1, 3, 77]),
+        to: archive,
+        limits: Default::default(),
+    };
     let Ok(Outcome::Copied(copied)) = submit(store, mutation) else {
         panic!("Copy answers Copied")
     };
@@ -215,7 +220,13 @@ fn copy(store: &dyn Store) {
     assert_eq!((old.email, old.internal_date), (new.email, new.internal_date));
     let record = snap.mailbox(id, archive).expect("readable").expect("there");
     assert!(record.modseq > before && record.counters.messages == 2);
-    let empty = Mutation::Copy { account: id, from: inbox, uids: uids(&[50]), to: archive };
+    let empty = Mutation::Copy {
+        account: id,
+        from: inbox,
+        uids: uids(&[50]),
+        to: archive,
+        limits: Default::default(),
+    };
     drop(snap);
     let Ok(Outcome::Copied(copied)) = submit(store, empty) else { panic!("an empty copy is fine") };
     assert!(copied.source.is_empty());
@@ -375,7 +386,13 @@ fn missing(store: &dyn Store) {
     let refused = append(store, (id, nowhere), message("s", "m@x", None, "b"), FlagSet::default());
     assert_eq!(refused, Err(StoreError::NoSuchMailbox));
     let inbox = mailbox(store, id, "INBOX").id;
-    let copy = Mutation::Copy { account: id, from: inbox, uids: uids(&[1]), to: nowhere };
+    let copy = Mutation::Copy {
+        account: id,
+        from: inbox,
+        uids: uids(&[1]),
+        to: nowhere,
+        limits: Default::default(),
+    };
     assert_eq!(submit(store, copy), Err(StoreError::NoSuchMailbox));
     let stranger = Mutation::DeleteMailbox { account: AccountId(999_999), mailbox: inbox };
     assert_eq!(submit(store, stranger), Err(StoreError::NoSuchAccount));
@@ -444,7 +461,13 @@ fn pages(store: &dyn Store) {
     let (inbox, archive) = (mailbox(store, id, "INBOX").id, mailbox(store, id, "Archive").id);
     for _ in 0..40 {
         let all = UidSet::range(1..=30);
-        let copy = Mutation::Copy { account: id, from: inbox, uids: all, to: archive };
+        let copy = Mutation::Copy {
+            account: id,
+            from: inbox,
+            uids: all,
+            to: archive,
+            limits: Default::default(),
+        };
         submit(store, copy).expect("copied");
     }
     let record = mailbox(store, id, "Archive");

@@ -8,6 +8,7 @@
 mod access;
 mod basics;
 mod follow;
+mod quota;
 mod random;
 mod script;
 
@@ -28,7 +29,7 @@ use waypost_types::{
 
 /// Runs every case on a fresh store from `make`.
 pub fn run<S: Store>(make: &mut dyn FnMut() -> S) {
-    for (name, case) in basics::CASES.iter().chain(access::CASES) {
+    for (name, case) in basics::CASES.iter().chain(access::CASES).chain(quota::CASES) {
         eprintln!("store conformance: {name}");
         case(&make());
     }
@@ -99,6 +100,7 @@ fn recipient(account: &str, folder: Option<&str>) -> Recipient {
         account: AccountName::new(account).expect("a valid name"),
         folder: folder.map(|f| MailboxName::new(f).expect("a valid name")),
         flags: FlagSet::default(),
+        limits: Default::default(),
     }
 }
 
@@ -132,7 +134,8 @@ fn append(
     flags: FlagSet,
 ) -> Result<Uid, StoreError> {
     let internal_date = UnixTime { seconds: 1_600_000_000, zone_minutes: 90 };
-    let append = Append { account, mailbox, payload, flags, internal_date };
+    let limits = Default::default();
+    let append = Append { account, mailbox, payload, flags, internal_date, limits };
     match submit(store, Mutation::Append(append))? {
         Outcome::Appended { uid, .. } => Ok(uid),
         other => panic!("Append answered {other:?}"),

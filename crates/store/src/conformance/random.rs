@@ -39,8 +39,11 @@ fn content(store: &dyn Store) -> String {
     for name in ACCOUNTS {
         let Some(account) = snap.account(&account_name(name)).expect("readable") else { continue };
         let subscriptions = snap.subscriptions(account.id).expect("readable");
-        let _ = writeln!(text, "account {name} subscribed {subscriptions:?}");
-        for mailbox in snap.mailboxes(account.id).expect("readable") {
+        let usage = account.usage;
+        let _ = writeln!(text, "account {name} holds {usage:?} subscribed {subscriptions:?}");
+        let mailboxes = snap.mailboxes(account.id).expect("readable");
+        assert_eq!(usage, mailboxes.iter().map(|mailbox| mailbox.counters.usage()).sum());
+        for mailbox in mailboxes {
             describe_mailbox(&*snap, &mailbox, &mut text);
         }
     }

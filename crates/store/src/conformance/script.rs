@@ -3,7 +3,8 @@
 use super::{message, recipient, snapshot, submit};
 use crate::{Append, Deliver, FlagAction, LimitName, Mutation, Outcome, Store, StoreError};
 use waypost_types::{
-    AccountId, AccountName, FlagSet, Keyword, MailboxId, MailboxName, SystemFlag, UidSet, UnixTime,
+    AccountId, AccountName, FlagSet, Keyword, MailboxId, MailboxName, QuotaLimits, SystemFlag,
+    UidSet, UnixTime,
 };
 
 pub(super) const ACCOUNTS: [&str; 2] = ["alice", "bob"];
@@ -43,6 +44,7 @@ pub(super) struct Step {
     pub(super) account: &'static str,
     mailbox: &'static str,
     action: Action,
+    limits: QuotaLimits,
 }
 
 #[derive(Debug, Clone)]
@@ -79,7 +81,8 @@ impl Step {
             18 => Action::Delete,
             _ => Action::Subscribe(dice.below(2) == 0),
         };
-        Self { account, mailbox, action }
+        let limits = some_limits(dice);
+        Self { account, mailbox, action, limits }
     }
 
     /// Submits the step; the answer without numbers that may differ between stores.
@@ -109,6 +112,7 @@ impl Step {
                 payload: numbered(*number),
                 flags: flags.clone(),
                 internal_date: UnixTime::utc(i64::from(*number)),
+                limits: self.limits,
             }),
             Action::SetFlags(uids, action, flags) => Mutation::SetFlags {
                 account,
@@ -129,7 +133,7 @@ impl Step {
                 if *moving {
                     Mutation::Move { account, from, uids, to }
                 } else {
-                    Mutation::Copy { account, from, uids, to }
+                    Mutation::Copy { account, from, uids, to, limits: self.limits }
                 }
             }
             Action::Create => {
@@ -150,6 +154,7 @@ impl Step {
         if both {
             recipients.extend(ACCOUNTS.map(|account| recipient(account, None)));
         }
+        recipients.iter_mut().for_each(|recipient| recipient.limits = self.limits);
         let internal_date = UnixTime::utc(i64::from(number));
         Deliver { payload: numbered(number), recipients, internal_date }
     }
@@ -173,6 +178,15 @@ fn some_uids(dice: &mut Dice) -> UidSet {
         set.insert_range(1..=u32::MAX);
     }
     set
+}
+
+/// Mostly none; else some that a run of this length meets.
+fn some_limits(dice: &mut Dice) -> QuotaLimits {
+    match dice.below(6) {
+        0 => QuotaLimits { messages: Some(dice.below(40).into()), bytes: None },
+        1 => QuotaLimits { bytes: Some(u64::from(dice.below(40)) * 150), messages: None },
+        _ => QuotaLimits::NONE,
+    }
 }
 
 fn some_action(dice: &mut Dice) -> FlagAction {

@@ -8,8 +8,8 @@ use crate::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use waypost_types::{
-    AccountId, AccountName, BlobId, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, SpecialUse,
-    SystemFlag, Uid, UidSet, UidValidity, UnixTime,
+    AccountId, AccountName, BlobId, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, QuotaLimits,
+    SpecialUse, SystemFlag, Uid, UidSet, UidValidity, UnixTime, Usage,
 };
 
 pub(super) fn apply(
@@ -27,11 +27,11 @@ pub(super) fn apply(
         Mutation::Expunge { account, mailbox, uids, only_deleted } => {
             expunge(state.owner(account)?, mailbox, uids.as_ref(), only_deleted)
         }
-        Mutation::Copy { account, from, uids, to } => {
-            copy(state.owner(account)?, from, &uids, to, now, false)
+        Mutation::Copy { account, from, uids, to, limits } => {
+            copy(state.owner(account)?, from, &uids, to, now, Transfer::Copy(limits))
         }
         Mutation::Move { account, from, uids, to } => {
-            copy(state.owner(account)?, from, &uids, to, now, true)
+            copy(state.owner(account)?, from, &uids, to, now, Transfer::Move)
         }
         Mutation::CreateMailbox { account, name, special_use } => {
             create(state, account, &name, special_use).map(Outcome::Mailbox)
@@ -110,6 +110,8 @@ fn delivery(state: &mut State, deliver: &Deliver, now: UnixTime) -> Result<Outco
         let wanted = recipient.folder.as_ref().and_then(|folder| owner.id_of(folder));
         let inbox = || owner.id_of(&MailboxName::inbox()).ok_or(StoreError::NoSuchMailbox);
         let mailbox = wanted.map_or_else(inbox, Ok)?;
+        let added = Usage::of_message(deliver.payload.size());
+        owner.check_quota(&recipient.limits, added)?;
         let email = match made.get(&account) {
             Some(email) => *email,
             None => store_email(owner, &deliver.payload, blob, deliver.internal_date)?,
@@ -126,6 +128,8 @@ fn append(state: &mut State, append: &Append, now: UnixTime) -> Result<Outcome, 
     state.next_blob += 1;
     let blob = BlobId(state.next_blob);
     let owner = state.owner(append.account)?;
+    owner.mailbox(append.mailbox)?;
+    owner.check_quota(&append.limits, Usage::of_message(append.payload.size()))?;
     owner.mailbox(append.mailbox)?.know(&append.flags)?;
     let email = store_email(owner, &append.payload, blob, now)?;
     let uid = add(owner, append.mailbox, email, &append.flags, append.internal_date, now)?;
@@ -264,13 +268,19 @@ impl MailboxState {
     }
 }
 
+/// Whether messages stay where they were; only more of them can be too many.
+enum Transfer {
+    Copy(QuotaLimits),
+    Move,
+}
+
 fn copy(
     owner: &mut Owner,
     from: MailboxId,
     uids: &UidSet,
     to: MailboxId,
     now: UnixTime,
-    moving: bool,
+    transfer: Transfer,
 ) -> Result<Outcome, StoreError> {
     let state = owner.mailbox(from)?;
     let source = state.live(uids);
@@ -284,8 +294,12 @@ fn copy(
         let modseq = owner.account.modseq;
         return Ok(Outcome::Copied(Copied { uid_validity, source, target: UidSet::new(), modseq }));
     }
+    if let Transfer::Copy(limits) = transfer {
+        let size = |message: &Message| Usage::of_message(message.row.size);
+        owner.check_quota(&limits, messages.iter().map(size).sum())?;
+    }
     let modseq = owner.advance();
-    if moving {
+    if matches!(transfer, Transfer::Move) {
         owner.mailbox(from)?.take(&source);
         owner.record(from, ChangeKind::Expunged(source.clone()));
     }
@@ -348,7 +362,14 @@ fn rename(
     }
     if from.is_inbox() {
         let target = create(state, account, to, None)?;
-        copy(state.owner(account)?, mailbox, &UidSet::range(1..=u32::MAX), target, now, true)?;
+        copy(
+            state.owner(account)?,
+            mailbox,
+            &UidSet::range(1..=u32::MAX),
+            target,
+            now,
+            Transfer::Move,
+        )?;
         return Ok(Outcome::Mailbox(target));
     }
     if to.is_below(&from) {

@@ -33,15 +33,20 @@ impl ModelSnapshot {
 
 impl Snapshot for ModelSnapshot {
     fn account(&self, name: &AccountName) -> Result<Option<Account>, StoreError> {
-        Ok(self.0.accounts.values().find(|o| o.account.name == *name).map(|o| o.account.clone()))
+        Ok(self
+            .0
+            .accounts
+            .values()
+            .find(|o| o.account.name == *name)
+            .map(|o| o.record_of_account()))
     }
 
     fn account_by_id(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
-        Ok(self.0.accounts.get(&account).map(|owner| owner.account.clone()))
+        Ok(self.0.accounts.get(&account).map(|owner| owner.record_of_account()))
     }
 
     fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        Ok(self.0.accounts.values().map(|owner| owner.account.clone()).collect())
+        Ok(self.0.accounts.values().map(|owner| owner.record_of_account()).collect())
     }
 
     fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, StoreError> {

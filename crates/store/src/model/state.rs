@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use waypost_mime::Parsed;
 use waypost_types::{
-    AccountId, AccountName, EmailId, FlagSet, Keyword, MailboxId, MailboxName, ModSeq, SpecialUse,
-    SystemFlag, Uid, UidSet, UidValidity,
+    AccountId, AccountName, EmailId, FlagSet, Keyword, MailboxId, MailboxName, ModSeq, QuotaLimits,
+    SpecialUse, SystemFlag, Uid, UidSet, UidValidity, Usage,
 };
 
 #[derive(Clone, Default)]
@@ -81,9 +81,28 @@ impl State {
 }
 
 impl Owner {
+    /// What the account holds, counted anew.
+    pub(super) fn usage(&self) -> Usage {
+        let messages = self.boxes.values().flat_map(|mailbox| mailbox.messages.values());
+        messages.map(|message| Usage::of_message(message.row.size)).sum()
+    }
+
+    /// The account as readers see it.
+    pub(super) fn record_of_account(&self) -> Account {
+        Account { usage: self.usage(), ..self.account.clone() }
+    }
+
+    /// Whether `added` may be added.
+    pub(super) fn check_quota(&self, limits: &QuotaLimits, added: Usage) -> Result<(), StoreError> {
+        if *limits == QuotaLimits::NONE {
+            return Ok(());
+        }
+        limits.check(self.usage(), added).map_err(StoreError::OverQuota)
+    }
+
     pub(super) fn new(id: AccountId, name: AccountName) -> Self {
         Self {
-            account: Account { id, name, modseq: ModSeq(0) },
+            account: Account { id, name, modseq: ModSeq(0), usage: Usage::default() },
             boxes: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
             emails: BTreeMap::new(),

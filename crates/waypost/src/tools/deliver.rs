@@ -13,7 +13,7 @@ use waypost_lmtp::trace_lines;
 use waypost_options::{Config, LMTP_MAXMESSAGESIZE};
 use waypost_store::{Deliver, Delivered, Mutation, Outcome, Recipient, StoreError, Upload};
 use waypost_supervisor::ToolRights;
-use waypost_types::{FlagSet, MailboxName, Moment};
+use waypost_types::{FlagSet, MailboxName, Moment, QuotaLimits};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -32,6 +32,7 @@ pub(crate) fn run(file: &Path, arguments: &DeliverArguments) -> Result<(), Failu
         account: user.account,
         folder: folder.transpose().map_err(|error| Failure::usage(format!("--folder: {error}")))?,
         flags: FlagSet::default(),
+        limits: QuotaLimits::NONE,
     };
     let (size, uid) = block_on(deliver(&config, recipient, &arguments.from))?;
     tell(format_args!("delivered {size} bytes to {} as UID {uid}", user.entry));

@@ -112,7 +112,8 @@ impl<'a> Sink<'a> {
         let payload = incoming.finish().await.context("the store")?;
         self.bytes += payload.size();
         let account = self.account;
-        let append = Append { account, mailbox, payload, flags, internal_date };
+        let limits = Default::default();
+        let append = Append { account, mailbox, payload, flags, internal_date, limits };
         self.under_way.push_back(self.store.submit(Mutation::Append(append)));
         if self.under_way.len() >= UNDER_WAY {
             self.settle_one().await?;
