@@ -111,8 +111,11 @@ pub(crate) struct Purge {
 }
 
 impl Purge {
+    /// Bytes of a key.
+    pub(crate) const KEY_BYTES: usize = 26;
+
     /// `(time, account, mailbox, modseq, sequence)`.
-    pub(crate) fn key(&self) -> [u8; 26] {
+    pub(crate) fn key(&self) -> [u8; Self::KEY_BYTES] {
         glue(&[
             &self.time.to_be_bytes(),
             &self.account.0.to_be_bytes(),

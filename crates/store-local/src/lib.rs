@@ -3,10 +3,12 @@
 //! - [`engine`]: the one writer: applies mutations in batches, purges, backs up.
 //! - [`reader`]: snapshots, in any number of processes.
 //! - [`codec`], [`keys`], [`segment`], [`env`]: the format on disk.
+//! - [`check`]: every table against every other, and the files against the rows.
 //! - [`local`]: writer and reader in one process, for tools and tests.
 //! - [`server`]: the `stored` process around the engine; [`client`]: a worker's way to it, over
 //!   [`proto`]; [`confine`]: what a worker gives up at its start.
 
+pub mod check;
 pub mod client;
 mod codec;
 pub mod confine;

@@ -225,6 +225,16 @@ pub(crate) struct BlobRow {
 }
 
 impl BlobRow {
+    /// Bytes of the record, without what pads it.
+    pub(crate) const fn record_bytes(&self) -> u64 {
+        self.front as u64 + self.length
+    }
+
+    /// Where the record ends.
+    pub(crate) const fn end(&self) -> u64 {
+        self.offset.saturating_add(self.record_bytes())
+    }
+
     /// Its value.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];

@@ -19,6 +19,8 @@ mod work;
 pub use backup::Backup;
 pub(crate) use cache::{page_number, read_page};
 pub use outcomes::OUTCOMES;
+pub(crate) use outcomes::read_outcome;
+pub(crate) use purge::{Waiting, read_waiting};
 pub(crate) use quota::count as count_usage;
 pub use upload::UploadWriter;
 
@@ -47,7 +49,7 @@ use work::Work;
 /// The file in a partition whose lock makes a process the writer.
 const LOCK_FILE: &str = "writer.lock";
 /// The key of [`Numbers`] in `state`.
-const NUMBERS_KEY: &[u8] = b"numbers";
+pub(crate) const NUMBERS_KEY: &[u8] = b"numbers";
 /// Blob numbers skipped when bytes are found that no row knows: more than a batch and all uploads
 /// under way can have taken, so no number ever names two messages.
 const BLOB_GAP: u64 = 1 << 20;

@@ -17,6 +17,11 @@ pub const OUTCOMES: usize = 10_000;
 const FRONT_BYTES: usize = 1 + 16;
 const PART_BYTES: usize = VALUE_BYTES_MAX - FRONT_BYTES;
 
+/// The bytes of an outcome in one of its values.
+pub(crate) fn read_outcome(value: &[u8]) -> Option<&[u8]> {
+    value.get(FRONT_BYTES..)
+}
+
 /// Where each outcome of the ring is; the outcomes themselves stay in the store.
 #[derive(Default)]
 pub(super) struct Ring {

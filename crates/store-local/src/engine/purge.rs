@@ -35,6 +35,25 @@ pub(super) fn encode_dead(mailbox: &Mailbox) -> Vec<u8> {
     value
 }
 
+/// What waits in the queue.
+pub(crate) enum Waiting {
+    /// Messages that were expunged.
+    Expunged(UidSet),
+    /// A deleted mailbox.
+    Dead,
+}
+
+/// Reads an entry; `None` when it is damaged.
+pub(crate) fn read_waiting(entry: &Purge, value: &[u8]) -> Option<Waiting> {
+    let mut take = Take(value);
+    take.version()?;
+    match take.u8()? {
+        EXPUNGED => ranges::take(take.0).map(Waiting::Expunged),
+        DEAD => rows::decode_mailbox(entry.account, entry.mailbox, take.0).map(|_| Waiting::Dead),
+        _ => None,
+    }
+}
+
 /// What one step did.
 #[derive(Default)]
 pub(super) struct Step {

@@ -44,6 +44,10 @@ impl Reader {
         Ok(Box::new(LocalSnapshot { reader: self, txn: self.txn()? }))
     }
 
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.shared.meta
+    }
+
     fn txn(&self) -> Result<RoTxn<'_, WithoutTls>, StoreError> {
         self.shared.meta.env.read_txn().map_err(fault)
     }
