@@ -380,7 +380,7 @@ impl LmtpSession {
                     // A relay keeps its connection for many messages; only a run of errors counts.
                     self.errors = 0;
                     tracing::info!(service = "lmtp", connection, message_id, size,
-                        %account, mailbox = %delivered.name,
+                        %account, mailbox = delivered.name.as_str(),
                         uid = delivered.uid.0, milliseconds, "delivered");
                     reply::line(io.output, "250 2.0.0 delivered");
                 }

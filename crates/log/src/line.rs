@@ -72,14 +72,15 @@ pub(crate) fn adopt(said: Vec<u8>, process: &str, pid: u32) -> Vec<u8> {
     format!("{start} {}", OneLine(&String::from_utf8_lossy(&said))).into_bytes()
 }
 
-/// Text without control characters, so that no event can look like two, and not longer than a line.
+/// Text without control characters and without those that change where text is shown, so that no event can
+/// look like two or like another, and not longer than a line.
 pub struct OneLine<'a>(pub &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = TEXT_BYTES;
         for char in self.0.chars() {
-            let escaped = char.is_control().then(|| char.escape_default());
+            let escaped = moves_text(char).then(|| char.escape_default());
             let bytes = escaped.as_ref().map_or_else(|| char.len_utf8(), ExactSizeIterator::len);
             let Some(rest) = left.checked_sub(bytes) else { return f.write_str(" ...") };
             left = rest;
@@ -92,6 +93,13 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// Control characters, line and paragraph separators, and marks of direction.
+fn moves_text(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
@@ -100,6 +108,7 @@ mod tests {
     #[test]
     fn events_stay_on_one_line() {
         assert_eq!(OneLine("a\r\nb\u{7f}é").to_string(), "a\\r\\nb\\u{7f}é");
+        assert_eq!(OneLine("a\u{202e}b\u{2028}c").to_string(), "a\\u{202e}b\\u{2028}c");
         for text in ["é", "\u{7f}", "\n"] {
             let line = OneLine(&text.repeat(TEXT_BYTES)).to_string();
             assert!(line.ends_with(" ...") && line.len() <= TEXT_BYTES + 4, "{}", line.len());

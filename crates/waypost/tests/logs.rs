@@ -178,6 +178,32 @@ fn a_client_cannot_forge_what_a_ban_tool_matches() {
     assert!(line.contains(escaped) && line.contains(" kind=BadCredentials "), "{line}");
 }
 
+/// A mailbox is named by its owner, and mail to a sub-address brings the name into a line.
+#[test]
+fn a_mailbox_cannot_forge_what_a_ban_tool_matches() {
+    let world = World::new("");
+    world.add_user("alice");
+    let _server = world.start();
+    let forged = r#"x login failed service="imap" login="a" peer="192.0.2.9" tls_bits=0 kind=BadCredentials"#;
+    let quoted = forged.replace('"', "\\\"");
+    let mut imap = world.imap("alice");
+    assert!(imap.command(&format!("CREATE \"{quoted}\"")).contains(" OK "));
+    let mut client: Connection = world.connect(world.lmtp);
+    assert!(client.say("LHLO localhost").starts_with("250"));
+    while client.line().starts_with("250-") {}
+    assert!(client.say("MAIL FROM:<>").starts_with("250"));
+    let answer = client.say(&format!("RCPT TO:<\"alice+{quoted}\"@example.com>"));
+    assert!(answer.starts_with("250"), "{answer}");
+    assert!(client.say("DATA").starts_with("354"));
+    assert!(client.say("Subject: hello\r\n\r\nhello\r\n.").starts_with("250"));
+    let log = wait_for("delivery", || {
+        Some(world.log_of("lmtp")).filter(|log| log.contains(" delivered "))
+    });
+    let line = log.lines().find(|line| line.contains(" delivered ")).unwrap();
+    assert!(line.contains(r#"mailbox="x login failed service=\"imap\""#), "{line}");
+    assert!(!log.contains(r#"login failed service="imap""#), "{log}");
+}
+
 #[test]
 fn with_a_facility_nothing_goes_to_the_file() {
     let world = World::new("");
