@@ -1,7 +1,7 @@
 //! One connected client: its rights, its frames, its share of what may wait.
 
 use super::Hub;
-use super::intake::{Queued, Request};
+use super::intake::{Asked, Queued, Request};
 use super::outbox::Outbox;
 use super::uploads::{Flow, Piece};
 use crate::MutationId;
@@ -19,13 +19,16 @@ use std::time::{Duration, Instant};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use waypost_store::Mutation;
 
 /// Mutations of one connection that wait; then its socket is not read.
 pub(crate) const CONNECTION_JOBS: usize = 4_096;
-/// KiB of mutations of one connection that wait; then its socket is not read.
+/// KiB of mutations and requests of one connection that wait; then its socket is not read.
 pub(crate) const CONNECTION_JOB_KIB: usize = 64 << 10;
+/// Uploads of one connection that were begun and of which the files are still open: those that it may have
+/// at the same time, and as many that it has ended meanwhile. Then its socket is not read.
+const CONNECTION_FILES: usize = 2 * CONNECTION_UPLOADS;
 /// A client introduces itself within this time.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes read from a client at once.
@@ -41,6 +44,7 @@ pub(crate) struct Connection {
     pub(crate) outbox: Outbox,
     jobs: Arc<Semaphore>,
     job_kib: Arc<Semaphore>,
+    files: Arc<Semaphore>,
 }
 
 /// The reading side's own state.
@@ -70,6 +74,7 @@ pub(crate) async fn serve(hub: Arc<Hub>, stream: UnixStream) {
         outbox,
         jobs: Arc::new(Semaphore::new(CONNECTION_JOBS)),
         job_kib: Arc::new(Semaphore::new(CONNECTION_JOB_KIB)),
+        files: Arc::new(Semaphore::new(CONNECTION_FILES)),
     });
     if !hub.enter(&connection) {
         return refuse(&connection.outbox, &io::Error::other("too many connections"));
@@ -143,10 +148,10 @@ impl Inbox {
             ToStored::Hello(_) => return Err(violation("a second introduction")),
             ToStored::Mutate { id, mutation } => self.mutate(id, mutation, size).await?,
             ToStored::OutcomeQuery { ids } if ids.len() <= QUERY_IDS => {
-                self.hub.intake.request(Request::Outcomes { origin, ids });
+                self.ask(Request::Outcomes { origin, ids }, size).await?;
             }
             ToStored::OutcomeQuery { .. } => return Err(violation("too many outcomes at once")),
-            ToStored::UploadBegin { upload } => self.begin(upload)?,
+            ToStored::UploadBegin { upload } => self.begin(upload, size).await?,
             ToStored::UploadChunk { upload, bytes } => self.chunk(upload, bytes)?,
             ToStored::UploadEnd { upload } => {
                 if let Some(flow) = self.uploads.remove(&upload) {
@@ -155,11 +160,11 @@ impl Inbox {
             }
             ToStored::UploadAbort { upload } => {
                 self.uploads.remove(&upload);
-                self.hub.intake.request(Request::UploadAbort { origin, upload });
+                self.ask(Request::UploadAbort { origin, upload }, size).await?;
             }
-            ToStored::HoldAnswer { round, holds } => self.holds(round, holds)?,
+            ToStored::HoldAnswer { round, holds } => self.holds(round, holds, size).await?,
             ToStored::Backup { request, directory } => {
-                self.hub.intake.request(Request::Backup { origin, request, directory });
+                self.ask(Request::Backup { origin, request, directory }, size).await?;
             }
             ToStored::Status { request } => {
                 let report = self.hub.report();
@@ -168,7 +173,7 @@ impl Inbox {
             ToStored::NoteAccess { notes } if notes.len() <= FRAME_NOTES => self.note(notes),
             ToStored::NoteAccess { .. } => return Err(violation("too many notes at once")),
             ToStored::WriteNotes { request } => {
-                self.hub.intake.request(Request::WriteNotes { origin, request });
+                self.ask(Request::WriteNotes { origin, request }, size).await?;
             }
         }
         Ok(())
@@ -177,13 +182,25 @@ impl Inbox {
     /// Waits while this connection has its share waiting: its socket is not read meanwhile.
     async fn mutate(&self, id: MutationId, mutation: Mutation, size: usize) -> io::Result<()> {
         let origin = Arc::clone(&self.connection);
-        let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
         let jobs = Arc::clone(&origin.jobs).acquire_owned().await.map_err(io::Error::other)?;
-        let room = Arc::clone(&origin.job_kib).acquire_many_owned(kib);
-        let room = room.await.map_err(io::Error::other)?;
+        let room = self.room(size).await?;
         let job = Job { id, mutation };
         self.hub.intake.submit(Queued { origin, job, size, share: [jobs, room] });
         Ok(())
+    }
+
+    /// Waits likewise: a client that asks faster than the writer answers is not read.
+    async fn ask(&self, request: Request, size: usize) -> io::Result<()> {
+        let share = Some(self.room(size).await?);
+        self.hub.intake.request(Asked { request, share });
+        Ok(())
+    }
+
+    /// A share of what this connection may have waiting, for a frame of this size.
+    async fn room(&self, size: usize) -> io::Result<OwnedSemaphorePermit> {
+        let kib = u32::try_from(size.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.connection.job_kib).acquire_many_owned(kib);
+        room.await.map_err(io::Error::other)
     }
 
     /// Nobody is woken or answered: the next commit takes the notes along.
@@ -193,14 +210,14 @@ impl Inbox {
         notes.iter().for_each(|(account, times)| waiting.add(account.clone(), times, now));
     }
 
-    fn begin(&mut self, upload: u32) -> io::Result<()> {
+    async fn begin(&mut self, upload: u32, size: usize) -> io::Result<()> {
         if self.uploads.len() >= CONNECTION_UPLOADS || self.uploads.contains_key(&upload) {
             return Err(violation("too many uploads at once"));
         }
         let origin = Arc::clone(&self.connection);
         self.uploads.insert(upload, Arc::new(Flow::new(Arc::clone(&origin), upload)));
-        self.hub.intake.request(Request::UploadBegin { origin, upload });
-        Ok(())
+        let turn = Arc::clone(&origin.files).acquire_owned().await.map_err(io::Error::other)?;
+        self.ask(Request::UploadBegin { origin, upload, turn }, size).await
     }
 
     fn chunk(&self, upload: u32, bytes: Bytes) -> io::Result<()> {
@@ -213,12 +230,11 @@ impl Inbox {
         Ok(())
     }
 
-    fn holds(&self, round: u64, holds: Holds) -> io::Result<()> {
+    async fn holds(&self, round: u64, holds: Holds, size: usize) -> io::Result<()> {
         if matches!(&holds, Holds::Mailboxes(list) if list.len() > HOLD_MAILBOXES) {
             return Err(violation("too many mailboxes held"));
         }
         let origin = Arc::clone(&self.connection);
-        self.hub.intake.request(Request::Holds { origin, round, holds });
-        Ok(())
+        self.ask(Request::Holds { origin, round, holds }, size).await
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Queued {
 /// Something the writer does between batches, after every mutation that came before it.
 pub(crate) enum Request {
     Outcomes { origin: Arc<Connection>, ids: Vec<MutationId> },
-    UploadBegin { origin: Arc<Connection>, upload: u32 },
+    UploadBegin { origin: Arc<Connection>, upload: u32, turn: OwnedSemaphorePermit },
     UploadAbort { origin: Arc<Connection>, upload: u32 },
     Holds { origin: Arc<Connection>, round: u64, holds: Holds },
     Backup { origin: Arc<Connection>, request: u32, directory: PathBuf },
@@ -38,11 +38,18 @@ pub(crate) enum Request {
     Ended { origin: Arc<Connection> },
 }
 
+/// A request that waits.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    /// Its share of what its connection may have waiting; `None` for what the server asks itself.
+    pub(crate) share: Option<OwnedSemaphorePermit>,
+}
+
 /// What the writer does next.
 #[derive(Default)]
 pub(crate) struct Taken {
     pub(crate) batch: Vec<Queued>,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Vec<Asked>,
     /// Whether nothing more is to be taken, ever.
     pub(crate) stopped: bool,
 }
@@ -59,7 +66,7 @@ struct State {
     accounts: HashMap<u64, VecDeque<(u64, Queued)>>,
     turns: VecDeque<u64>,
     waiting: usize,
-    requests: VecDeque<(u64, Request)>,
+    requests: VecDeque<(u64, Asked)>,
     arrivals: u64,
     stopped: bool,
 }
@@ -85,10 +92,10 @@ impl Intake {
     }
 
     /// Adds a request.
-    pub(crate) fn request(&self, request: Request) {
+    pub(crate) fn request(&self, asked: Asked) {
         let mut state = self.lock();
         let arrival = state.arrive();
-        state.requests.push_back((arrival, request));
+        state.requests.push_back((arrival, asked));
         drop(state);
         self.arrived.notify_one();
     }
@@ -113,6 +120,12 @@ impl Intake {
     /// Mutations that wait now.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting
+    }
+
+    /// Requests that wait now.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> usize {
+        self.lock().requests.len()
     }
 
     /// Ends the queue. What waits is dropped: nothing of it was applied or answered.
@@ -156,7 +169,7 @@ impl State {
     }
 
     /// Requests that came before every mutation still waiting.
-    fn due_requests(&mut self) -> Vec<Request> {
+    fn due_requests(&mut self) -> Vec<Asked> {
         if self.requests.is_empty() {
             return Vec::new();
         }
@@ -164,7 +177,7 @@ impl State {
             self.accounts.values().filter_map(|lane| lane.front()).map(|(at, _)| *at).min();
         let oldest = oldest.unwrap_or(u64::MAX);
         let due = self.requests.iter().take_while(|(at, _)| *at < oldest).count();
-        self.requests.drain(..due).map(|(_, request)| request).collect()
+        self.requests.drain(..due).map(|(_, asked)| asked).collect()
     }
 }
 

@@ -5,6 +5,8 @@
 //! through its [`outbox`], which never blocks the writer.
 
 mod connection;
+#[cfg(test)]
+mod flood_tests;
 mod intake;
 mod kept;
 mod outbox;
@@ -19,7 +21,7 @@ use crate::engine::{Engine, EngineConfig};
 use crate::notes::SharedNotes;
 use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
 use connection::Connection;
-use intake::{Intake, Request};
+use intake::{Asked, Intake, Request};
 use kept::KeptOutcomes;
 use std::collections::HashMap;
 use std::fs::{Permissions, remove_file, set_permissions};
@@ -219,7 +221,8 @@ impl Hub {
 
     pub(crate) fn leave(&self, connection: &Arc<Connection>) {
         self.connections().remove(&connection.id);
-        self.intake.request(Request::Ended { origin: Arc::clone(connection) });
+        let request = Request::Ended { origin: Arc::clone(connection) };
+        self.intake.request(Asked { request, share: None });
     }
 
     /// The connections of processes that serve sessions.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use waypost_store::limits::MESSAGE_BYTES;
 use waypost_store::{LimitName, StoreError, UploadId};
 
@@ -46,14 +47,15 @@ type Key = (u64, u32);
 
 /// One step of an upload.
 pub(crate) enum Piece {
-    Begin { origin: Arc<Connection>, upload: u32, writer: UploadWriter },
+    Begin { origin: Arc<Connection>, upload: u32, writer: UploadWriter, turn: OwnedSemaphorePermit },
     Chunk { flow: Arc<Flow>, bytes: Bytes },
     End { flow: Arc<Flow> },
     Abort { connection: u64, upload: u32 },
     Ended { connection: u64 },
 }
 
-/// Where the connections leave their pieces. The queue is bounded by the credits.
+/// Where the connections leave their pieces. The queue is bounded by the credits and by the number of files
+/// that a connection may have open.
 pub(crate) struct Uploads {
     pieces: mpsc::Sender<Piece>,
 }
@@ -78,7 +80,8 @@ impl Uploads {
 }
 
 struct Desk {
-    open: HashMap<Key, UploadWriter>,
+    /// Each with its share of the files that its connection may have open.
+    open: HashMap<Key, (UploadWriter, OwnedSemaphorePermit)>,
     figures: Arc<Figures>,
 }
 
@@ -92,9 +95,9 @@ impl Desk {
 
     fn take(&mut self, piece: Piece) {
         match piece {
-            Piece::Begin { origin, upload, writer } => {
+            Piece::Begin { origin, upload, writer, turn } => {
                 if !origin.outbox.is_closed() {
-                    self.open.insert((origin.id, upload), writer);
+                    self.open.insert((origin.id, upload), (writer, turn));
                     grant(&origin, upload, UPLOAD_WINDOW_BYTES);
                 }
             }
@@ -108,7 +111,7 @@ impl Desk {
     }
 
     fn write(&mut self, flow: &Flow, bytes: &[u8]) {
-        let Some(writer) = self.open.get_mut(&flow.key()) else { return };
+        let Some((writer, _)) = self.open.get_mut(&flow.key()) else { return };
         let result = if writer.size() + bytes.len() as u64 > MESSAGE_BYTES {
             Err(StoreError::Limit(LimitName::MessageBytes))
         } else {
@@ -124,7 +127,7 @@ impl Desk {
     }
 
     fn end(&mut self, flow: &Flow) {
-        let Some(writer) = self.open.remove(&flow.key()) else { return };
+        let Some((writer, _turn)) = self.open.remove(&flow.key()) else { return };
         let size = writer.size();
         done(&flow.origin, flow.upload, writer.finish().map(|upload| (upload, size)));
     }

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::connection::Connection;
-use super::intake::{Queued, Request};
+use super::intake::{Asked, Queued, Request};
 use super::kept::KeptOutcomes;
 use super::outbox::WakeFrame;
 use super::purge::{PurgePace, Purger};
@@ -46,8 +46,9 @@ impl Writer {
             if !taken.batch.is_empty() {
                 self.commit(taken.batch)?;
             }
-            for request in taken.requests {
+            for Asked { request, share } in taken.requests {
                 self.serve(request);
+                drop(share);
             }
             self.engine.write_due_notes(Instant::now());
             let idle = self.hub.intake.waiting() == 0;
@@ -116,8 +117,8 @@ impl Writer {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Outcomes { origin, ids } => self.tell_outcomes(&origin, ids),
-            Request::UploadBegin { origin, upload } => match self.engine.begin_upload() {
-                Ok(writer) => self.hub.uploads.send(Piece::Begin { origin, upload, writer }),
+            Request::UploadBegin { origin, upload, turn } => match self.engine.begin_upload() {
+                Ok(writer) => self.hub.uploads.send(Piece::Begin { origin, upload, writer, turn }),
                 Err(error) => done(&origin, upload, Err(error)),
             },
             Request::UploadAbort { origin, upload } => {
