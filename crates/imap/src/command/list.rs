@@ -3,21 +3,35 @@
 
 use super::{Job, Started};
 use crate::flow::{Completion, Env, Flow, Stepped};
-use std::collections::{BTreeMap, BTreeSet};
 use waypost_imap_wire::{ListArguments, ListKind, ListPattern, MailboxAttribute, Writer};
 use waypost_store::{Snapshot, StoreError};
 use waypost_types::{AccountId, MailboxName, SpecialUse};
 
-/// Lists names. They are looked up once, so that the answer is of one moment, and told in steps.
+/// Cost of the matching of one step, in operations on words: a few milliseconds.
+const STEP_COST: usize = 2_000_000;
+/// Cost of a name beside its matching.
+const NAME_COST: usize = 200;
+
+/// Lists names. They are read once, so that the answer is of one moment, and matched and told in steps.
 pub(crate) struct List {
     kind: ListKind,
     arguments: ListArguments,
-    lines: Option<std::vec::IntoIter<Line>>,
+    names: Option<Names>,
+}
+
+/// The names to look at, and how far that has got.
+struct Names {
+    /// Every name after those above it.
+    all: Vec<(MailboxName, Option<SpecialUse>)>,
+    /// The next one.
+    at: usize,
+    /// Levels of the name looked at last that were told, the first level as bit 0.
+    told: u64,
 }
 
 /// One name to tell.
-struct Line {
-    name: MailboxName,
+struct Line<'n> {
+    name: &'n str,
     /// A mailbox has this name, or for LSUB: it is subscribed itself.
     real: bool,
     /// `None` where the answer does not tell.
@@ -26,11 +40,11 @@ struct Line {
 }
 
 pub(super) fn start_list(arguments: ListArguments) -> Started {
-    Started::Job(Job::List(List { kind: ListKind::List, arguments, lines: None }))
+    Started::Job(Job::List(List { kind: ListKind::List, arguments, names: None }))
 }
 
 pub(super) fn start_lsub(arguments: ListArguments) -> Started {
-    Started::Job(Job::List(List { kind: ListKind::Lsub, arguments, lines: None }))
+    Started::Job(Job::List(List { kind: ListKind::Lsub, arguments, names: None }))
 }
 
 impl List {
@@ -40,28 +54,21 @@ impl List {
             env.writer().list_name(self.kind, &attributes, root_of(&self.arguments.reference));
             return Ok(self.completion().into());
         }
-        if self.lines.is_none() {
-            let snapshot = env.store.snapshot()?;
-            self.lines = Some(self.look_up(account, snapshot.as_ref())?.into_iter());
-        }
-        for line in self.lines.iter_mut().flatten() {
-            Writer::new(env.out).list(self.kind, &line.attributes(), &line.name);
-            if env.is_full() {
+        let names = match &mut self.names {
+            Some(names) => names,
+            none => {
+                let snapshot = env.store.snapshot()?;
+                none.insert(Names::read(self.kind, account, snapshot.as_ref())?)
+            }
+        };
+        let mut cost = 0;
+        while let Some(cost_of_name) = names.tell(self.kind, &self.arguments.patterns, env) {
+            cost += cost_of_name;
+            if cost > STEP_COST || env.is_full() {
                 return Ok(Flow::Work);
             }
         }
         Ok(self.completion().into())
-    }
-
-    fn look_up(
-        &self,
-        account: AccountId,
-        snapshot: &dyn Snapshot,
-    ) -> Result<Vec<Line>, StoreError> {
-        match self.kind {
-            ListKind::List => list(account, snapshot, &self.arguments.patterns),
-            ListKind::Lsub => lsub(account, snapshot, &self.arguments.patterns),
-        }
     }
 
     fn completion(&self) -> Completion {
@@ -72,7 +79,71 @@ impl List {
     }
 }
 
-impl Line {
+impl Names {
+    fn read(
+        kind: ListKind,
+        account: AccountId,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Self, StoreError> {
+        let mut all: Vec<_> = match kind {
+            ListKind::List => {
+                let mailboxes = snapshot.mailboxes(account)?.into_iter();
+                mailboxes.map(|mailbox| (mailbox.name, mailbox.special_use)).collect()
+            }
+            ListKind::Lsub => {
+                snapshot.subscriptions(account)?.into_iter().map(|name| (name, None)).collect()
+            }
+        };
+        all.sort_by(|(a, _), (b, _)| levels(a.as_str()).cmp(levels(b.as_str())));
+        Ok(Self { all, at: 0, told: 0 })
+    }
+
+    /// Tells what the next name gives, and says what that has cost; `None` after the last.
+    fn tell(
+        &mut self,
+        kind: ListKind,
+        patterns: &[ListPattern],
+        env: &mut Env<'_>,
+    ) -> Option<usize> {
+        let (name, special_use) = self.all.get(self.at)?;
+        let before = self.at.checked_sub(1).and_then(|before| self.all.get(before));
+        let name = name.as_str();
+        let depth = levels(name).count();
+        let shared = before.map_or(0, |(before, _)| shared_levels(before.as_str(), name));
+        self.told &= low_bits(shared);
+        let matched =
+            patterns.iter().fold(0, |matched, pattern| matched | pattern.matched_levels(name));
+        let told_now = match kind {
+            ListKind::List => matched & !low_bits(shared),
+            ListKind::Lsub => nearest(matched, depth) & !self.told,
+        };
+        self.told |= told_now;
+        for level in (1..=depth).filter(|level| bit(*level) & told_now != 0) {
+            let real = level == depth;
+            let children = match kind {
+                ListKind::List => Some(!real || self.has_children(name)),
+                ListKind::Lsub => None,
+            };
+            let special_use = special_use.filter(|_| real);
+            let name = first_levels(name, level);
+            Line { name, real, children, special_use }.write(kind, env.out);
+        }
+        self.at += 1;
+        Some(NAME_COST + patterns.iter().map(|pattern| pattern.cost(name)).sum::<usize>())
+    }
+
+    /// Whether a name below this one follows.
+    fn has_children(&self, name: &str) -> bool {
+        let next = self.all.get(self.at + 1).map(|(next, _)| next.as_str());
+        next.is_some_and(|next| shared_levels(name, next) == levels(name).count())
+    }
+}
+
+impl Line<'_> {
+    fn write(&self, kind: ListKind, out: &mut Vec<u8>) {
+        Writer::new(out).list_name(kind, &self.attributes(), self.name);
+    }
+
     fn attributes(&self) -> Vec<MailboxAttribute> {
         let mut attributes = Vec::new();
         if !self.real {
@@ -87,58 +158,40 @@ impl Line {
     }
 }
 
-/// The mailboxes that match, and as `\Noselect` the levels above others that are no mailboxes.
-fn list(
-    account: AccountId,
-    snapshot: &dyn Snapshot,
-    patterns: &[ListPattern],
-) -> Result<Vec<Line>, StoreError> {
-    let mailboxes = snapshot.mailboxes(account)?;
-    let parents: BTreeSet<MailboxName> =
-        mailboxes.iter().flat_map(|mailbox| ancestors(&mailbox.name)).collect();
-    let mut lines: BTreeMap<MailboxName, Line> = BTreeMap::new();
-    for name in parents.iter().filter(|name| matches(patterns, name)) {
-        let line =
-            Line { name: name.clone(), real: false, children: Some(true), special_use: None };
-        lines.insert(name.clone(), line);
-    }
-    for mailbox in mailboxes.into_iter().filter(|mailbox| matches(patterns, &mailbox.name)) {
-        let children = Some(parents.contains(&mailbox.name));
-        let (name, special_use) = (mailbox.name, mailbox.special_use);
-        lines.insert(name.clone(), Line { name, real: true, children, special_use });
-    }
-    Ok(lines.into_values().collect())
+/// The nearest level that matches: the name itself, or else the one above it for which it stands as
+/// `\Noselect` (RFC 3501 section 6.3.9).
+fn nearest(matched: u64, depth: usize) -> u64 {
+    let matched = matched & low_bits(depth);
+    matched.checked_ilog2().map_or(0, |highest| 1 << highest)
 }
 
-/// The subscribed names that match. A level that matches and only has subscribed names below is
-/// told as `\Noselect` (RFC 3501 section 6.3.9).
-fn lsub(
-    account: AccountId,
-    snapshot: &dyn Snapshot,
-    patterns: &[ListPattern],
-) -> Result<Vec<Line>, StoreError> {
-    let line = |name: MailboxName, real| Line { name, real, children: None, special_use: None };
-    let mut lines: BTreeMap<MailboxName, Line> = BTreeMap::new();
-    for name in snapshot.subscriptions(account)? {
-        if matches(patterns, &name) {
-            lines.insert(name.clone(), line(name, true));
-            continue;
-        }
-        if let Some(above) = ancestors(&name).find(|above| matches(patterns, above)) {
-            lines.entry(above.clone()).or_insert_with(|| line(above, false));
-        }
-    }
-    Ok(lines.into_values().collect())
+fn levels(name: &str) -> impl Iterator<Item = &str> {
+    name.split(MailboxName::SEPARATOR)
 }
 
-/// The levels above a name, the nearest first.
-fn ancestors(name: &MailboxName) -> impl Iterator<Item = MailboxName> {
-    std::iter::successors(name.parent(), MailboxName::parent)
+/// How many leading levels two names share.
+fn shared_levels(a: &str, b: &str) -> usize {
+    levels(a).zip(levels(b)).take_while(|(a, b)| a == b).count()
 }
 
-fn matches(patterns: &[ListPattern], name: &MailboxName) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(name))
+/// The name's first levels, at least one.
+fn first_levels(name: &str, count: usize) -> &str {
+    let ends = name.match_indices(MailboxName::SEPARATOR).map(|(at, _)| at);
+    let end = ends.chain([name.len()]).nth(count.saturating_sub(1));
+    end.and_then(|end| name.get(..end)).unwrap_or(name)
 }
+
+/// The bit of a level, counted from 1.
+const fn bit(level: usize) -> u64 {
+    low_bits(level) & !low_bits(level - 1)
+}
+
+/// The bits of so many levels.
+const fn low_bits(count: usize) -> u64 {
+    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+const _: () = assert!(MailboxName::MAX_DEPTH <= 64);
 
 /// The root of a reference: the first level for a name that begins with the separator, else empty.
 fn root_of(reference: &str) -> &str {
