@@ -118,3 +118,96 @@ fn many_keys_make_a_search_take_more_steps() {
     assert_eq!(lines_with(&said, "b OK"), 1);
     assert!(hand.steps - few >= few + 2, "{few} and {} steps", hand.steps - few);
 }
+
+/// A message that is slow to search: every text a key looks at is as long as a key may look at.
+fn heavy_message() -> Vec<u8> {
+    let line = "X-Filler: =?utf-8?q?=E4=BD=A0=E5=A5=BD_0123456789abcdef0123456789?=\r\n";
+    let mut bytes = b"Content-Type: multipart/mixed; boundary=b\r\n".to_vec();
+    bytes.extend_from_slice(line.repeat(256 * 1024 / line.len()).as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    for _ in 0..4 {
+        bytes.extend_from_slice(b"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n");
+        bytes.extend_from_slice(
+            "0123456789abcdef0123456789abcdef0123456789\r\n".repeat(50_000).as_bytes(),
+        );
+    }
+    bytes.extend_from_slice(b"needle\r\n--b--\r\n");
+    bytes
+}
+
+#[test]
+fn a_search_of_one_message_ends_its_step_between_texts() {
+    let mut world = World::new();
+    world.deliver_bytes(heavy_message());
+    let mut hand = world.hand();
+    let said = hand.say("a SEARCH TEXT needle");
+    assert!(said.starts_with(b"* SEARCH 1\r\n"));
+    // Nine million bytes of text, four million a step.
+    let one = hand.steps;
+    assert!(one >= 3, "{one} steps");
+    let texts = "OR TEXT nowhere ".repeat(9) + "TEXT needle";
+    let said = hand.say(&format!("b SEARCH {texts}"));
+    assert!(said.starts_with(b"* SEARCH 1\r\n"));
+    assert!(hand.steps - one >= 20, "{} steps", hand.steps - one);
+}
+
+#[test]
+fn keys_that_read_one_header_do_so_in_many_steps() {
+    let mut world = World::new();
+    world.deliver_bytes(heavy_message());
+    let mut hand = world.hand();
+    let keys = "NOT HEADER X-Filler nowhere ".repeat(48);
+    let said = hand.say(&format!("a SEARCH {}", keys.trim_end()));
+    assert!(said.starts_with(b"* SEARCH 1\r\n"), "{}", String::from_utf8_lossy(&said));
+    assert!(hand.steps >= 4, "{} steps", hand.steps);
+    let said = hand.say(&format!("b SEARCH {keys}HEADER X-Filler nowhere"));
+    assert!(said.starts_with(b"* SEARCH\r\n"));
+}
+
+#[test]
+fn threads_asked_for_by_a_thousand_keys_do_not_keep_a_text_from_being_read() {
+    let mut world = World::new();
+    world.deliver_bytes(message(1, 100));
+    let mut hand = world.hand();
+    let keys = "NOT THREADID T1-1 ".repeat(490);
+    let said = hand.say(&format!("a SEARCH {keys}BODY abcdef HEADER Subject n1"));
+    assert!(said.ends_with(b"a OK SEARCH completed\r\n"), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn names_are_matched_in_small_steps() {
+    let mut world = World::new();
+    let mut hand = world.hand();
+    // Three hundred long names under the same levels, of which the pattern matches none.
+    let level = "a".repeat(40);
+    let above = [level.as_str(); 8].join("/");
+    for number in 0..300 {
+        hand.say(&format!("c CREATE {above}/{number}"));
+        hand.say(&format!("s SUBSCRIBE {above}/{number}"));
+    }
+    let pattern = "%a*a".repeat(250) + "x";
+    let before = hand.steps;
+    let said = hand.say(&format!("l LIST \"\" {pattern}"));
+    assert!(said.starts_with(b"l OK"), "{}", String::from_utf8_lossy(&said));
+    assert!(hand.steps >= before + 2, "{} steps", hand.steps - before);
+    let said = hand.say(&format!("l LSUB \"\" {pattern}"));
+    assert!(said.starts_with(b"l OK"));
+    assert_eq!(lines_with(&hand.say("l LIST \"\" *"), "* LIST"), 300 + 8 + 6);
+    let said = hand.say(&format!("l LSUB \"\" {above}/%"));
+    assert_eq!(lines_with(&said, "* LSUB"), 300);
+}
+
+#[test]
+fn large_forms_that_yield_nothing_are_read_in_small_steps() {
+    let mut world = World::new();
+    let part = "--b\r\nContent-Type: text/plain; name=\"0123456789abcdef\"\r\n\r\nx\r\n";
+    let parts = part.repeat(900);
+    for _ in 0..20 {
+        let head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+        world.deliver_bytes([head, parts.as_bytes(), b"--b--\r\n"].concat());
+    }
+    let mut hand = world.hand();
+    let said = hand.say("a FETCH 1:* BODY.PEEK[2000]");
+    assert_eq!(lines_with(&said, "BODY[2000] NIL"), 20);
+    assert!(hand.steps >= 3, "{} steps", hand.steps);
+}

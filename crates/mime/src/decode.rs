@@ -1,7 +1,7 @@
 //! Transfer encodings, charsets and encoded words to UTF-8 text.
 
 use crate::form::{Encoding, Part};
-use crate::limits::{ENCODED_WORD_BYTES_MAX, PART_TEXT_BYTES_MAX};
+use crate::limits::{ENCODED_WORD_BYTES_MAX, ENCODED_WORD_VAIN_BYTES_MAX, PART_TEXT_BYTES_MAX};
 use mail_parser::decoders::charsets::map::charset_decoder;
 use std::borrow::Cow;
 
@@ -13,7 +13,10 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub fn decode_header_text(raw: &[u8]) -> String {
     let mut text = HeaderText::default();
     let mut rest = raw.trim_ascii();
-    while let Some(at) = memchr::memmem::find(rest, b"=?") {
+    let mut vain = 0;
+    while vain < ENCODED_WORD_VAIN_BYTES_MAX
+        && let Some(at) = memchr::memmem::find(rest, b"=?")
+    {
         let (before, word) = rest.split_at(at);
         match encoded_word(word) {
             Some((charset, bytes, used)) => {
@@ -22,6 +25,7 @@ pub fn decode_header_text(raw: &[u8]) -> String {
                 rest = word.get(used..).unwrap_or_default();
             }
             None => {
+                vain += word.len().min(ENCODED_WORD_BYTES_MAX);
                 let (plain, tail) = rest.split_at(at + 2);
                 text.plain(plain);
                 rest = tail;
@@ -48,7 +52,14 @@ pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_ascii() {
+            true => out.push(char.to_ascii_lowercase()),
+            false => out.extend(char.to_uppercase().flat_map(char::to_lowercase)),
+        }
+    }
+    out
 }
 
 /// Decodes a transfer encoding; what is no part of the encoding is skipped, never refused.

@@ -112,6 +112,9 @@ pub enum Encoding {
     SevenBit,
 }
 
+/// What a part weighs in a form beside its media type, in bytes.
+const PART_WEIGHT: usize = 32;
+
 impl Form {
     /// Version of the encoded form and of the parser; forms of another one are made anew.
     pub const VERSION: u8 = 1;
@@ -157,6 +160,13 @@ impl Form {
     /// The message inside a message/rfc822 part, for `n.HEADER` and `n.TEXT`.
     pub fn embedded(&self, part: &Part) -> Option<&Part> {
         if part.kind == PartKind::Message { self.child(part, 1) } else { None }
+    }
+
+    /// About how many bytes the form is stored in: what reading it costs.
+    pub fn weight(&self) -> u64 {
+        let ready = self.envelope.len() + self.structure.len() + 8 * self.extensions.len();
+        let parts: usize = self.parts.iter().map(|part| PART_WEIGHT + part.media.len()).sum();
+        (ready + parts) as u64
     }
 
     /// The form as stored: the version byte, then postcard.

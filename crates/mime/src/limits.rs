@@ -23,6 +23,9 @@ pub const ANGLE_BYTES_MAX: usize = 4 * 1024;
 pub const ANGLE_VAIN_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one encoded word; RFC 2047 allows 75, senders do not always split.
 pub const ENCODED_WORD_BYTES_MAX: usize = 4 * 1024;
+/// Bytes looked at in vain for the end of an encoded word in one header field; then the rest is plain
+/// text, so that a field of many beginnings costs no more than its length.
+pub const ENCODED_WORD_VAIN_BYTES_MAX: usize = 256 * 1024;
 /// Comments nested in an address or date.
 pub const COMMENT_DEPTH_MAX: usize = 16;
 /// Parameters of one Content-Type or Content-Disposition field.

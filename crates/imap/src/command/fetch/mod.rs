@@ -22,7 +22,8 @@ use waypost_types::{FlagSet, Keyword, ModSeq, SystemFlag, Uid, UidSet};
 
 /// Messages looked at in one step when none of them has to be told.
 const STEP_MESSAGES: usize = 10_000;
-/// Bytes of headers that one step looks at before it gives its thread back.
+/// Bytes of headers that one step looks at before it gives its thread back; a form counts by a share of
+/// its bytes.
 const STEP_HEADER_BYTES: u64 = 256 << 10;
 
 /// Tells data of messages.
@@ -63,6 +64,11 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
+    /// Counts bytes that were looked at.
+    fn look(&self, bytes: u64) {
+        self.looked.set(self.looked.get().saturating_add(bytes));
+    }
+
     /// Whether the step has cost its share, however little it has put out.
     const fn is_spent(&self) -> bool {
         self.looked.get() >= STEP_HEADER_BYTES
@@ -219,8 +225,8 @@ impl Fetch {
 
     /// One damaged message must not keep a client from all others.
     fn leave_out(&mut self, uid: Uid, open: &Selected, failure: &StoreError) {
-        let (user, mailbox) = (&open.user.identity.account, &open.name);
-        error!(%user, %mailbox, uid = uid.0, cause = %failure, "message left out of FETCH");
+        let (user, mailbox) = (&open.user.identity.account, open.name.as_str());
+        error!(%user, mailbox, uid = uid.0, cause = %failure, "message left out of FETCH");
         self.damaged = true;
     }
 

@@ -1,19 +1,13 @@
 //! Search keys, resolved for one session, and how a page is measured by them.
 
-use super::text;
+use super::step::{Answers, Context, Stop};
+use super::text::{Field, Reading};
 use crate::state::Selected;
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use waypost_imap_wire::{Day, SearchKey, SequenceSet};
-use waypost_mime::{Form, fold_case};
-use waypost_store::{Bits512, KeywordId, MessageRow, Snapshot, StatePage, StoreError};
-use waypost_types::{AccountId, Keyword, MailboxId, ModSeq, SystemFlag, Uid, UidSet, UnixTime};
-
-/// Cost of reading a message's row.
-const ROW_COST: u64 = 2;
-/// Cost of reading a message's form.
-const FORM_COST: u64 = 10;
+use waypost_mime::fold_case;
+use waypost_store::{Bits512, MessageRow, StatePage};
+use waypost_types::{Keyword, ModSeq, SystemFlag, Uid, UidSet, UnixTime};
 
 /// A key with its sets resolved and its texts folded; the cheap ones of a list come first.
 #[derive(Debug)]
@@ -39,78 +33,25 @@ pub(super) enum Compiled {
     SentBefore(Day),
     SentOn(Day),
     SentSince(Day),
-    Field(text::Field, String),
-    Header {
-        name: String,
-        value: String,
-    },
-    Body(String),
-    Text(String),
+    /// A key that reads texts, with its number among those of the search.
+    Reading(usize, Reading),
 }
 
-/// What measuring needs, and what it has cost in this step.
-pub(super) struct Context<'s> {
-    pub(super) snapshot: &'s dyn Snapshot,
-    pub(super) account: AccountId,
-    mailbox: MailboxId,
-    keywords: HashMap<Keyword, KeywordId>,
-    pub(super) cost: u64,
-    /// The message whose row and form were read last.
-    row: Option<(Uid, Option<MessageRow>)>,
-    form: Option<(Uid, Arc<Form>)>,
-}
-
-impl<'s> Context<'s> {
-    pub(super) fn new(snapshot: &'s dyn Snapshot, open: &Selected) -> Result<Self, StoreError> {
-        let keywords = snapshot.keywords(open.mailbox())?;
-        Ok(Self {
-            snapshot,
-            account: open.account(),
-            mailbox: open.mailbox(),
-            keywords: keywords.iter().map(|(id, keyword)| (keyword.clone(), *id)).collect(),
-            cost: 0,
-            row: None,
-            form: None,
-        })
-    }
-
-    fn row(&mut self, uid: Uid) -> Result<Option<MessageRow>, StoreError> {
-        if let Some((last, row)) = &self.row
-            && *last == uid
-        {
-            return Ok(*row);
-        }
-        self.cost += ROW_COST;
-        let row = self.snapshot.message(self.mailbox, uid)?;
-        self.row = Some((uid, row));
-        Ok(row)
-    }
-
-    pub(super) fn form(&mut self, uid: Uid, row: &MessageRow) -> Result<Arc<Form>, StoreError> {
-        if let Some((last, form)) = &self.form
-            && *last == uid
-        {
-            return Ok(Arc::clone(form));
-        }
-        self.cost += FORM_COST;
-        let form = Arc::new(self.snapshot.form(self.account, row.email)?);
-        self.form = Some((uid, Arc::clone(&form)));
-        Ok(form)
-    }
-}
-
-/// Resolves a key against what the session shows. Numbers beyond the mailbox match nothing.
-pub(super) fn compile(key: SearchKey, open: &Selected) -> Compiled {
-    let folded = |text: String| fold_case(&text);
+/// Resolves a key against what the session shows. Numbers beyond the mailbox match nothing. `readings`
+/// counts the keys that read texts.
+pub(super) fn compile(key: SearchKey, open: &Selected, readings: &mut usize) -> Compiled {
     match key {
         SearchKey::All => Compiled::All,
         SearchKey::And(keys) => {
-            let mut keys: Vec<_> = keys.into_iter().map(|key| compile(key, open)).collect();
+            let mut keys: Vec<_> =
+                keys.into_iter().map(|key| compile(key, open, readings)).collect();
             keys.sort_by_key(Compiled::rank);
             Compiled::And(keys)
         }
-        SearchKey::Or(left, right) => either(compile(*left, open), compile(*right, open)),
-        SearchKey::Not(key) => Compiled::Not(Box::new(compile(*key, open))),
+        SearchKey::Or(left, right) => {
+            either(compile(*left, open, readings), compile(*right, open, readings))
+        }
+        SearchKey::Not(key) => Compiled::Not(Box::new(compile(*key, open, readings))),
         SearchKey::Sequence(set) => Compiled::Ranges(by_sequence(&set, open.view.shown())),
         SearchKey::Uid(set) => Compiled::Ranges(by_uid(&set, open.view.shown())),
         SearchKey::Recent => Compiled::Uids(open.recent.clone()),
@@ -127,15 +68,27 @@ pub(super) fn compile(key: SearchKey, open: &Selected) -> Compiled {
         SearchKey::SentBefore(day) => Compiled::SentBefore(day),
         SearchKey::SentOn(day) => Compiled::SentOn(day),
         SearchKey::SentSince(day) => Compiled::SentSince(day),
-        SearchKey::Bcc(text) => Compiled::Field(text::Field::Bcc, folded(text)),
-        SearchKey::Cc(text) => Compiled::Field(text::Field::Cc, folded(text)),
-        SearchKey::From(text) => Compiled::Field(text::Field::From, folded(text)),
-        SearchKey::Subject(text) => Compiled::Field(text::Field::Subject, folded(text)),
-        SearchKey::To(text) => Compiled::Field(text::Field::To, folded(text)),
-        SearchKey::Header { name, value } => Compiled::Header { name, value: folded(value) },
-        SearchKey::Body(text) => Compiled::Body(folded(text)),
-        SearchKey::Text(text) => Compiled::Text(folded(text)),
+        text => {
+            *readings += 1;
+            reading(text).map_or(Compiled::All, |reading| Compiled::Reading(*readings, reading))
+        }
     }
+}
+
+/// The keys that read texts; `None` for the others.
+fn reading(key: SearchKey) -> Option<Reading> {
+    let field = |field, text: String| Reading::Field(field, fold_case(&text));
+    Some(match key {
+        SearchKey::Bcc(text) => field(Field::Bcc, text),
+        SearchKey::Cc(text) => field(Field::Cc, text),
+        SearchKey::From(text) => field(Field::From, text),
+        SearchKey::Subject(text) => field(Field::Subject, text),
+        SearchKey::To(text) => field(Field::To, text),
+        SearchKey::Header { name, value } => Reading::Header { name, value: fold_case(&value) },
+        SearchKey::Body(text) => Reading::Body(fold_case(&text)),
+        SearchKey::Text(text) => Reading::Text(fold_case(&text)),
+        _ => return None,
+    })
 }
 
 fn either(left: Compiled, right: Compiled) -> Compiled {
@@ -178,9 +131,10 @@ impl Compiled {
             Self::Larger(_) | Self::Smaller(_) | Self::EmailId(_) => 1,
             Self::Before(_) | Self::On(_) | Self::Since(_) => 1,
             Self::ThreadId(_) => 2,
-            Self::SentBefore(_) | Self::SentOn(_) | Self::SentSince(_) | Self::Field(..) => 3,
-            Self::Header { .. } => 4,
-            Self::Body(_) | Self::Text(_) => 5,
+            Self::SentBefore(_) | Self::SentOn(_) | Self::SentSince(_) => 3,
+            Self::Reading(_, Reading::Field(..)) => 3,
+            Self::Reading(_, Reading::Header { .. }) => 4,
+            Self::Reading(_, Reading::Body(_) | Reading::Text(_)) => 5,
             Self::Not(key) => key.rank(),
             Self::Or(left, right) => left.rank().max(right.rank()),
             Self::And(keys) => keys.iter().map(Self::rank).max().unwrap_or(0),
@@ -189,7 +143,9 @@ impl Compiled {
 
     /// How many keys read the texts of a message.
     pub(super) fn texts(&self) -> u64 {
-        self.count(|key| matches!(key, Self::Body(_) | Self::Text(_)))
+        let reads =
+            |key: &Self| matches!(key, Self::Reading(_, Reading::Body(_) | Reading::Text(_)));
+        self.count(reads)
     }
 
     /// How many keys there are, those aside that only hold others.
@@ -217,7 +173,7 @@ impl Compiled {
         page: &StatePage,
         among: Bits512,
         context: &mut Context<'_>,
-    ) -> Result<Bits512, StoreError> {
+    ) -> Result<Bits512, Stop> {
         if among.is_empty() {
             return Ok(among);
         }
@@ -238,8 +194,8 @@ impl Compiled {
             Self::Ranges(ranges) => filter(among, |at| in_ranges(ranges, page.uid(at))),
             Self::Uids(uids) => filter(among, |at| uids.contains(page.uid(at))),
             Self::Flag(flag) => among.and(page.flag(*flag)),
-            Self::Keyword(keyword) => match context.keywords.get(keyword) {
-                Some(id) => among.and(&page.keyword(*id)),
+            Self::Keyword(keyword) => match context.keyword(keyword) {
+                Some(id) => among.and(&page.keyword(id)),
                 None => Bits512::EMPTY,
             },
             Self::ModSeq(least) => filter(among, |at| page.modseq(at) >= *least),
@@ -252,7 +208,7 @@ impl Compiled {
         page: &StatePage,
         among: Bits512,
         context: &mut Context<'_>,
-    ) -> Result<Bits512, StoreError> {
+    ) -> Result<Bits512, Stop> {
         let mut found = Bits512::EMPTY;
         for at in among.iter() {
             let uid = page.uid(at);
@@ -264,12 +220,7 @@ impl Compiled {
     }
 
     /// Whether one message matches a key that needs more than its page.
-    fn matches(
-        &self,
-        uid: Uid,
-        row: &MessageRow,
-        context: &mut Context<'_>,
-    ) -> Result<bool, StoreError> {
+    fn matches(&self, uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<bool, Stop> {
         let received = Day::of(row.internal_date);
         Ok(match self {
             Self::Larger(size) => row.size > u64::from(*size),
@@ -279,24 +230,22 @@ impl Compiled {
             Self::Since(day) => received >= *day,
             Self::EmailId(id) => row.email.object_id(context.account) == *id,
             Self::ThreadId(id) => {
-                context.cost += ROW_COST;
-                let email = context.snapshot.email(context.account, row.email)?;
-                email.is_some_and(|email| email.thread.object_id(context.account) == *id)
+                let thread = context.thread(row)?;
+                thread.is_some_and(|thread| thread.object_id(context.account) == *id)
             }
             Self::SentBefore(day) => sent(uid, row, context)? < *day,
             Self::SentOn(day) => sent(uid, row, context)? == *day,
             Self::SentSince(day) => sent(uid, row, context)? >= *day,
-            Self::Field(field, text) => text::field_has(*field, text, uid, row, context)?,
-            Self::Header { name, value } => text::header_has(name, value, uid, row, context)?,
-            Self::Body(text) => text::body_has(text, uid, row, context)?,
-            Self::Text(text) => text::message_has(text, uid, row, context)?,
+            Self::Reading(number, reading) => {
+                Answers::of(context, *number, |context| reading.holds(uid, row, context))?
+            }
             _ => false,
         })
     }
 }
 
 /// The day of the Date header; a message without one counts as sent when it arrived.
-fn sent(uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<Day, StoreError> {
+fn sent(uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<Day, Stop> {
     let date: Option<UnixTime> = context.form(uid, row)?.sent_date;
     Ok(Day::of(date.unwrap_or(row.internal_date)))
 }

@@ -3,23 +3,23 @@
 //! steps of bounded cost.
 
 mod key;
+mod step;
 mod text;
 
 use super::{Job, Started, enable_condstore};
 use crate::announce::position;
 use crate::flow::{Completion, Env, Flow, Stepped};
 use crate::state::Selected;
-use key::{Compiled, Context};
+use key::Compiled;
+use step::{Answers, Context, STEP_COST, Stop};
 use tracing::error;
 use waypost_imap_wire::{ResponseCode, SearchKey};
 use waypost_store::{Bits512, StatePage, StoreError};
 use waypost_types::{ModSeq, Uid, UidSet};
 
-/// Cost of one step. A message costs 1 for each key, its row and form a little more, text by its size.
-const STEP_COST: u64 = 4_000;
 /// Cost of a page for each key when bit operations decide.
 const PAGE_COST: u64 = 20;
-/// Texts looked for in one search: each is a reading of a whole message within one step.
+/// Texts looked for in one search: each is a reading of whole messages.
 const TEXTS_MAX: u64 = 20;
 
 /// Searches the open mailbox.
@@ -31,6 +31,8 @@ pub(crate) struct Search {
     mentions_mod_seq: bool,
     /// The first UID not looked at yet.
     next: Option<Uid>,
+    /// What is known of the message at which the last step ended.
+    answers: Answers,
     found: UidSet,
     highest: ModSeq,
     /// Where telling has got to, once the search is over.
@@ -47,7 +49,7 @@ pub(super) fn start(
     if mentions_mod_seq {
         enable_condstore(open, env.out);
     }
-    let key = key::compile(criteria, open);
+    let key = key::compile(criteria, open, &mut 0);
     if key.texts() > TEXTS_MAX {
         return Completion::no(ResponseCode::Limit, "Too many texts in one search").into();
     }
@@ -57,6 +59,7 @@ pub(super) fn start(
         key,
         mentions_mod_seq,
         next: open.view.shown().first(),
+        answers: Answers::default(),
         found: UidSet::new(),
         highest: ModSeq(0),
         telling: None,
@@ -86,9 +89,11 @@ impl Search {
     /// Looks at messages up to the cost of a step; true when all were looked at.
     fn look(&mut self, open: &Selected, env: &Env<'_>) -> Result<bool, StoreError> {
         let snapshot = env.store.snapshot()?;
-        let mut context = Context::new(snapshot.as_ref(), open)?;
+        let answers = std::mem::take(&mut self.answers);
+        let mut context = Context::new(snapshot.as_ref(), open, answers)?;
         while let Some(next) = self.next {
             if context.cost > STEP_COST {
+                self.answers = context.answers;
                 return Ok(false);
             }
             let page = snapshot.page_from(open.mailbox(), StatePage::number_of(next))?;
@@ -112,7 +117,11 @@ impl Search {
         context.cost += PAGE_COST;
         if !self.key.reads_messages() {
             context.cost += PAGE_COST * (self.keys - 1);
-            let found = self.key.matching(page, candidates, context)?;
+            let found = match self.key.matching(page, candidates, context) {
+                Ok(found) => found,
+                Err(Stop::Paused) => return Ok(Some(from)),
+                Err(Stop::Failed(failure)) => return Err(failure),
+            };
             found.iter().for_each(|at| self.take(page, at));
             return Ok(after_page(page));
         }
@@ -121,15 +130,17 @@ impl Search {
                 return Ok(Some(page.uid(at)));
             }
             context.cost += self.keys;
+            context.answers.begin(page.uid(at));
             let mut single = Bits512::EMPTY;
             single.set(at, true);
             match self.key.matching(page, single, context) {
                 Ok(found) if found.is_empty() => {}
                 Ok(_) => self.take(page, at),
-                Err(failure @ (StoreError::Corrupt(_) | StoreError::Io(_))) => {
+                Err(Stop::Paused) => return Ok(Some(page.uid(at))),
+                Err(Stop::Failed(failure @ (StoreError::Corrupt(_) | StoreError::Io(_)))) => {
                     leave_out(page.uid(at), open, &failure);
                 }
-                Err(failure) => return Err(failure),
+                Err(Stop::Failed(failure)) => return Err(failure),
             }
         }
         Ok(after_page(page))
@@ -163,8 +174,8 @@ impl Search {
 
 /// One damaged message must not keep a client from finding others.
 fn leave_out(uid: Uid, open: &Selected, failure: &StoreError) {
-    let (user, mailbox) = (&open.user.identity.account, &open.name);
-    error!(%user, %mailbox, uid = uid.0, cause = %failure, "message left out of SEARCH");
+    let (user, mailbox) = (&open.user.identity.account, open.name.as_str());
+    error!(%user, mailbox, uid = uid.0, cause = %failure, "message left out of SEARCH");
 }
 
 /// The live messages of a page that the client knows, from a UID on.

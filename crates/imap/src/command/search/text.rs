@@ -1,18 +1,47 @@
 //! Search in header fields and texts. Every read is bounded; what lies beyond is not found.
 
-use super::key::Context;
+use super::step::{Context, Place, Stop};
 use std::ops::Range;
 use waypost_mime::limits::PART_TEXT_BYTES_MAX;
 use waypost_mime::{Form, Part, decode_header_text, fold_case, header_fields, part_text};
-use waypost_store::{Body, MessageRow, StoreError};
+use waypost_store::{MessageRow, StoreError};
 use waypost_types::Uid;
 
 /// Bytes of one header that are searched.
 const HEADER_SEARCH_BYTES: u64 = 256 << 10;
 /// Bytes of one message's texts, and of the headers inside it, that are searched, before decoding.
 const TEXT_SEARCH_BYTES: u64 = 16 << 20;
-/// Bytes that cost one unit.
-const COST_BYTES: u64 = 4 << 10;
+
+/// What a key reads of a message, and the folded text that it looks for there.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Field(Field, String),
+    /// A header field; an empty value asks for the field.
+    Header {
+        name: String,
+        value: String,
+    },
+    Body(String),
+    /// The header or the body.
+    Text(String),
+}
+
+impl Reading {
+    /// Whether the message has the text.
+    pub(super) fn holds(
+        &self,
+        uid: Uid,
+        row: &MessageRow,
+        context: &mut Context<'_>,
+    ) -> Result<bool, Stop> {
+        match self {
+            Self::Field(field, text) => field_has(*field, text, uid, row, context),
+            Self::Header { name, value } => header_has(name, value, uid, row, context),
+            Self::Body(text) => texts_have(text, false, uid, row, context),
+            Self::Text(text) => texts_have(text, true, uid, row, context),
+        }
+    }
+}
 
 /// A header field whose decoded text is kept in the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +76,17 @@ impl Field {
 }
 
 /// Whether a field of the envelope has the text. A form that was cut is checked in the header.
-pub(super) fn field_has(
+fn field_has(
     field: Field,
     text: &str,
     uid: Uid,
     row: &MessageRow,
     context: &mut Context<'_>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Stop> {
     let form = context.form(uid, row)?;
-    if fold_case(field.text(&form)).contains(text) {
+    let value = field.text(&form);
+    context.reads(value.len() as u64);
+    if fold_case(value).contains(text) {
         return Ok(true);
     }
     if !form.cut {
@@ -65,13 +96,13 @@ pub(super) fn field_has(
 }
 
 /// Whether a field of this name has the text; an empty text asks for the field.
-pub(super) fn header_has(
+fn header_has(
     name: &str,
     text: &str,
     uid: Uid,
     row: &MessageRow,
     context: &mut Context<'_>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Stop> {
     let header = header_of(uid, row, context)?;
     let found = header_fields(&header)
         .filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
@@ -79,57 +110,69 @@ pub(super) fn header_has(
     Ok(found)
 }
 
-/// Whether a text part has the text.
-pub(super) fn body_has(
+/// Whether a text of the message has the text: its header if asked for, its text parts, then the headers
+/// of parts and of messages inside this one, which belong to its body. One after the other, so that a step
+/// may end between them.
+fn texts_have(
     text: &str,
+    with_header: bool,
     uid: Uid,
     row: &MessageRow,
     context: &mut Context<'_>,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Stop> {
     let form = context.form(uid, row)?;
-    let body = context.snapshot.body(context.account, row.email)?;
-    let mut budget = TEXT_SEARCH_BYTES;
-    for part in form.parts.iter().filter(|part| part.is_text()) {
-        let bytes = read_part(part, body.as_ref(), &mut budget, context)?;
-        if fold_case(&part_text(part, &bytes)).contains(text) {
+    let begin = Place { at: usize::from(!with_header), left: TEXT_SEARCH_BYTES };
+    let mut place = context.answers.place.take().unwrap_or(begin);
+    let count = form.parts.len();
+    while place.at < 2 * count {
+        if let Err(stop) = context.go_on() {
+            context.answers.place = Some(place);
+            return Err(stop);
+        }
+        let found = match (place.at.checked_sub(1), place.at.checked_sub(1 + count)) {
+            (None, _) => header_text_has(&header_of(uid, row, context)?, text),
+            (Some(_), Some(inner)) => match form.parts.get(1 + inner) {
+                Some(part) => inner_header_has(text, part, row, &mut place.left, context)?,
+                None => false,
+            },
+            (Some(at), None) => match form.parts.get(at).filter(|part| part.is_text()) {
+                Some(part) => part_has(text, part, row, &mut place.left, context)?,
+                None => false,
+            },
+        };
+        if found {
             return Ok(true);
         }
-    }
-    inner_headers_have(text, &form, body.as_ref(), &mut budget, context)
-}
-
-/// Whether the header or a text part has the text.
-pub(super) fn message_has(
-    text: &str,
-    uid: Uid,
-    row: &MessageRow,
-    context: &mut Context<'_>,
-) -> Result<bool, StoreError> {
-    let header = header_of(uid, row, context)?;
-    if header_text_has(&header, text) {
-        return Ok(true);
-    }
-    body_has(text, uid, row, context)
-}
-
-/// Headers of parts and of messages inside this one belong to its body.
-fn inner_headers_have(
-    text: &str,
-    form: &Form,
-    body: &dyn Body,
-    budget: &mut u64,
-    context: &mut Context<'_>,
-) -> Result<bool, StoreError> {
-    for part in form.parts.iter().skip(1) {
-        let room = HEADER_SEARCH_BYTES.min(*budget);
-        let end = part.body_start.min(part.header_start.saturating_add(room));
-        *budget -= end.saturating_sub(part.header_start);
-        let header = read(body, part.header_start..end, context)?;
-        if header_text_has(&header, text) {
-            return Ok(true);
-        }
+        place.at += 1;
     }
     Ok(false)
+}
+
+fn part_has(
+    text: &str,
+    part: &Part,
+    row: &MessageRow,
+    left: &mut u64,
+    context: &mut Context<'_>,
+) -> Result<bool, Stop> {
+    let length = part.body_len().min(PART_TEXT_BYTES_MAX as u64).min(*left);
+    *left -= length;
+    let bytes = read(row, part.body_start..part.body_start.saturating_add(length), context)?;
+    Ok(fold_case(&part_text(part, &bytes)).contains(text))
+}
+
+fn inner_header_has(
+    text: &str,
+    part: &Part,
+    row: &MessageRow,
+    left: &mut u64,
+    context: &mut Context<'_>,
+) -> Result<bool, Stop> {
+    let room = HEADER_SEARCH_BYTES.min(*left);
+    let end = part.body_start.min(part.header_start.saturating_add(room));
+    *left -= end.saturating_sub(part.header_start);
+    let header = read(row, part.header_start..end, context)?;
+    Ok(header_text_has(&header, text))
 }
 
 fn header_text_has(header: &[u8], text: &str) -> bool {
@@ -142,29 +185,17 @@ fn value_of(raw: &[u8]) -> String {
 }
 
 fn header_of(uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<Vec<u8>, StoreError> {
-    let form = context.form(uid, row)?;
-    let body = context.snapshot.body(context.account, row.email)?;
-    read(body.as_ref(), 0..form.header_len.min(HEADER_SEARCH_BYTES), context)
-}
-
-fn read_part(
-    part: &Part,
-    body: &dyn Body,
-    budget: &mut u64,
-    context: &mut Context<'_>,
-) -> Result<Vec<u8>, StoreError> {
-    let length = part.body_len().min(PART_TEXT_BYTES_MAX as u64).min(*budget);
-    *budget -= length;
-    read(body, part.body_start..part.body_start.saturating_add(length), context)
+    let end = context.form(uid, row)?.header_len.min(HEADER_SEARCH_BYTES);
+    read(row, 0..end, context)
 }
 
 fn read(
-    body: &dyn Body,
+    row: &MessageRow,
     range: Range<u64>,
     context: &mut Context<'_>,
 ) -> Result<Vec<u8>, StoreError> {
-    context.cost += 1 + range.end.saturating_sub(range.start) / COST_BYTES;
+    context.reads(range.end.saturating_sub(range.start));
     let mut bytes = Vec::new();
-    body.append_to(range, &mut bytes)?;
+    context.snapshot.body(context.account, row.email)?.append_to(range, &mut bytes)?;
     Ok(bytes)
 }
