@@ -94,6 +94,8 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Check whether the store is whole, also while the server runs; nothing is changed
+    Check(CheckArguments),
     /// Check the configuration file
     CheckConfig,
     /// Change and show options; without arguments it asks for commands
@@ -323,6 +325,19 @@ pub(crate) struct ImsconnutilArguments {
     /// Only the users in this file, one a line
     #[arg(short = 'f', value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Only what is stored of this user: `name` in the default domain, or `name@domain`
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Do not read the messages themselves, only what is known of them
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// A line of JSON for each finding, and one at the end
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

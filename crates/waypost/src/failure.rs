@@ -25,6 +25,11 @@ impl Failure {
         Self { text: text.to_string(), code: EXIT_USAGE }
     }
 
+    /// The question could not be put, so there is no answer to it, not even a bad one.
+    pub(crate) fn unable(text: impl fmt::Display) -> Self {
+        Self { text: text.to_string(), code: EXIT_USAGE }
+    }
+
     /// The process's exit code.
     pub(crate) const fn exit_code(&self) -> u8 {
         self.code

@@ -186,7 +186,7 @@ fn listed(file: &PathBuf) -> Result<Vec<String>, Failure> {
 }
 
 /// The account of a user: the default domain has no name in it.
-fn account(config: &Config, user: &str) -> Result<AccountName, Failure> {
+pub(super) fn account(config: &Config, user: &str) -> Result<AccountName, Failure> {
     let (uid, domain) = user_and_domain(config, user);
     let is_default = domain.eq_ignore_ascii_case(&config.read(&BASE_DEFAULTDOMAIN));
     let name = if is_default { uid } else { format!("{uid}@{domain}") };

@@ -1,0 +1,96 @@
+//! `waypost check`: whether the store is whole.
+
+use super::block_on;
+use super::imsconnutil::account;
+use super::json::Object;
+use crate::cli::CheckArguments;
+use crate::failure::{Context, Failure};
+use crate::output::tell;
+use crate::{ownership, settings};
+use std::path::Path;
+use waypost_store::StoreError;
+use waypost_store_local::check::{CheckOptions, CheckReport, Finding, Seen, check};
+use waypost_supervisor::ToolRights;
+
+/// Checks the store, also while the server writes it. Findings are an answer, not a failure of the
+/// tool: a script tells them from a store that could not be read by the exit status.
+pub(crate) fn run(file: &Path, arguments: &CheckArguments) -> Result<(), Failure> {
+    let config = ownership::load_for_tool(file, ToolRights::None)?;
+    let account = arguments.user.as_deref().map(|user| account(&config, user)).transpose()?;
+    let findings_max = CheckOptions::FINDINGS_MAX;
+    let options = CheckOptions { bytes: !arguments.quick, account, findings_max };
+    let path = settings::store_path(&config);
+    let report = block_on(async {
+        let checked = tokio::task::spawn_blocking(move || check(&path, &options)).await;
+        checked.context("the check ended")
+    });
+    let report = report.map_err(Failure::unable)?.map_err(|error| match error {
+        StoreError::NoSuchAccount => Failure::usage("the store holds nothing of that user"),
+        other => Failure::unable(format!("the store cannot be checked: {other}")),
+    })?;
+    show(&report, arguments.json);
+    if report.is_clean() { Ok(()) } else { Err(Failure::new(summary(&report))) }
+}
+
+fn show(report: &CheckReport, json: bool) {
+    if json {
+        report.findings.iter().for_each(|finding| tell(as_json(finding)));
+        tell(seen_as_json(report));
+        return;
+    }
+    for finding in &report.findings {
+        tell(format_args!("{finding}; {}", finding.remedy().text()));
+    }
+    let hidden = report.found - report.findings.len() as u64;
+    if hidden > 0 {
+        tell(format_args!("{hidden} more findings are not shown"));
+    }
+    let Seen { accounts, mailboxes, messages, emails, blobs, bytes } = report.seen;
+    tell(format_args!(
+        "{accounts} accounts, {mailboxes} mailboxes, {messages} messages, {emails} emails, {blobs} stored \
+         messages, {bytes} bytes read: {}",
+        if report.is_clean() { "no fault found".to_owned() } else { summary(report) }
+    ));
+}
+
+fn summary(report: &CheckReport) -> String {
+    match report.found {
+        1 => "1 fault found".to_owned(),
+        found => format!("{found} faults found"),
+    }
+}
+
+fn as_json(finding: &Finding) -> String {
+    let place = finding.place;
+    let mut line = Object::new();
+    line.text("part", finding.part.name())
+        .text("problem", finding.problem.name())
+        .text("remedy", finding.remedy().name())
+        .number("account", place.account.map(|id| u64::from(id.0)))
+        .number("mailboxid", place.mailbox.map(|id| u64::from(id.0)))
+        .number("uid", place.uid.map(|uid| u64::from(uid.0)))
+        .number("email", place.email.map(|id| u64::from(id.0)))
+        .number("blob", place.blob.map(|id| id.0))
+        .number("segment", place.segment);
+    if let Some(user) = &finding.user {
+        line.text("user", user.as_str());
+    }
+    if let Some(mailbox) = &finding.mailbox {
+        line.text("mailbox", mailbox.as_str());
+    }
+    line.text("detail", &finding.detail);
+    line.end()
+}
+
+fn seen_as_json(report: &CheckReport) -> String {
+    let Seen { accounts, mailboxes, messages, emails, blobs, bytes } = report.seen;
+    let mut line = Object::new();
+    line.number("found", Some(report.found))
+        .number("accounts", Some(accounts))
+        .number("mailboxes", Some(mailboxes))
+        .number("messages", Some(messages))
+        .number("emails", Some(emails))
+        .number("blobs", Some(blobs))
+        .number("bytes", Some(bytes));
+    line.end()
+}
