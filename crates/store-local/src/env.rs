@@ -19,6 +19,10 @@ pub(crate) const READERS_MAX: u32 = 8_192;
 
 /// The directory of the metadata in a partition.
 pub(crate) const META_DIR: &str = "meta";
+/// LMDB's file in [`META_DIR`].
+pub(crate) const DATA_FILE: &str = "data.mdb";
+/// Where the metadata of a new store are made, in [`META_DIR`].
+const MAKING_DIR: &str = "making";
 /// The directory of the segments in a partition.
 pub(crate) const SEGMENTS_DIR: &str = "segments";
 
@@ -120,24 +124,13 @@ impl Meta {
         if open.get(&path).is_some_and(|meta| meta.strong_count() > 0) {
             return Err(StoreError::Unavailable("the store is open in this process".to_owned()));
         }
-        let env = open_env(&path.join(META_DIR), Some(map_size))?;
-        // LMDB syncs what its file holds, not the entry of a file it has just made.
-        sync_dir(&path.join(META_DIR))?;
-        let txn = env.write_txn().map_err(fault)?;
-        let tables = env
-            .create_databases_and_commit(txn, |opener, txn| {
-                let mut all = Vec::with_capacity(COUNT);
-                for name in NAMES {
-                    all.push(opener.create_database::<Bytes, Bytes>(txn, Some(name))?);
-                }
-                let all: Result<[_; COUNT], _> = all.try_into();
-                all.map(CommitOrAbort::<_, ()>::Commit)
-                    .map_err(|_| heed::Error::Mdb(MdbError::Problem))
-            })
-            .map_err(fault)?
-            .commit()
-            .ok_or_else(|| corrupt("metadata tables"))?;
-        let meta = Arc::new(Self { env, tables: Tables::from_array(tables), path: path.clone() });
+        let dir = path.join(META_DIR);
+        if !dir.join(DATA_FILE).try_exists().map_err(io_fault)? {
+            make_metadata(&dir, map_size)?;
+        }
+        let env = open_env(&dir, Some(map_size))?;
+        let tables = make_tables(&env)?;
+        let meta = Arc::new(Self { env, tables, path: path.clone() });
         meta.settle_format()?;
         open.insert(path, Arc::downgrade(&meta));
         Ok(meta)
@@ -207,6 +200,41 @@ fn check_format(path: &Path, found: Option<u64>) -> Result<(), StoreError> {
         ))),
         _ => Err(corrupt(format!("format number of {}", path.display()))),
     }
+}
+
+/// Makes the metadata of a new store aside and gives the file its name when it is durable: LMDB
+/// begins a file without a sync, and does not open one whose beginning a power cut has torn.
+fn make_metadata(dir: &Path, map_size: usize) -> Result<(), StoreError> {
+    let making = dir.join(MAKING_DIR);
+    if making.try_exists().map_err(io_fault)? {
+        std::fs::remove_dir_all(&making).map_err(io_fault)?;
+    }
+    make_dirs(&making)?;
+    let env = open_env(&making, Some(map_size))?;
+    // A commit, which syncs all that was written before.
+    make_tables(&env)?;
+    env.prepare_for_closing().wait();
+    std::fs::rename(making.join(DATA_FILE), dir.join(DATA_FILE)).map_err(io_fault)?;
+    sync_dir(dir)?;
+    std::fs::remove_dir_all(&making).map_err(io_fault)
+}
+
+/// Opens every table, making those that are missing.
+fn make_tables(env: &Env<WithoutTls>) -> Result<Tables, StoreError> {
+    let txn = env.write_txn().map_err(fault)?;
+    let tables = env
+        .create_databases_and_commit(txn, |opener, txn| {
+            let mut all = Vec::with_capacity(COUNT);
+            for name in NAMES {
+                all.push(opener.create_database::<Bytes, Bytes>(txn, Some(name))?);
+            }
+            let all: Result<[_; COUNT], _> = all.try_into();
+            all.map(CommitOrAbort::<_, ()>::Commit).map_err(|_| heed::Error::Mdb(MdbError::Problem))
+        })
+        .map_err(fault)?
+        .commit()
+        .ok_or_else(|| corrupt("metadata tables"))?;
+    Ok(Tables::from_array(tables))
 }
 
 #[allow(unsafe_code, reason = "LMDB maps a file, which no type can prove unchanged by others")]
