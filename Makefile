@@ -22,7 +22,7 @@ WAYPOST_USER = waypost
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/waypost
 export DESTDIR PREFIX SBINDIR SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR MANDIR DOCDIR BASHCOMPDIR \
     ZSHCOMPDIR FISHCOMPDIR UNITDIR SYSUSERSDIR TMPFILESDIR WAYPOST_USER PROGRAM
-.PHONY: help run build install uninstall test gate bench bench-compare fuzz clean-demo
+.PHONY: help run build install uninstall test gate bench bench-compare fuzz powercut clean-demo
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench-compare: ## As root: measure beside Debian's Dovecot, SECONDS=5 for each r
 
 fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"
+
+powercut: ## Cut the power at STATES=100000 moments of a recording of the store's writer
+	WAYPOST_POWERCUT_STATES=$(or $(STATES),100000) cargo test --locked -p waypost-store-local --test powercut \
+	    every_cut -- --nocapture
 
 clean-demo: ## Remove the demo server's mail, users and settings
 	rm -rf ./var
