@@ -180,4 +180,4 @@ fn front(key: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

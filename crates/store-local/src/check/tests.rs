@@ -16,7 +16,7 @@ use waypost_types::{
     FlagSet, Keyword, MailboxId, MailboxName, QuotaLimits, SystemFlag, Uid, UidSet, UnixTime,
 };
 
-const NOW: UnixTime = UnixTime::utc(1_700_000_000);
+pub(crate) const NOW: UnixTime = UnixTime::utc(1_700_000_000);
 
 fn config(path: &Path) -> EngineConfig {
     EngineConfig { map_size: 1 << 30, ..EngineConfig::new(path) }
@@ -27,15 +27,15 @@ fn found(path: &Path) -> CheckReport {
 }
 
 /// A store with something in every table.
-struct Rich {
-    dir: TempDir,
-    engine: Engine,
+pub(crate) struct Rich {
+    pub(crate) dir: TempDir,
+    pub(crate) engine: Engine,
     next: u128,
-    account: AccountId,
+    pub(crate) account: AccountId,
 }
 
 impl Rich {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(config(dir.path())).unwrap();
         let mut rich = Self { dir, engine, next: 0, account: AccountId(1) };
@@ -74,13 +74,13 @@ impl Rich {
         rich
     }
 
-    fn run(&mut self, mutation: Mutation) -> Outcome {
+    pub(crate) fn run(&mut self, mutation: Mutation) -> Outcome {
         self.next += 1;
         let job = Job { id: MutationId(self.next), mutation };
         self.engine.commit(vec![job], NOW).pop().unwrap().outcome.unwrap()
     }
 
-    fn deliver(&mut self, users: &[&str], n: u32) {
+    pub(crate) fn deliver(&mut self, users: &[&str], n: u32) {
         let text = format!("Subject: s\r\nMessage-ID: <{n}@x>\r\n\r\nmessage {n}\r\n");
         let bytes = ::bytes::Bytes::from(text.into_bytes());
         let parsed = Box::new(waypost_mime::parse(&bytes));
@@ -95,17 +95,17 @@ impl Rich {
         self.run(Mutation::Deliver(Deliver { payload, recipients, internal_date: NOW }));
     }
 
-    fn inbox(&self) -> MailboxId {
+    pub(crate) fn inbox(&self) -> MailboxId {
         let reader = self.engine.reader();
         let snapshot = reader.snapshot().unwrap();
         snapshot.mailbox_named(self.account, &MailboxName::inbox()).unwrap().unwrap().id
     }
 
-    fn check(&self) -> CheckReport {
+    pub(crate) fn check(&self) -> CheckReport {
         self.engine.reader().check(&CheckOptions::default()).unwrap()
     }
 
-    fn entries(&self, table: fn(&Tables) -> &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn entries(&self, table: fn(&Tables) -> &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
         let reader = self.engine.reader();
         let txn = reader.meta().env.read_txn().unwrap();
         let all = env::all(table(&reader.meta().tables), &txn).unwrap();
@@ -113,7 +113,7 @@ impl Rich {
     }
 
     /// Writes or removes an entry behind the engine's back.
-    fn set(&self, table: fn(&Tables) -> &Table, key: &[u8], value: Option<&[u8]>) {
+    pub(crate) fn set(&self, table: fn(&Tables) -> &Table, key: &[u8], value: Option<&[u8]>) {
         let reader = self.engine.reader();
         let meta = reader.meta();
         let mut txn = meta.env.write_txn().unwrap();
@@ -127,10 +127,10 @@ impl Rich {
     }
 }
 
-type Pick = fn(&Tables) -> &Table;
+pub(crate) type Pick = fn(&Tables) -> &Table;
 
 /// Every table but `access`, whose entries nothing else knows of.
-const TABLES: [(Part, Pick); 19] = [
+pub(crate) const TABLES: [(Part, Pick); 19] = [
     (Part::State, |t| &t.state),
     (Part::Accounts, |t| &t.accounts),
     (Part::AccountNames, |t| &t.account_names),
@@ -186,7 +186,7 @@ fn every_entry_that_is_deleted_is_missed() {
     }
 }
 
-fn is_of_dead(rich: &Rich, part: Part, key: &[u8]) -> bool {
+pub(crate) fn is_of_dead(rich: &Rich, part: Part, key: &[u8]) -> bool {
     let of_mailboxes = [Part::Pages, Part::Keywords, Part::Messages];
     let live =
         rich.entries(|t| &t.mailboxes).iter().any(|(at, _)| at[4..] == key[..4.min(key.len())]);

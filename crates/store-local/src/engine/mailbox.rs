@@ -100,7 +100,7 @@ impl Work<'_, '_> {
 
     /// Greater than any given before, and than any another server may have given for these names
     /// before a migration: the clock, or one more than the last.
-    fn next_validity(&mut self) -> UidValidity {
+    pub(super) fn next_validity(&mut self) -> UidValidity {
         let clock = u32::try_from(self.now.seconds.max(1)).unwrap_or(u32::MAX);
         self.numbers.uid_validity = clock.max(self.numbers.uid_validity.saturating_add(1));
         UidValidity(self.numbers.uid_validity)

@@ -11,6 +11,7 @@ mod outcomes;
 mod pages;
 mod purge;
 mod quota;
+mod repair;
 mod tidy;
 mod transfer;
 mod upload;
@@ -22,6 +23,7 @@ pub use outcomes::OUTCOMES;
 pub(crate) use outcomes::read_outcome;
 pub(crate) use purge::{Waiting, read_waiting};
 pub(crate) use quota::count as count_usage;
+pub use repair::{Repair, RepairPlan, mend};
 pub use upload::UploadWriter;
 
 use crate::codec::corrupt;
@@ -161,9 +163,17 @@ impl Engine {
         meta.env.clear_stale_readers().map_err(fault)?;
         let txn = meta.env.read_txn().map_err(fault)?;
         let numbers = env::get(&meta.tables.state, &txn, NUMBERS_KEY)?
-            .map(|value| Numbers::decode(value).ok_or_else(|| corrupt("counters")))
-            .transpose()?
-            .unwrap_or_default();
+            .map(|value| {
+                Numbers::decode(value)
+                    .ok_or_else(|| corrupt("counters; `waypost repair` makes them anew"))
+            })
+            .transpose()?;
+        // New numbers would name other things a second time.
+        let empty = meta.tables.accounts.is_empty(&txn).map_err(fault)?;
+        if numbers.is_none() && !empty {
+            return Err(corrupt("counters are missing; `waypost repair` makes them anew"));
+        }
+        let numbers = numbers.unwrap_or_default();
         let ring = Ring::load(&meta.tables, &txn)?;
         drop(txn);
         let files = Appender::new(&meta.path, config.segment_bytes);

@@ -1,0 +1,232 @@
+//! Each damage of each table is repaired: the store is whole again, and every message is where it was.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may unwrap")]
+
+use super::*;
+use crate::check::tests::{NOW, Pick, Rich, TABLES, is_of_dead};
+use crate::check::{CheckReport, Problem};
+use std::os::unix::fs::FileExt;
+use waypost_store::{FlagAction, Mutation, Outcome};
+use waypost_types::{FlagSet, Keyword, MailboxName, SystemFlag, Uid, UidSet, UidValidity};
+
+type Dump = Vec<(Pick, Vec<(Vec<u8>, Vec<u8>)>)>;
+
+fn dump(rich: &Rich) -> Dump {
+    let outcomes: (Part, Pick) = (Part::Outcomes, |t| &t.outcomes);
+    let all = TABLES.into_iter().chain([outcomes]);
+    all.map(|(_, table)| (table, rich.entries(table))).collect()
+}
+
+fn restore(rich: &mut Rich, dump: &Dump) {
+    let reader = rich.engine.reader();
+    let meta = reader.meta();
+    let mut txn = meta.env.write_txn().unwrap();
+    for (table, entries) in dump {
+        let table = table(&meta.tables);
+        table.clear(&mut txn).unwrap();
+        for (key, value) in entries {
+            env::put(table, &mut txn, key, value).unwrap();
+        }
+    }
+    txn.commit().unwrap();
+    rich.engine.cache = Cache::default();
+}
+
+/// Every message with its user, mailbox, UID and bytes.
+fn content(rich: &Rich) -> Vec<(String, String, u32, Vec<u8>)> {
+    let reader = rich.engine.reader();
+    let snapshot = reader.snapshot().unwrap();
+    let mut all = Vec::new();
+    for account in snapshot.accounts().unwrap() {
+        for mailbox in snapshot.mailboxes(account.id).unwrap() {
+            for uid in snapshot.live(&mailbox).unwrap().iter() {
+                let row = snapshot.message(mailbox.id, uid).unwrap().unwrap();
+                let body = snapshot.body(account.id, row.email).unwrap();
+                let mut bytes = Vec::new();
+                body.append_to(0..body.size(), &mut bytes).unwrap();
+                assert_eq!(snapshot.form(account.id, row.email).unwrap().subject, "s");
+                let names = (account.name.to_string(), mailbox.name.to_string());
+                all.push((names.0, names.1, uid.0, bytes));
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// A deleted mailbox that nothing says was deleted comes back rather than being lost.
+fn assert_same(
+    before: &[(String, String, u32, Vec<u8>)],
+    mut after: Vec<(String, String, u32, Vec<u8>)>,
+    part: Part,
+    key: &[u8],
+) {
+    if part == Part::Purge {
+        after.retain(|(_, mailbox, ..)| !mailbox.starts_with("Recovered/"));
+    }
+    assert!(after == before, "{part} {key:?}: messages differ");
+}
+
+fn repair(rich: &mut Rich, report: &CheckReport) -> Vec<String> {
+    rich.engine.repair(RepairPlan::new(&report.findings), NOW).unwrap()
+}
+
+/// Repairs, a second time when the first brought more to light.
+fn heal(rich: &mut Rich, what: &str) {
+    let report = rich.check();
+    assert!(!report.is_clean(), "{what}: nothing was found");
+    let said = repair(rich, &report);
+    let again = rich.check();
+    assert!(again.is_clean(), "{what}: {said:#?} left {:#?}", again.findings);
+    assert!(!said.is_empty(), "{what}: was done in silence");
+}
+
+#[test]
+fn every_entry_that_is_deleted_comes_back() {
+    let mut rich = Rich::new();
+    let (before, dump) = (content(&rich), dump(&rich));
+    for (part, table) in TABLES.into_iter().filter(|(part, _)| *part != Part::Access) {
+        for (key, _) in rich.entries(table) {
+            if part == Part::State || is_of_dead(&rich, part, &key) {
+                continue;
+            }
+            rich.set(table, &key, None);
+            heal(&mut rich, &format!("{part} {key:?} deleted"));
+            assert_same(&before, content(&rich), part, &key);
+            restore(&mut rich, &dump);
+        }
+    }
+}
+
+#[test]
+fn every_entry_that_is_damaged_is_made_right() {
+    let mut rich = Rich::new();
+    let (before, dump) = (content(&rich), dump(&rich));
+    for (part, table) in TABLES {
+        for (key, value) in rich.entries(table) {
+            if part == Part::State || is_of_dead(&rich, part, &key) {
+                continue;
+            }
+            let mut altered = value.clone();
+            altered[0] ^= 0x40;
+            rich.set(table, &key, Some(&altered));
+            heal(&mut rich, &format!("{part} {key:?} altered"));
+            assert_same(&before, content(&rich), part, &key);
+            restore(&mut rich, &dump);
+        }
+    }
+}
+
+fn inbox(rich: &Rich) -> waypost_store::Mailbox {
+    let reader = rich.engine.reader();
+    let snapshot = reader.snapshot().unwrap();
+    snapshot.mailbox_named(rich.account, &MailboxName::inbox()).unwrap().unwrap()
+}
+
+#[test]
+fn uid_validity_changes_exactly_when_a_record_is_lost() {
+    let mut rich = Rich::new();
+    let (was, dump) = (inbox(&rich), dump(&rich));
+    let inboxes: [(Pick, Vec<u8>, bool); 4] = [
+        (|t| &t.pages, keys::page(was.id, 0, 0).to_vec(), false),
+        (|t| &t.messages, keys::message(was.id, Uid(2)).to_vec(), false),
+        (|t| &t.mailbox_names, keys::named(was.account, "INBOX"), false),
+        (|t| &t.mailboxes, keys::mailbox(was.account, was.id).to_vec(), true),
+    ];
+    for (table, key, changes) in inboxes {
+        rich.set(table, &key, Some(b"\xffdamaged"));
+        heal(&mut rich, "damaged");
+        let is = inbox(&rich);
+        assert_eq!(is.uid_validity != was.uid_validity, changes, "{key:?}");
+        assert!(is.uid_validity >= was.uid_validity && is.uid_validity != UidValidity(0));
+        assert_eq!((is.id, is.counters.messages, is.uid_next), (was.id, 4, was.uid_next));
+        // A name is no state of the mailbox; everything else makes clients look again.
+        assert!(is.modseq > was.modseq || key.starts_with(&was.account.0.to_be_bytes()));
+        restore(&mut rich, &dump);
+    }
+}
+
+#[test]
+fn a_repaired_mailbox_goes_on() {
+    let mut rich = Rich::new();
+    let was = inbox(&rich);
+    rich.set(|t| &t.pages, &keys::page(was.id, 0, 0), None);
+    rich.set(|t| &t.keywords, &keys::keyword(was.id, 0), Some(b"?"));
+    heal(&mut rich, "page and keyword");
+    rich.deliver(&["ada"], 50);
+    let mut flags = FlagSet::default();
+    flags.insert_keyword(Keyword::new("again").unwrap());
+    flags.system.insert(SystemFlag::Flagged);
+    let (account, mailbox) = (was.account, was.id);
+    let uids = UidSet::range(1..=9);
+    let set = Mutation::SetFlags {
+        account,
+        mailbox,
+        uids: uids.clone(),
+        action: FlagAction::Add,
+        flags,
+        unchanged_since: None,
+    };
+    assert!(matches!(rich.run(set), Outcome::Flags { changed, .. } if changed.len() == 5));
+    assert_eq!(inbox(&rich).uid_next, Uid(7));
+    let gone = Mutation::Expunge { account, mailbox, uids: Some(uids), only_deleted: false };
+    rich.run(gone);
+    let later = UnixTime::utc(NOW.seconds + 7_200);
+    while rich.engine.purge_step(&|_, _| None, later).unwrap().more {}
+    assert!(rich.check().is_clean());
+}
+
+#[test]
+fn a_keyword_without_a_name_says_so_and_stays() {
+    let mut rich = Rich::new();
+    let was = inbox(&rich);
+    rich.set(|t| &t.keywords, &keys::keyword(was.id, 0), None);
+    heal(&mut rich, "keyword");
+    let reader = rich.engine.reader();
+    let snapshot = reader.snapshot().unwrap();
+    let names = snapshot.keywords(was.id).unwrap();
+    assert_eq!(names[0].1.as_str(), "recovered-0");
+}
+
+#[test]
+fn a_message_whose_bytes_are_gone_stays_and_is_named() {
+    let mut rich = Rich::new();
+    let (_, value) = rich.entries(|t| &t.blobs).remove(0);
+    let row = crate::codec::rows::BlobRow::decode(&value).unwrap();
+    let path = crate::segment::path(rich.dir.path(), row.segment);
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(b"?", row.end() - 3).unwrap();
+    let report = rich.check();
+    assert!(RepairPlan::new(&report.findings).is_empty(), "nothing can be done");
+    assert!(report.findings.iter().all(|one| one.problem == Problem::Damaged));
+    // A lost form of such a message is not made from wrong bytes.
+    let (key, _) = rich.entries(|t| &t.forms).remove(0);
+    rich.set(|t| &t.forms, &key, None);
+    let report = rich.check();
+    repair(&mut rich, &report);
+    assert!(rich.entries(|t| &t.forms).iter().all(|(other, _)| *other != key));
+    assert_eq!(inbox(&rich).counters.messages, 4);
+}
+
+#[test]
+fn numbers_that_are_lost_are_made_above_all_others() {
+    let rich = Rich::new();
+    let path = rich.dir.path().to_path_buf();
+    let numbers = rich.entries(|t| &t.state).into_iter().find(|(key, _)| key == b"numbers");
+    let (key, _) = numbers.unwrap();
+    rich.set(|t| &t.state, &key, None);
+    let Rich { dir, engine, .. } = rich;
+    drop(engine);
+    let config = || crate::engine::EngineConfig {
+        map_size: 1 << 30,
+        ..crate::engine::EngineConfig::new(&path)
+    };
+    assert!(matches!(Engine::open(config()), Err(StoreError::Corrupt(_))), "ids would come again");
+    assert!(mend(&config(), NOW).unwrap());
+    let mut engine = Engine::open(config()).unwrap();
+    let report = engine.reader().check(&crate::check::CheckOptions::default()).unwrap();
+    engine.repair(RepairPlan::new(&report.findings), NOW).unwrap();
+    let report = engine.reader().check(&crate::check::CheckOptions::default()).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.findings);
+    drop(dir);
+}
