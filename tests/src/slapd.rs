@@ -107,6 +107,17 @@ impl Slapd {
         run_with_input(command, ldif);
     }
 
+    /// Every entry of users and organisations below [`BASE`] as LDIF, hashes included.
+    pub fn export(&self) -> String {
+        let mut command = Command::new("ldapsearch");
+        command.args(["-x", "-LLL", "-o", "ldif-wrap=no", "-D", MANAGER, "-w", MANAGER_PASSWORD]);
+        command.args(["-b", BASE, "-H"]).arg(format!("ldap://127.0.0.1:{}", self.port));
+        let output = command.stdin(Stdio::null()).output().expect("the LDAP tools are installed");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {told}");
+        String::from_utf8(output.stdout).expect("LDIF is text")
+    }
+
     /// How many connections clients hold.
     pub fn connections(&self) -> usize {
         let table = fs::read_to_string("/proc/net/tcp").expect("there is a table of connections");

@@ -137,7 +137,7 @@ fn attributes_become_a_user() {
     assert_eq!(alice.mail_alternate_addresses, ["info@example.com"]);
     assert_eq!(alice.mail_equivalent_addresses, ["a.l@example.com"]);
     assert_eq!(alice.mail_host.as_deref(), Some("store.example"));
-    assert_eq!(alice.mail_quota, Some(Quota::Bytes(20 << 20)));
+    assert_eq!(alice.quota.bytes, Some(Quota::AtMost(20 << 20)));
     assert_eq!(alice.mail_user_status, MailStatus::Overquota);
     assert_eq!(alice.inet_user_status, InetStatus::Inactive);
     assert_eq!(alice.mail_allowed_service_access.as_deref(), Some("+imap:ALL$-pop:*"));

@@ -7,6 +7,7 @@ use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
 use crate::pipeline::{Decided, Run};
 use crate::proxy;
 use crate::queue::HashQueue;
+use crate::quota::Quotas;
 use crate::remembered::Remembered;
 use crate::service_access;
 use crate::trace::Explanation;
@@ -32,14 +33,15 @@ pub struct Authenticator {
 /// Hears whether each login was good.
 type Observer = Box<dyn Fn(bool) + Send + Sync>;
 
-struct Shared {
-    directory: Arc<dyn Directory>,
+pub(crate) struct Shared {
+    pub(crate) directory: Arc<dyn Directory>,
     config: RwLock<Arc<AuthConfig>>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
     queue: Arc<HashQueue>,
     observer: OnceLock<Observer>,
     names: OnceLock<Arc<dyn Names>>,
+    pub(crate) quotas: Quotas,
 }
 
 impl Authenticator {
@@ -99,6 +101,10 @@ impl Authenticator {
         Box::pin(async move { shared.login(attempt).await })
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     fn with_cores(
         directory: Arc<dyn Directory>,
         config: AuthConfig,
@@ -113,13 +119,14 @@ impl Authenticator {
             queue: Arc::new(HashQueue::new(cores)),
             observer: OnceLock::new(),
             names: OnceLock::new(),
+            quotas: Quotas::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
 }
 
 impl Shared {
-    fn config(&self) -> Arc<AuthConfig> {
+    pub(crate) fn config(&self) -> Arc<AuthConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn config() -> AuthConfig {
         hostname: "mail.example.com".to_owned(),
         imap_passwords: PasswordLogin::Always,
         pop_passwords: PasswordLogin::Always,
+        quota: Default::default(),
         remember_for: Duration::from_secs(900),
         remember_logins: 1_000,
     }
@@ -53,6 +54,7 @@ impl Counting {
                 mail_domain_status: MailStatus::Active,
                 mail_domain_allowed_service_access: None,
                 inet_domain_search_filter: None,
+                domain_uid_separator: None,
             }),
             password: Mutex::new("wonder".to_owned()),
             policy: Mutex::new(None),
@@ -133,7 +135,8 @@ fn alice() -> User {
         mail_alternate_addresses: Vec::new(),
         mail_equivalent_addresses: Vec::new(),
         mail_host: None,
-        mail_quota: None,
+        mail_message_store: None,
+        quota: Default::default(),
         mail_user_status: MailStatus::Active,
         inet_user_status: InetStatus::Active,
         mail_allowed_service_access: None,
@@ -388,6 +391,8 @@ async fn the_embedded_directory_logs_in_and_forgets_a_disabled_user() {
         cn: None,
         mail: None,
         mail_alternate_addresses: Vec::new(),
+        quota: None,
+        message_quota: None,
     };
     directory.add_user(&alice).unwrap();
     let auth = Authenticator::new(Arc::clone(&directory) as Arc<dyn Directory>, config()).unwrap();
@@ -413,5 +418,7 @@ async fn until(condition: impl Fn() -> bool) {
     }
 }
 
+#[path = "quota_tests.rs"]
+mod quota;
 #[path = "shut_account_tests.rs"]
 mod shut_accounts;

@@ -3,6 +3,7 @@
 use crate::failure::FailureKind;
 use crate::login::Service;
 use std::time::Duration;
+use waypost_directory::QuotaRules;
 use waypost_ldap_filter::Template;
 use waypost_types::AccountName;
 
@@ -26,6 +27,8 @@ pub struct AuthConfig {
     pub imap_passwords: PasswordLogin,
     /// `pop.plaintextmincipher`.
     pub pop_passwords: PasswordLogin,
+    /// The server's part of quotas.
+    pub quota: QuotaRules,
     /// `base.authcachettl`: how long a successful login is remembered; zero remembers none.
     pub remember_for: Duration,
     /// `base.authcachesize`: how many successful logins are remembered.

@@ -27,6 +27,8 @@ pub enum FailureKind {
     NotAuthorized,
     /// The password is right, but another host stores the mail.
     WrongHost,
+    /// The password is right, but the partition that stores the mail is not here now.
+    MailElsewhere,
     /// The connection is not encrypted, and passwords need encryption.
     PrivacyRequired,
     /// The connection is encrypted, but with a key that is too short to send a password.
@@ -56,6 +58,10 @@ impl FailureKind {
             Self::Disabled => "this account may not log in here; ask the administrator",
             Self::NotAuthorized => "you may not log in on behalf of that user",
             Self::WrongHost => "this account is on another server; ask the administrator which",
+            Self::MailElsewhere => {
+                "your mail cannot be reached here now; try again later, and if it stays so ask the \
+                 administrator"
+            }
             Self::PrivacyRequired => "start TLS before you send a password",
             Self::WeakCipher => {
                 "the encryption of this connection is too weak for a password; let your client \
@@ -81,7 +87,7 @@ impl FailureKind {
             }
             Self::PasswordExpired | Self::PasswordMustChange => "EXPIRED",
             Self::PrivacyRequired | Self::WeakCipher => "PRIVACYREQUIRED",
-            Self::Unavailable | Self::TooBusy => "UNAVAILABLE",
+            Self::MailElsewhere | Self::Unavailable | Self::TooBusy => "UNAVAILABLE",
         }
     }
 
@@ -99,7 +105,7 @@ impl FailureKind {
             | Self::WeakCipher
             | Self::PasswordsRefused
             | Self::Damaged => "SYS/PERM",
-            Self::Unavailable | Self::TooBusy => "SYS/TEMP",
+            Self::MailElsewhere | Self::Unavailable | Self::TooBusy => "SYS/TEMP",
         }
     }
 

@@ -4,7 +4,7 @@ use crate::config::AuthConfig;
 use crate::service_access::ServiceAccess;
 use std::fmt;
 use std::net::IpAddr;
-use waypost_directory::User;
+use waypost_directory::{User, UserQuota};
 use waypost_types::{AccountName, Secret};
 
 /// The longest login name or authorization identity in bytes (RFC 4616 section 2).
@@ -75,6 +75,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// The store administrator who acts as this user; `None` when the user himself has logged in.
     pub acting: Option<AccountName>,
+    /// What the entry said of quotas at login; [`crate::Authenticator::quota`] knows what it says now.
+    pub(crate) quota: UserQuota,
     /// Which services the user may use, and from where.
     pub(crate) access: ServiceAccess,
 }
@@ -88,6 +90,7 @@ impl From<User> for Identity {
             mail: user.mail,
             name: user.cn,
             acting: None,
+            quota: user.quota,
             access: ServiceAccess::default(),
         }
     }

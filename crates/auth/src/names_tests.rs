@@ -15,6 +15,8 @@ fn embedded(users: &[&str]) -> (Arc<EmbeddedDirectory>, tempfile::TempDir) {
             cn: None,
             mail: None,
             mail_alternate_addresses: Vec::new(),
+            quota: None,
+            message_quota: None,
         };
         directory.add_user(&new).unwrap();
     }

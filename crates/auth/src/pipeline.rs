@@ -10,7 +10,7 @@ use crate::login::{Identity, LoginAttempt, LoginName, for_log};
 use crate::service_access::ServiceAccess;
 use crate::trace::{Rule, Step};
 use waypost_directory::{
-    Directory, DirectoryError, Domain, PasswordVerdict, User, forbidden_uid, standing,
+    Directory, DirectoryError, Domain, PARTITION, PasswordVerdict, User, forbidden_uid, standing,
 };
 use waypost_ldap_filter::{Filter, Names, Template};
 use waypost_types::Secret;
@@ -94,9 +94,10 @@ impl<'a> Run<'a> {
     /// Whether a user may enter, whoever knows his password. Which services he may use is judged by the
     /// identity's own rules, at every login.
     pub(crate) fn entry(&mut self, found: Found) -> Decided<Identity> {
-        self.store_id(&found.user)?;
+        self.store_id(&found)?;
         self.standing(&found)?;
         self.host(&found.user)?;
+        self.message_store(&found.user)?;
         let access = ServiceAccess::of(&found.domain, &found.user);
         Ok(Identity { access, ..Identity::from(found.user) })
     }
@@ -183,9 +184,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn store_id(&mut self, user: &User) -> Decided<()> {
-        let rule =
-            Rule::Always("some ids mean something else in access rights and names of mailboxes");
+    fn store_id(&mut self, found: &Found) -> Decided<()> {
+        let Found { domain, user } = found;
+        let rule = match &domain.domain_uid_separator {
+            Some(_) => Rule::of(&domain.name, "domainUidSeparator"),
+            None => {
+                Rule::Always("some ids mean something else in access rights and names of mailboxes")
+            }
+        };
         let step = Step::new("store id", user.uid.as_str(), rule);
         match forbidden_uid(&user.uid) {
             None => self.pass(step, user.account.as_str(), ()),
@@ -217,6 +223,21 @@ impl<'a> Run<'a> {
             return self.pass(step, "this host", ());
         }
         self.refuse(step, FailureKind::WrongHost, format!("mailHost is {host}"))
+    }
+
+    fn message_store(&mut self, user: &User) -> Decided<()> {
+        let rule = match user.mail_message_store {
+            None => Rule::Always("mailMessageStore is not set"),
+            Some(_) => Rule::of(&user.entry, "mailMessageStore"),
+        };
+        let step = Step::new("message store", PARTITION, rule);
+        match user.other_partition().map(str::to_owned) {
+            None => self.pass(step, "this partition", ()),
+            Some(other) => {
+                let reason = format!("mailMessageStore is {other}, a partition that is not here");
+                self.refuse(step, FailureKind::MailElsewhere, reason)
+            }
+        }
     }
 
     /// Asks the directory; a failure of it ends the step.

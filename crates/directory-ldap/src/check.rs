@@ -9,7 +9,7 @@ use ldap3::Scope;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
-use waypost_directory::{DirectoryError, split_address};
+use waypost_directory::{DirectoryError, Domain, PARTITION, QuotaValue, split_address, store_id};
 use waypost_ldap_filter::Filter;
 
 /// How long the whole check may take.
@@ -207,6 +207,7 @@ async fn domain(engine: &Engine, place: &Place) -> Findings {
     });
     findings.extend(repeated(name, &users));
     findings.extend(odd_users(name, &users));
+    findings.extend(without_store_id(engine, place, &users));
     findings.extend(not_found(engine, place, &users).await?);
     Ok(findings)
 }
@@ -231,6 +232,19 @@ fn repeated(name: &str, users: &[Entry]) -> Vec<Finding> {
     findings
 }
 
+/// Users whose uids give no store id, most often because the domain's uids are compound.
+fn without_store_id(engine: &Engine, place: &Place, users: &[Entry]) -> Option<Finding> {
+    let Domain { name, domain_uid_separator, .. } = &place.domain;
+    let reasons = users.iter().filter_map(|user| {
+        let uid = user.first("uid")?.to_lowercase();
+        let id = store_id(&uid, name, domain_uid_separator.as_deref(), &engine.default_domain());
+        Some(format!("{}: the uid {}", user.dn, id.err()?))
+    });
+    let reasons: Vec<String> = reasons.collect();
+    let (count, first) = (reasons.len(), reasons.first()?);
+    Some(Finding::fault(format!("{name}: {count} users have no store id, the first is {first}")))
+}
+
 fn odd_users(name: &str, users: &[Entry]) -> Vec<Finding> {
     let told = |level: Level, what: &str, odd: Vec<&Entry>| {
         let first = odd.first()?;
@@ -242,13 +256,38 @@ fn odd_users(name: &str, users: &[Entry]) -> Vec<Finding> {
     let several = all(&|user| user.values("uid").len() > 1);
     let bad_mail = all(&|user| user.first("mail").is_some_and(|m| split_address(m).is_none()));
     let unknown = all(&|user| has_unknown_status(user));
+    let elsewhere = all(&|user| is_in_other_partition(user));
+    let bad_quota = all(&|user| quotas(user).any(|quota| quota.is_none()));
+    let parts = all(&|user| quotas(user).flatten().any(|quota| quota.has_parts));
     let found = [
         told(Level::Advice, "have no mail attribute and get no mail", no_mail),
         told(Level::Fault, "have several uid values, of which one is the store id", several),
         told(Level::Fault, "have a mail attribute that is no address", bad_mail),
         told(Level::Fault, "have an unknown status, which counts as inactive", unknown),
+        told(
+            Level::Fault,
+            "have a mailMessageStore that is not here, so they cannot log in and their mail waits",
+            elsewhere,
+        ),
+        told(Level::Fault, "have a quota that cannot be read and counts as the default", bad_quota),
+        told(
+            Level::Advice,
+            "have quotas of folders or types of messages, of which only the total is enforced",
+            parts,
+        ),
     ];
     found.into_iter().flatten().collect()
+}
+
+fn is_in_other_partition(user: &Entry) -> bool {
+    let named = user.first("mailMessageStore").map(str::trim).filter(|name| !name.is_empty());
+    named.is_some_and(|name| !name.eq_ignore_ascii_case(PARTITION))
+}
+
+/// The quotas that an entry has, read or not.
+fn quotas(user: &Entry) -> impl Iterator<Item = Option<QuotaValue>> {
+    let values = ["mailQuota", "mailMsgQuota"].into_iter().filter_map(|name| user.first(name));
+    values.map(QuotaValue::parse)
 }
 
 fn has_unknown_status(user: &Entry) -> bool {

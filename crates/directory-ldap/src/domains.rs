@@ -88,6 +88,7 @@ impl Engine {
             mail_domain_status: waypost_directory::MailStatus::default(),
             mail_domain_allowed_service_access: None,
             inet_domain_search_filter: None,
+            domain_uid_separator: None,
         };
         let base = self.config.base_dn.clone();
         Place { domain, entry: base.clone(), users: base }
@@ -159,6 +160,7 @@ fn place(entry: &Entry, canonical: &str, users: String) -> Place {
         mail_domain_status: entry.mail_status("mailDomainStatus"),
         mail_domain_allowed_service_access: entry.filter("mailDomainAllowedServiceAccess"),
         inet_domain_search_filter: filter.map(str::to_owned),
+        domain_uid_separator: entry.owned("domainUidSeparator"),
     };
     Place { domain, entry: entry.dn.clone(), users }
 }

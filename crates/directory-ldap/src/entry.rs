@@ -2,29 +2,32 @@
 
 use ldap3::{ResultEntry, SearchEntry};
 use std::collections::HashMap;
-use waypost_directory::{InetStatus, MailStatus, Quota};
+use waypost_directory::{InetStatus, MailStatus, UserQuota};
 
 /// What is asked of a user's entry.
-pub(crate) const USER_ATTRIBUTES: [&str; 10] = [
+pub(crate) const USER_ATTRIBUTES: [&str; 12] = [
     "uid",
     "cn",
     "mail",
     "mailAlternateAddress",
     "mailEquivalentAddress",
     "mailHost",
+    "mailMessageStore",
     "mailQuota",
+    "mailMsgQuota",
     "mailUserStatus",
     "inetUserStatus",
     "mailAllowedServiceAccess",
 ];
 
 /// What is asked of a domain's entry.
-pub(crate) const DOMAIN_ATTRIBUTES: [&str; 9] = [
+pub(crate) const DOMAIN_ATTRIBUTES: [&str; 10] = [
     "sunPreferredDomain",
     "associatedDomain",
     "inetCanonicalDomainName",
     "inetDomainBaseDN",
     "inetDomainSearchFilter",
+    "domainUidSeparator",
     "inetDomainStatus",
     "mailDomainStatus",
     "mailDomainAllowedServiceAccess",
@@ -79,8 +82,8 @@ impl Entry {
         values.find(|status| *status != InetStatus::Active).unwrap_or_default()
     }
 
-    pub(crate) fn quota(&self) -> Option<Quota> {
-        self.first("mailQuota").and_then(Quota::from_attribute)
+    pub(crate) fn quota(&self) -> UserQuota {
+        UserQuota::read(&self.dn, self.first("mailQuota"), self.first("mailMsgQuota"))
     }
 
     /// Service filters; several values are rules of one filter.

@@ -9,9 +9,9 @@ use crate::filters;
 use crate::policy;
 use ldap3::Scope;
 use std::sync::Arc;
-use waypost_directory::{DirectoryError, PasswordVerdict, User, split_address};
+use waypost_directory::{DirectoryError, Domain, PasswordVerdict, User, split_address, store_id};
 use waypost_ldap_filter::{Filter, Names, Template};
-use waypost_types::{AccountName, Secret};
+use waypost_types::Secret;
 
 /// The longest name or local part that is asked for, in bytes.
 const NAME_BYTES_MAX: usize = 255;
@@ -36,7 +36,7 @@ impl Engine {
         let found = self.find_users(&place.users, filter, MATCHES).await?;
         match found.as_slice() {
             [] => Ok(None),
-            [entry] => self.user(entry, &place.domain.name).map(Some),
+            [entry] => self.user(entry, &place.domain).map(Some),
             [first, second, ..] => {
                 let (first, second, base) = (&first.dn, &second.dn, &place.users);
                 tracing::warn!(filter = shown, base, first, second, "a login name is not unique");
@@ -69,7 +69,7 @@ impl Engine {
         };
         let Some(place) = self.place(domain).await? else { return Ok(Vec::new()) };
         let found = self.find_users(&place.users, filter, most).await?;
-        found.iter().map(|entry| self.user(entry, &place.domain.name)).collect()
+        found.iter().map(|entry| self.user(entry, &place.domain)).collect()
     }
 
     async fn owners(&self, entries: &[Entry]) -> Result<Vec<User>, DirectoryError> {
@@ -126,7 +126,7 @@ impl Engine {
         if home.is_none() {
             tracing::warn!(entry = entry.dn, "an entry lies in no domain of its addresses");
         }
-        home.map(|place| self.user(entry, &place.domain.name)).transpose()
+        home.map(|place| self.user(entry, &place.domain)).transpose()
     }
 
     async fn find_users(
@@ -138,14 +138,16 @@ impl Engine {
         self.search(base, Scope::Subtree, filter, &USER_ATTRIBUTES, most).await
     }
 
-    fn user(&self, entry: &Entry, domain: &str) -> Result<User, DirectoryError> {
+    fn user(&self, entry: &Entry, domain: &Domain) -> Result<User, DirectoryError> {
         let damaged = |cause: String| DirectoryError::Damaged { cause };
         let uid = entry.first("uid").map(str::to_lowercase);
         let uid = uid.ok_or_else(|| damaged(format!("{} has no uid", entry.dn)))?;
+        let separator = domain.domain_uid_separator.as_deref();
+        let account = store_id(&uid, &domain.name, separator, &self.default_domain());
+        let account =
+            account.map_err(|reason| damaged(format!("{}: the uid {reason}", entry.dn)))?;
+        let domain = domain.name.as_str();
         let long = format!("{uid}@{domain}");
-        let name = if domain == self.default_domain() { &uid } else { &long };
-        let account = AccountName::new(name)
-            .map_err(|error| damaged(format!("{} has no valid store id: {error}", entry.dn)))?;
         Ok(User {
             account,
             entry: entry.dn.clone(),
@@ -156,7 +158,8 @@ impl Engine {
             mail_alternate_addresses: entry.folded("mailAlternateAddress"),
             mail_equivalent_addresses: entry.folded("mailEquivalentAddress"),
             mail_host: entry.owned("mailHost"),
-            mail_quota: entry.quota(),
+            mail_message_store: entry.owned("mailMessageStore"),
+            quota: entry.quota(),
             mail_user_status: entry.mail_status("mailUserStatus"),
             inet_user_status: entry.inet_status("inetUserStatus"),
             mail_allowed_service_access: entry.filter("mailAllowedServiceAccess"),

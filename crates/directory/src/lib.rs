@@ -12,6 +12,7 @@ mod hash_scheme;
 mod ldif;
 mod model;
 mod password;
+mod quota;
 mod recipient;
 mod store_id;
 
@@ -19,7 +20,8 @@ pub use address::{split_address, split_subaddress};
 pub use contract::{Directory, DirectoryError, PasswordVerdict};
 pub use embedded::{AdminError, Attribute, EmbeddedDirectory, Imported, NewUser};
 pub use ldif::{LdifEntry, LdifError, read_ldif};
-pub use model::{Delivery, Domain, InetStatus, MailStatus, Quota, Standing, User, standing};
+pub use model::{Delivery, Domain, InetStatus, MailStatus, PARTITION, Standing, User, standing};
 pub use password::{PasswordError, StoredPassword};
+pub use quota::{Quota, QuotaRules, QuotaValue, UserQuota};
 pub use recipient::{Recipient, resolve_recipient};
-pub use store_id::forbidden_uid;
+pub use store_id::{forbidden_uid, store_id};

@@ -1,8 +1,12 @@
 //! Users, domains and their status, named after the attributes of the LDAP schema.
 
+use crate::quota::UserQuota;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use waypost_types::AccountName;
+
+/// The name of the one partition of a server, which is also the default.
+pub const PARTITION: &str = "primary";
 
 /// The state of a mail account or of a domain's mail service (`mailUserStatus`, `mailDomainStatus`).
 ///
@@ -154,44 +158,16 @@ pub struct User {
     pub mail_equivalent_addresses: Vec<String>,
     /// `mailHost`: the host that stores the mail; `None` means any.
     pub mail_host: Option<String>,
-    /// `mailQuota` in bytes; `None` means the server's default.
-    pub mail_quota: Option<Quota>,
+    /// `mailMessageStore`: the partition that holds the mail; `None` means the default one.
+    pub mail_message_store: Option<String>,
+    /// `mailQuota` and `mailMsgQuota`.
+    pub quota: UserQuota,
     /// `mailUserStatus`.
     pub mail_user_status: MailStatus,
     /// `inetUserStatus`.
     pub inet_user_status: InetStatus,
     /// `mailAllowedServiceAccess`: the service filter as written; `None` allows all services.
     pub mail_allowed_service_access: Option<String>,
-}
-
-/// A limit of stored bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Quota {
-    /// At most this many bytes.
-    Bytes(u64),
-    /// No limit.
-    Unlimited,
-}
-
-impl Quota {
-    /// Reads `mailQuota`: a number of bytes with or without K, M or G, -1 for no limit, -2 for the
-    /// server's default. What is none of these counts as the default.
-    pub fn from_attribute(value: &str) -> Option<Self> {
-        let value = value.trim();
-        if value == "-1" {
-            return Some(Self::Unlimited);
-        }
-        let digits = value.trim_end_matches(['K', 'k', 'M', 'm', 'G', 'g']);
-        let shift = match &value[digits.len()..] {
-            "" => 0,
-            "K" | "k" => 10,
-            "M" | "m" => 20,
-            "G" | "g" => 30,
-            _ => return None,
-        };
-        let number: u64 = digits.parse().ok()?;
-        number.checked_mul(1 << shift).map(Self::Bytes)
-    }
 }
 
 /// A domain whose users the directory holds.
@@ -208,6 +184,17 @@ pub struct Domain {
     /// `inetDomainSearchFilter`: how a login name finds its user, as written; `None` means the server's
     /// default.
     pub inet_domain_search_filter: Option<String>,
+    /// `domainUidSeparator`: what stands between name and domain in compound uids ([`crate::store_id`]).
+    pub domain_uid_separator: Option<String>,
+}
+
+impl User {
+    /// The partition named by `mailMessageStore` when the mail is not in the one of this server.
+    pub fn other_partition(&self) -> Option<&str> {
+        let named =
+            self.mail_message_store.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        named.filter(|name| !name.eq_ignore_ascii_case(PARTITION))
+    }
 }
 
 /// The status that decides for a user, and the attribute it comes from.
@@ -244,17 +231,6 @@ mod tests {
         assert_eq!(MailStatus::from_attribute(Some("actve")), MailStatus::Inactive);
         assert_eq!(InetStatus::from_attribute(Some("DELETED")), InetStatus::Deleted);
         assert_eq!(InetStatus::from_attribute(Some("")), InetStatus::Inactive);
-    }
-
-    #[test]
-    fn quotas_have_units() {
-        assert_eq!(Quota::from_attribute("20M"), Some(Quota::Bytes(20 << 20)));
-        assert_eq!(Quota::from_attribute("0"), Some(Quota::Bytes(0)));
-        assert_eq!(Quota::from_attribute("-1"), Some(Quota::Unlimited));
-        for default in ["-2", "", "20MM", "M", "x", "99999999999999999999", "18446744073709551615G"]
-        {
-            assert_eq!(Quota::from_attribute(default), None, "{default:?}");
-        }
     }
 
     #[test]

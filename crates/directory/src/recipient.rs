@@ -17,6 +17,13 @@ pub enum Recipient {
     },
     /// The sender shall try again later.
     Defer(Standing),
+    /// The user's mail is in a partition that this server does not have (`mailMessageStore`).
+    OtherPartition {
+        /// The user.
+        user: Box<User>,
+        /// The partition.
+        partition: String,
+    },
     /// The account takes no mail any more.
     Refuse(Standing),
     /// The domain is ours, the user unknown.
@@ -44,10 +51,19 @@ pub fn resolve_recipient(
     };
     let standing = standing(&domain, &user);
     Ok(match standing.status.delivery() {
-        Delivery::Accept => Recipient::Accept { user: Box::new(user), folder },
+        Delivery::Accept => accepted(user, folder),
         Delivery::Defer => Recipient::Defer(standing),
         Delivery::Refuse => Recipient::Refuse(standing),
     })
+}
+
+fn accepted(user: User, folder: Option<String>) -> Recipient {
+    let partition = user.other_partition().map(str::to_owned);
+    let user = Box::new(user);
+    match partition {
+        None => Recipient::Accept { user, folder },
+        Some(partition) => Recipient::OtherPartition { user, partition },
+    }
 }
 
 fn find(

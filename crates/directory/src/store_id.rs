@@ -1,4 +1,7 @@
-//! Which uids the store cannot have as ids: they mean something else in access rights and mailbox names.
+//! From a uid to the id under which the store keeps the mail, and which uids cannot be such ids: they mean
+//! something else in access rights and mailbox names.
+
+use waypost_types::AccountName;
 
 /// Letters with a meaning of their own in names of mailboxes and patterns.
 const LETTERS: &[char] = &['%', '?', '*', '&', '/', ':', '\\'];
@@ -6,6 +9,34 @@ const LETTERS: &[char] = &['%', '?', '*', '&', '/', ':', '\\'];
 const RESERVED: [&str; 3] = ["anonymous", "anybody", "anyone"];
 /// What begins the name of a group in access rights.
 const GROUP: &str = "group=";
+
+/// The store id of a user: the uid in the default domain, `uid@domain` elsewhere.
+///
+/// With a separator (`domainUidSeparator`) the domain's uids are compound: `john_siroe.com` stands for `john` of
+/// `siroe.com`. A uid of such a domain that is not built so is refused, because two people could share one
+/// mailbox: `john` and `john_siroe.com`, or somebody else's `mary_other.com`. The error completes "the uid ...".
+pub fn store_id(
+    uid: &str,
+    domain: &str,
+    separator: Option<&str>,
+    default_domain: &str,
+) -> Result<AccountName, String> {
+    let name = match separator.filter(|separator| !separator.is_empty()) {
+        None => uid,
+        Some(separator) => compound(uid, domain, separator)?,
+    };
+    let long = format!("{name}@{domain}");
+    let id = AccountName::new(if domain == default_domain { name } else { &long });
+    id.map_err(|error| format!("{uid} gives no valid store id: {error}"))
+}
+
+/// The name in a compound uid.
+fn compound<'u>(uid: &'u str, domain: &str, separator: &str) -> Result<&'u str, String> {
+    let name = uid.strip_suffix(domain).and_then(|front| front.strip_suffix(separator));
+    name.filter(|name| !name.is_empty() && !name.contains('@')).ok_or_else(|| {
+        format!("{uid} does not end in {separator}{domain}, as domainUidSeparator of the domain asks for")
+    })
+}
 
 /// Why a uid cannot be a store id, if so; the text completes "the uid ...".
 pub fn forbidden_uid(uid: &str) -> Option<&'static str> {
@@ -30,6 +61,25 @@ pub fn forbidden_uid(uid: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn compound_uids_name_their_domain() {
+        let id = |uid, domain, separator| {
+            store_id(uid, domain, separator, "default.example").map(|id| id.as_str().to_owned())
+        };
+        assert_eq!(id("john", "siroe.com", None).as_deref(), Ok("john@siroe.com"));
+        assert_eq!(id("john", "default.example", None).as_deref(), Ok("john"));
+        assert_eq!(id("john_siroe.com", "siroe.com", Some("_")).as_deref(), Ok("john@siroe.com"));
+        assert_eq!(id("j_x_siroe.com", "siroe.com", Some("_")).as_deref(), Ok("j_x@siroe.com"));
+        assert_eq!(id("john.siroe.com", "siroe.com", Some(".")).as_deref(), Ok("john@siroe.com"));
+        let own = id("john_default.example", "default.example", Some("_"));
+        assert_eq!(own.as_deref(), Ok("john"));
+        for bad in
+            ["john", "john_other.com", "_siroe.com", "siroe.com", "a@b_siroe.com", "john-siroe.com"]
+        {
+            assert!(id(bad, "siroe.com", Some("_")).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn ids_that_mean_something_else_are_forbidden() {

@@ -22,6 +22,8 @@ fn new_user(uid: &str) -> NewUser {
         cn: None,
         mail: None,
         mail_alternate_addresses: Vec::new(),
+        quota: None,
+        message_quota: None,
     }
 }
 

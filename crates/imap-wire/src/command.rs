@@ -132,6 +132,21 @@ pub enum Command {
     },
     /// `IDLE`; call [`Decoder::expect_line`](crate::Decoder::expect_line) for its `DONE` (RFC 2177).
     Idle,
+    /// `GETQUOTA` (RFC 9208 section 4.1.1)
+    GetQuota {
+        /// The quota root.
+        root: String,
+    },
+    /// `GETQUOTAROOT` (RFC 9208 section 4.1.2)
+    GetQuotaRoot {
+        /// The mailbox, which need not exist.
+        mailbox: MailboxName,
+    },
+    /// `SETQUOTA` (RFC 9208 section 4.1.3); what it asks for is read and not kept.
+    SetQuota {
+        /// The quota root.
+        root: String,
+    },
 
     /// `CHECK`
     Check,
@@ -221,6 +236,9 @@ impl Command {
             Self::Namespace => "NAMESPACE",
             Self::Status { .. } => "STATUS",
             Self::Idle => "IDLE",
+            Self::GetQuota { .. } => "GETQUOTA",
+            Self::GetQuotaRoot { .. } => "GETQUOTAROOT",
+            Self::SetQuota { .. } => "SETQUOTA",
             Self::Check => "CHECK",
             Self::Close => "CLOSE",
             Self::Unselect => "UNSELECT",
@@ -263,11 +281,15 @@ pub enum StatusItem {
     HighestModSeq,
     /// `MAILBOXID` (RFC 8474 section 4.3)
     MailboxId,
+    /// `DELETED` (RFC 9208 section 4.1.4)
+    Deleted,
+    /// `DELETED-STORAGE` (RFC 9208 section 4.1.4)
+    DeletedStorage,
 }
 
 impl StatusItem {
     /// Every item.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Messages,
         Self::Recent,
         Self::UidNext,
@@ -275,6 +297,8 @@ impl StatusItem {
         Self::Unseen,
         Self::HighestModSeq,
         Self::MailboxId,
+        Self::Deleted,
+        Self::DeletedStorage,
     ];
 
     /// The item's name.
@@ -287,6 +311,8 @@ impl StatusItem {
             Self::Unseen => "UNSEEN",
             Self::HighestModSeq => "HIGHESTMODSEQ",
             Self::MailboxId => "MAILBOXID",
+            Self::Deleted => "DELETED",
+            Self::DeletedStorage => "DELETED-STORAGE",
         }
     }
 }

@@ -173,6 +173,34 @@ impl<'a> Writer<'a> {
         self.end_line();
     }
 
+    /// `* QUOTAROOT` with the one root that a mailbox has (RFC 9208 section 4.2.2).
+    pub fn quota_root(&mut self, mailbox: &MailboxName, root: &str) {
+        self.out.extend_from_slice(b"* QUOTAROOT ");
+        push_mailbox(self.out, mailbox);
+        self.out.push(b' ');
+        push_encoded_name(self.out, root);
+        self.end_line();
+    }
+
+    /// `* QUOTA` with usage and limit of each resource (RFC 9208 section 4.2.1).
+    pub fn quota(&mut self, root: &str, resources: &[(&str, u64, u64)]) {
+        self.out.extend_from_slice(b"* QUOTA ");
+        push_encoded_name(self.out, root);
+        self.out.extend_from_slice(b" (");
+        for (index, (name, usage, limit)) in resources.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b' ');
+            }
+            self.out.extend_from_slice(name.as_bytes());
+            for number in [usage, limit] {
+                self.out.push(b' ');
+                push_number(self.out, *number);
+            }
+        }
+        self.out.push(b')');
+        self.end_line();
+    }
+
     /// A whole `* SEARCH` line.
     pub fn search(&mut self, numbers: impl IntoIterator<Item = u32>, mod_seq: Option<ModSeq>) {
         self.search_start();

@@ -7,7 +7,7 @@ use waypost_imap_wire::ResponseCode;
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
 
 /// Extensions of a logged-in session.
-const AFTER_LOGIN: [&str; 10] = [
+const AFTER_LOGIN: [&str; 13] = [
     "NAMESPACE",
     "CHILDREN",
     "UNSELECT",
@@ -18,6 +18,9 @@ const AFTER_LOGIN: [&str; 10] = [
     "CREATE-SPECIAL-USE",
     "OBJECTID",
     "CONDSTORE",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
 ];
 
 /// What decides over the list.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::borrow::Cow;
-use waypost_auth::{Identity, LoginFailure};
+use waypost_auth::{Authenticator, Identity, LoginFailure, SessionQuota};
 use waypost_imap_wire::{Decoder, ResponseCode, Status, Writer};
 use waypost_net::session::{BoxFuture, OUTPUT_STEP_BYTES};
 use waypost_store::{Mutation, Outcome, Payload, Store, StoreError, Upload};
@@ -18,6 +18,8 @@ pub enum Reply {
     Login(Result<Identity, LoginFailure>),
     /// The store's answer to a mutation.
     Outcome(Result<Outcome, StoreError>),
+    /// What the user may store.
+    Quota(SessionQuota),
     /// An upload that took its chunk.
     Upload(Result<Box<dyn Upload>, StoreError>),
     /// An upload that is complete.
@@ -32,6 +34,8 @@ pub(crate) enum Signal {
     Login(Result<Identity, LoginFailure>),
     /// The store's answer to a mutation.
     Outcome(Outcome),
+    /// What the user may store.
+    Quota(SessionQuota),
     /// An upload that took its chunk.
     Upload(Box<dyn Upload>),
     /// An upload that is complete.
@@ -53,6 +57,7 @@ impl TryFrom<Reply> for Signal {
         Ok(match reply {
             Reply::Login(result) => Self::Login(result),
             Reply::Outcome(result) => Self::Outcome(result?),
+            Reply::Quota(quota) => Self::Quota(quota),
             Reply::Upload(result) => Self::Upload(result?),
             Reply::Payload(result) => Self::Payload(result?),
         })
@@ -131,6 +136,7 @@ impl From<Completion> for Flow {
 /// What every step may use.
 pub(crate) struct Env<'a> {
     pub(crate) store: &'a dyn Store,
+    pub(crate) auth: &'a Authenticator,
     pub(crate) decoder: &'a mut Decoder,
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) now: Moment,
@@ -144,6 +150,12 @@ impl Env<'_> {
 
     pub(crate) fn writer(&mut self) -> Writer<'_> {
         Writer::new(self.out)
+    }
+
+    /// Asks what the user of a session may store now.
+    pub(crate) fn ask_quota(&self, identity: &Identity) -> Flow {
+        let answer = self.auth.quota(identity);
+        Flow::Call(Box::pin(async move { Reply::Quota(answer.await) }))
     }
 
     /// Submits a mutation whose outcome the command waits for.

@@ -521,6 +521,7 @@ impl ImapSession {
     ) -> T {
         let mut env = Env {
             store: self.service.store(),
+            auth: self.service.auth(),
             decoder: &mut self.decoder,
             out: io.output,
             now: io.now,

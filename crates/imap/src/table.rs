@@ -88,7 +88,7 @@ pub static APPEND: Row = row("APPEND", States::LOGGED_IN, "3501 6.3.11", "IMAP4r
 
 /// The commands in the order of RFC 3501, the extensions' after them.
 #[rustfmt::skip]
-pub static COMMANDS: [Row; 39] = [
+pub static COMMANDS: [Row; 42] = [
     row("CAPABILITY", States::ANY, "3501 6.1.1", "IMAP4rev1", Nothing),
     row("NOOP", States::ANY, "3501 6.1.2", "IMAP4rev1", All),
     row("LOGOUT", States::ANY, "3501 6.1.3", "IMAP4rev1", Nothing),
@@ -128,6 +128,9 @@ pub static COMMANDS: [Row; 39] = [
     row("STORE UNCHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.3", "CONDSTORE", KeepNumbers),
     row("UID FETCH CHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.4", "CONDSTORE", All),
     row("UID STORE UNCHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.3", "CONDSTORE", All),
+    row("GETQUOTA", States::LOGGED_IN, "9208 4.1.1", "QUOTA", All),
+    row("GETQUOTAROOT", States::LOGGED_IN, "9208 4.1.2", "QUOTA", All),
+    row("SETQUOTA", States::LOGGED_IN, "9208 4.1.3", "QUOTA", All),
 ];
 
 /// The row of a command.
@@ -178,7 +181,7 @@ mod tests {
         }
     }
 
-    const LINES: [&str; 39] = [
+    const LINES: [&str; 42] = [
         "CAPABILITY",
         "NOOP",
         "LOGOUT",
@@ -218,6 +221,9 @@ mod tests {
         "STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
         "UID FETCH 1 FLAGS (CHANGEDSINCE 1)",
         "UID STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
+        "GETQUOTA \"\"",
+        "GETQUOTAROOT a",
+        "SETQUOTA \"\" (STORAGE 1)",
     ];
 
     #[test]

@@ -58,6 +58,7 @@ dialogues! {
     noop
     objectid
     pipelining
+    quota
     recent
     /// Guide: idle-floor-imap
     refresh

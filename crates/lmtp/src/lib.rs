@@ -16,9 +16,10 @@ pub use session::LmtpSession;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use waypost_directory::Directory;
+use waypost_directory::{Directory, QuotaRules};
 use waypost_net::session::{ConnectionFacts, Refusal, Service};
 use waypost_store::Store;
+use waypost_types::{AccountName, OverQuota, QuotaLimits, Usage};
 
 /// The named limits of the service.
 pub mod limits {
@@ -44,6 +45,8 @@ pub struct Config {
     pub max_message_bytes: u64,
     /// How long the client may be silent (RFC 5321 section 4.5.3.2.7 asks for 5 minutes).
     pub idle_timeout: Duration,
+    /// The server's part of quotas.
+    pub quota: QuotaRules,
 }
 
 /// Settings that running sessions see change.
@@ -64,6 +67,26 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether `added` fits beside what the account holds now. A store that cannot be read says so when the
+    /// message comes.
+    pub(crate) fn fits(
+        &self,
+        account: &AccountName,
+        limits: &QuotaLimits,
+        added: Usage,
+    ) -> Result<(), OverQuota> {
+        if *limits == QuotaLimits::NONE {
+            return Ok(());
+        }
+        let found = self.store.snapshot().and_then(|snapshot| snapshot.account(account));
+        match found {
+            Ok(found) => {
+                limits.check(found.map_or_else(Usage::default, |found| found.usage), added)
+            }
+            Err(_) => Ok(()),
+        }
     }
 }
 

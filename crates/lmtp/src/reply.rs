@@ -26,14 +26,18 @@ pub(crate) const fn refused(error: &StoreError) -> &'static str {
 /// The reply to a recipient that gets no mail here.
 pub(crate) const fn not_accepted(recipient: &Recipient) -> &'static str {
     match recipient {
-        Recipient::Accept { .. } => "250 2.1.5 recipient accepted",
+        Recipient::Accept { .. } => ACCEPTED,
         Recipient::Defer(_) => "450 4.2.1 this mailbox takes no mail now; try again later",
+        Recipient::OtherPartition { .. } => {
+            "451 4.2.0 the store of this mailbox cannot be reached here now; try again later"
+        }
         Recipient::Refuse(_) => "550 5.2.1 this mailbox takes no mail",
         Recipient::UnknownUser => "550 5.1.1 no such user here",
         Recipient::UnknownDomain => "550 5.1.2 mail for this domain is not stored here",
     }
 }
 
+pub(crate) const ACCEPTED: &str = "250 2.1.5 recipient accepted";
 pub(crate) const TOO_LARGE: &str = "552 5.3.4 the message is too large";
 pub(crate) const TOO_MANY_RECIPIENTS: &str =
     "452 4.5.3 too many recipients; send the others in another transaction";

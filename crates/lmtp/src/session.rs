@@ -7,10 +7,10 @@ use crate::transaction::Transaction;
 use crate::{Context, limits, reply};
 use std::sync::Arc;
 use std::time::Instant;
-use waypost_directory::{Recipient, resolve_recipient};
+use waypost_directory::{Recipient, User, resolve_recipient};
 use waypost_net::session::{ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary};
 use waypost_store::{StoreError, Upload};
-use waypost_types::{Moment, Spoken};
+use waypost_types::{Moment, Spoken, Usage};
 
 /// One LMTP session.
 pub struct LmtpSession {
@@ -211,7 +211,8 @@ impl LmtpSession {
             let text = "421 4.7.0 many messages came through this connection; open another";
             return Some(self.close(io, "too many transactions", text));
         }
-        self.transaction = Some(Transaction::new(mail.from, mail.utf8));
+        let size = mail.size.unwrap_or(0);
+        self.transaction = Some(Transaction::new(mail.from, size, mail.utf8));
         reply::line(io.output, "250 2.1.0 sender accepted");
         None
     }
@@ -236,32 +237,60 @@ impl LmtpSession {
         let Phase::Lookup(address) = &mut self.phase else { return None };
         let address = std::mem::take(address);
         self.phase = Phase::Commands;
+        let connection = self.facts.id;
         match resolve_recipient(&*self.context.directory, &address) {
+            Ok(Recipient::Accept { user, folder }) => {
+                self.accept(io, &address, &user, folder.as_deref())
+            }
             Ok(recipient) => {
                 let text = reply::not_accepted(&recipient);
-                if let Recipient::Accept { user, folder } = recipient {
-                    if let Some(transaction) = &mut self.transaction {
-                        transaction.accept(user.account, folder.as_deref());
-                    }
-                    reply::line(io.output, text);
-                    return None;
+                if let Recipient::OtherPartition { user, partition } = &recipient {
+                    let (user, partition) = (&user.entry, partition.as_str());
+                    tracing::error!(
+                        service = "lmtp",
+                        connection,
+                        ?address,
+                        user,
+                        partition,
+                        "mailMessageStore names a partition that is not here"
+                    );
+                } else {
+                    let service = "lmtp";
+                    tracing::info!(service, connection, ?address, text, "recipient refused");
                 }
-                tracing::info!(
-                    service = "lmtp",
-                    connection = self.facts.id,
-                    ?address,
-                    text,
-                    "recipient refused"
-                );
                 Self::decline(io, text)
             }
             Err(error) => {
-                tracing::error!(service = "lmtp", connection = self.facts.id, ?address, %error,
+                tracing::error!(service = "lmtp", connection, ?address, %error,
                     "recipient not looked up");
                 reply::line(io.output, reply::DIRECTORY_DOWN);
                 None
             }
         }
+    }
+
+    /// Takes a recipient, unless it is certain now that the message will not fit. The store decides when
+    /// the message is there; this spares sending it in vain.
+    fn accept(
+        &mut self,
+        io: &mut Io<'_>,
+        address: &str,
+        user: &User,
+        folder: Option<&str>,
+    ) -> Option<Step> {
+        let transaction = self.transaction.as_mut()?;
+        let limits = self.context.config().quota.enforced_limits(user.quota);
+        let least = Usage::of_message(transaction.size.max(1));
+        if let Err(over) = self.context.fits(&user.account, &limits, least) {
+            let error = StoreError::OverQuota(over);
+            let (connection, account) = (self.facts.id, &user.account);
+            tracing::info!(service = "lmtp", connection, ?address, %account, %error,
+                "recipient refused");
+            return Self::decline(io, reply::refused(&error));
+        }
+        transaction.accept(user.account.clone(), folder, limits);
+        reply::line(io.output, reply::ACCEPTED);
+        None
     }
 
     fn begin_data(&mut self, io: &mut Io<'_>) -> Option<Step> {

@@ -1,13 +1,15 @@
 //! One mail transaction: sender, recipients, and who shares a copy.
 
 use waypost_store::{Delivered, Recipient, StoreError};
-use waypost_types::{AccountName, FlagSet, MailboxName};
+use waypost_types::{AccountName, FlagSet, MailboxName, QuotaLimits};
 
 /// A transaction begun by MAIL.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     /// The reverse-path; empty for `<>`.
     pub(crate) from: String,
+    /// The size that was announced (RFC 1870), 0 when none was.
+    pub(crate) size: u64,
     /// Whether SMTPUTF8 was asked for.
     pub(crate) utf8: bool,
     recipients: Vec<Recipient>,
@@ -16,8 +18,8 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) const fn new(from: String, utf8: bool) -> Self {
-        Self { from, utf8, recipients: Vec::new(), replies: Vec::new() }
+    pub(crate) const fn new(from: String, size: u64, utf8: bool) -> Self {
+        Self { from, size, utf8, recipients: Vec::new(), replies: Vec::new() }
     }
 
     /// How many recipients were accepted.
@@ -26,11 +28,18 @@ impl Transaction {
     }
 
     /// Counts an accepted recipient. A folder name that cannot be a mailbox means the inbox.
-    pub(crate) fn accept(&mut self, account: AccountName, folder: Option<&str>) {
+    pub(crate) fn accept(
+        &mut self,
+        account: AccountName,
+        folder: Option<&str>,
+        limits: QuotaLimits,
+    ) {
         let folder = folder.and_then(|folder| MailboxName::new(folder).ok());
-        let limits = Default::default();
         let recipient = Recipient { account, folder, flags: FlagSet::default(), limits };
-        let known = self.recipients.iter().position(|known| *known == recipient);
+        let same = |known: &Recipient| {
+            known.account == recipient.account && known.folder == recipient.folder
+        };
+        let known = self.recipients.iter().position(same);
         let at = known.unwrap_or_else(|| {
             self.recipients.push(recipient);
             self.recipients.len() - 1

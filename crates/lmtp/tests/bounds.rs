@@ -25,6 +25,7 @@ fn a_step_of_pipelined_commands_appends_no_more_than_its_share() {
         hostname: "mail.example.com".to_owned(),
         max_message_bytes: 1_000,
         idle_timeout: Duration::from_secs(60),
+        quota: Default::default(),
     };
     let config = Arc::new(RwLock::new(Arc::new(config)));
     let service = LmtpService::new(Arc::new(ModelStore::new()), Arc::new(directory), config);

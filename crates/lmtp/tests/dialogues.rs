@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use waypost_directory::{EmbeddedDirectory, NewUser};
+use waypost_directory::{Attribute, EmbeddedDirectory, NewUser, QuotaRules};
 use waypost_lmtp::{Config, LmtpService, LmtpSession, limits};
 use waypost_net::session::{ConnectionFacts, Service};
 use waypost_net::testing::Dialogue;
@@ -20,6 +20,11 @@ struct World {
 }
 
 fn world(max_message_bytes: u64) -> World {
+    world_with(max_message_bytes, QuotaRules::default(), &[])
+}
+
+/// A world whose server has these quotas and bob these attributes.
+fn world_with(max_message_bytes: u64, quota: QuotaRules, of_bob: &[Attribute]) -> World {
     let dir = tempfile::tempdir().unwrap();
     let directory = EmbeddedDirectory::open_writable(dir.path(), "example.com").unwrap();
     directory.add_domain("example.com").unwrap();
@@ -32,13 +37,17 @@ fn world(max_message_bytes: u64) -> World {
             cn: None,
             mail: None,
             mail_alternate_addresses: Vec::new(),
+            quota: None,
+            message_quota: None,
         };
         directory.add_user(&user).unwrap();
     }
+    directory.set_attributes("bob", "example.com", of_bob).unwrap();
     let config = Config {
         hostname: "mail.example.com".to_owned(),
         max_message_bytes,
         idle_timeout: Duration::from_secs(300),
+        quota,
     };
     let store = Arc::new(ModelStore::new());
     let shared = Arc::new(RwLock::new(Arc::new(config)));
@@ -165,4 +174,86 @@ fn the_same_bytes_in_chunks_of_any_size_deliver_the_same_mail() {
         assert_eq!(mail.len(), 1, "chunks of {chunk}");
         assert!(mail[0].ends_with("\r\n\r\n.a\r\nb\r\nc\r\n"), "chunks of {chunk}: {}", mail[0]);
     }
+}
+
+fn attribute(name: &str, value: &str) -> Attribute {
+    Attribute { name: name.to_owned(), values: vec![value.to_owned()] }
+}
+
+/// One message to alice and bob; `extra` ends MAIL, then come the replies to both RCPT and after the dot.
+fn transaction(extra: &str, rcpt: [&str; 2], end: &[&str]) -> String {
+    let mut script = format!(
+        "C: MAIL FROM:<a@b>{extra}\nS: 250 {{*}}\nC: RCPT TO:<alice@example.com>\nS: {}\n\
+         C: RCPT TO:<bob@example.com>\nS: {}\n",
+        rcpt[0], rcpt[1]
+    );
+    if rcpt.iter().any(|reply| reply.starts_with("250")) {
+        script.push_str("C: DATA\nS: 354 {*}\nC: Subject: q\nC:\nC: text\nC: .\n");
+    } else {
+        script.push_str("C: RSET\nS: 250 {*}\n");
+    }
+    end.iter().for_each(|reply| {
+        let _ = writeln!(script, "S: {reply}");
+    });
+    script
+}
+
+const HELLO: &str = "S: 220 {*}\nC: LHLO x\nS> 250 SIZE 20000\n";
+const TAKEN: &str = "250 2.1.5 {*}";
+const FULL: &str = "452 4.2.2 {*}";
+const NEVER: &str = "552 5.2.2 {*}";
+
+#[test]
+fn a_full_mailbox_waits_and_the_other_recipients_get_the_message() {
+    let world = world_with(20_000, QuotaRules::default(), &[attribute("mailMsgQuota", "1")]);
+    let mut script = HELLO.to_owned();
+    script += &transaction("", [TAKEN, TAKEN], &["250 2.0.0 {*}", "250 2.0.0 {*}"]);
+    script += &transaction("", [TAKEN, FULL], &["250 2.0.0 {*}"]);
+    open(&world).play("full", &script).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(messages(&*world.store, "alice", "INBOX").len(), 2);
+    assert_eq!(messages(&*world.store, "bob", "INBOX").len(), 1);
+}
+
+#[test]
+fn what_the_quota_can_never_hold_is_refused_for_good() {
+    let quota = [attribute("mailQuota", "1K")];
+    let world = world_with(20_000, QuotaRules::default(), &quota);
+    let mut script = HELLO.to_owned();
+    script += &transaction(" SIZE=1025", [TAKEN, NEVER], &["250 2.0.0 {*}"]);
+    script += &transaction(" SIZE=100", [TAKEN, TAKEN], &["250 2.0.0 {*}", "250 2.0.0 {*}"]);
+    open(&world).play("announced", &script).unwrap_or_else(|error| panic!("{error}"));
+    // Not announced, so only the store sees it, and its answer is this recipient's alone.
+    let quota = [attribute("mailQuota", "100")];
+    let world = world_with(20_000, QuotaRules::default(), &quota);
+    let script = HELLO.to_owned() + &transaction("", [TAKEN, TAKEN], &["250 2.0.0 {*}", NEVER]);
+    open(&world).play("not announced", &script).unwrap_or_else(|error| panic!("{error}"));
+    let world = world_with(20_000, QuotaRules::default(), &[attribute("mailQuota", "0")]);
+    let script = HELLO.to_owned() + &transaction("", [TAKEN, NEVER], &["250 2.0.0 {*}"]);
+    open(&world).play("nothing allowed", &script).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_default_holds_for_users_without_a_quota_and_only_while_enforced() {
+    let unlimited = [attribute("mailMsgQuota", "-1")];
+    let rules = QuotaRules { default_messages: Some(0), ..QuotaRules::default() };
+    let world = world_with(20_000, rules, &unlimited);
+    let script = HELLO.to_owned() + &transaction("", [NEVER, TAKEN], &["250 2.0.0 {*}"]);
+    open(&world).play("default", &script).unwrap_or_else(|error| panic!("{error}"));
+    let world = world_with(20_000, QuotaRules { enforced: false, ..rules }, &[]);
+    let taken = ["250 2.0.0 {*}", "250 2.0.0 {*}"];
+    let script = HELLO.to_owned() + &transaction("", [TAKEN, TAKEN], &taken);
+    open(&world).play("not enforced", &script).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn mail_for_another_partition_waits() {
+    let of_bob = [attribute("mailMessageStore", "secondary")];
+    let world = world_with(20_000, QuotaRules::default(), &of_bob);
+    let script = HELLO.to_owned() + &transaction("", [TAKEN, "451 4.2.0 {*}"], &["250 2.0.0 {*}"]);
+    open(&world).play("elsewhere", &script).unwrap_or_else(|error| panic!("{error}"));
+    let world =
+        world_with(20_000, QuotaRules::default(), &[attribute("mailMessageStore", "Primary")]);
+    let taken = ["250 2.0.0 {*}", "250 2.0.0 {*}"];
+    let script = HELLO.to_owned() + &transaction("", [TAKEN, TAKEN], &taken);
+    open(&world).play("here", &script).unwrap_or_else(|error| panic!("{error}"));
 }

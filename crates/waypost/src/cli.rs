@@ -86,6 +86,8 @@ pub(crate) enum Command {
     LoginExplain(LoginExplainArguments),
     /// Deliver the message on standard input to a user
     Deliver(DeliverArguments),
+    /// Show what users have stored, and their quotas
+    Quota(QuotaArguments),
     /// Import an mbox file or a Maildir into a user's mailboxes
     Import(ImportArguments),
     /// Copy store, users and configuration consistently, also while the server runs
@@ -128,6 +130,12 @@ pub(crate) enum UserCommand {
         /// Another address that delivers to this user; may be repeated
         #[arg(long = "alias", value_name = "ADDRESS")]
         aliases: Vec<String>,
+        /// The most bytes of mail (mailQuota): a number with or without K, M or G, or -1 for no limit
+        #[arg(long, value_name = "SIZE", allow_hyphen_values = true, value_parser = quota_text)]
+        quota: Option<String>,
+        /// The most messages (mailMsgQuota), or -1 for no limit
+        #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = quota_text)]
+        message_quota: Option<String>,
         /// Take a hash of the password from the first line of standard input: {SSHA}, {SSHA256},
         /// {SSHA512}, {CRYPT}, {PBKDF2...} or {ARGON2}
         #[arg(long, conflicts_with = "password_stdin")]
@@ -341,6 +349,19 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct QuotaArguments {
+    /// Login name or address of a user; without, everybody who has mail
+    #[arg(value_name = "USER")]
+    pub(crate) users: Vec<String>,
+    /// Only users of this domain
+    #[arg(short = 'd', long, value_name = "DOMAIN", conflicts_with = "users")]
+    pub(crate) domain: Option<String>,
+    /// Only users who have used this share of a quota or more
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) above: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DeliverArguments {
     /// Login name or address of the user
     pub(crate) user: String,
@@ -350,6 +371,9 @@ pub(crate) struct DeliverArguments {
     /// The envelope sender, for the Return-Path line
     #[arg(long, value_name = "ADDRESS", default_value = "")]
     pub(crate) from: String,
+    /// Store the mail also where it exceeds the user's quota
+    #[arg(long)]
+    pub(crate) ignore_quota: bool,
 }
 
 #[derive(Debug, Args)]
@@ -368,6 +392,17 @@ pub(crate) struct ImportArguments {
     /// Leave out the first N messages, which an earlier run has imported
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) skip: u64,
+    /// Store the mail also where it exceeds the user's quota
+    #[arg(long)]
+    pub(crate) ignore_quota: bool,
+}
+
+/// Refuses a quota before anything is done for it.
+fn quota_text(text: &str) -> Result<String, String> {
+    match waypost_directory::QuotaValue::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write a number with or without K, M or G, or -1 for no limit".to_owned()),
+    }
 }
 
 #[cfg(test)]

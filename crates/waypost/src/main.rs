@@ -55,6 +55,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Domain(command) => tools::domain::run(&file, command),
         Command::Directory(command) => tools::directory::run(&file, *command),
         Command::Deliver(arguments) => tools::deliver::run(&file, arguments),
+        Command::Quota(arguments) => tools::quota::run(&file, arguments),
         Command::Import(arguments) => tools::import::run(&file, arguments),
         Command::Cert(command) => tools::cert::run(&file, command),
         Command::Backup { folder } => tools::backup::run(&file, folder),

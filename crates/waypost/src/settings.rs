@@ -6,7 +6,7 @@ use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
 use waypost_access::{Filters, RuleList};
 use waypost_auth::{AuthConfig, PasswordLogin};
-use waypost_directory::{Directory, EmbeddedDirectory};
+use waypost_directory::{Directory, EmbeddedDirectory, QuotaRules};
 use waypost_ldap_filter::Template;
 use waypost_net::limits::{AddressLimit, Limits};
 use waypost_net::tls::{CertificateFiles, TlsError, TlsPolicy, TlsSettings};
@@ -20,7 +20,8 @@ use waypost_options::{
     LMTP_DOMAINNOTALLOWED, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
     POP_BANNER, POP_CONNLIMITS, POP_DOMAINALLOWED, POP_DOMAINNOTALLOWED, POP_IDLETIMEOUT,
     POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS, STORE_CLEANUPAGE,
-    STORE_PATH, cipher_suites, expand_banner, store_admins,
+    STORE_DEFAULTMAILBOXQUOTA, STORE_DEFAULTMESSAGEQUOTA, STORE_PATH, STORE_QUOTAENFORCEMENT,
+    cipher_suites, expand_banner, store_admins,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
@@ -55,6 +56,7 @@ pub(crate) fn auth(config: &Config) -> AuthConfig {
         hostname: hostname(config),
         imap_passwords: PasswordLogin::from_min_cipher(config.read(&IMAP_PLAINTEXTMINCIPHER)),
         pop_passwords: PasswordLogin::from_min_cipher(config.read(&POP_PLAINTEXTMINCIPHER)),
+        quota: quota(config),
         remember_for: config.read(&BASE_AUTHCACHETTL),
         remember_logins: config.read(&BASE_AUTHCACHESIZE),
     }
@@ -97,6 +99,18 @@ pub(crate) fn lmtp(config: &Config) -> waypost_lmtp::Config {
         hostname: hostname(config),
         max_message_bytes: config.read(&LMTP_MAXMESSAGESIZE),
         idle_timeout: config.read(&LMTP_IDLETIMEOUT),
+        quota: quota(config),
+    }
+}
+
+/// The server's part of quotas.
+pub(crate) fn quota(config: &Config) -> QuotaRules {
+    // Less than 0 is no limit.
+    let limit = |option| u64::try_from(config.read(option)).ok();
+    QuotaRules {
+        default_bytes: limit(&STORE_DEFAULTMAILBOXQUOTA),
+        default_messages: limit(&STORE_DEFAULTMESSAGEQUOTA),
+        enforced: config.read(&STORE_QUOTAENFORCEMENT),
     }
 }
 
@@ -270,13 +284,17 @@ mod tests {
     fn options_reach_the_services() {
         let text = "imap.idletimeout = 45\nimap.maxsessions = 7\nimap.maxthreads = 3\n\
                     lmtp.maxmessagesize = 100000\nimap.plaintextmincipher = 128\n\
-                    store.cleanupage = 2\nbase.defaultdomain = \"d.example\"";
+                    store.cleanupage = 2\nstore.defaultmailboxquota = 5000000000\n\
+                    store.quotaenforcement = 0\nbase.defaultdomain = \"d.example\"";
         let config = Config::from_str(text).unwrap();
         assert_eq!(imap(&config).idle_timeout.as_secs(), 45 * 60);
         assert_eq!(auth(&config).imap_passwords, PasswordLogin::Encrypted { bits: 128 });
         assert_eq!(auth(&config).default_domain, "d.example");
         assert_eq!(lmtp(&config).max_message_bytes, 100_000);
         assert_eq!(engine(&config).cleanup_age.as_secs(), 2 * 3_600);
+        let rules = quota(&config);
+        assert_eq!((rules.default_bytes, rules.default_messages), (Some(5_000_000_000), None));
+        assert!(!rules.enforced);
         let limits = imap_limits(&config);
         assert_eq!((limits.max_sessions, limits.max_threads), (7, 3));
     }

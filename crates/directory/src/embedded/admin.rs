@@ -6,6 +6,7 @@ use super::{EmbeddedDirectory, names};
 use crate::contract::DirectoryError;
 use crate::model::{Domain, MailStatus, User};
 use crate::password::{PasswordError, StoredPassword};
+use crate::store_id::store_id;
 use heed::RwTxn;
 use std::fmt;
 use waypost_types::Secret;
@@ -25,6 +26,10 @@ pub struct NewUser {
     pub mail: Option<String>,
     /// Further addresses that deliver to this user.
     pub mail_alternate_addresses: Vec<String>,
+    /// `mailQuota`; `None` is the server's default.
+    pub quota: Option<String>,
+    /// `mailMsgQuota`; `None` is the server's default.
+    pub message_quota: Option<String>,
 }
 
 /// Why a change was refused. The texts are for the administrator.
@@ -140,7 +145,8 @@ impl EmbeddedDirectory {
             for Attribute { name, values } in attributes {
                 record.set(name, values.clone())?;
             }
-            Ok(self.tables.put_domain(txn, &record)?)
+            self.tables.put_domain(txn, &record)?;
+            self.check_store_ids(txn, &record)
         })
     }
 
@@ -257,13 +263,42 @@ impl EmbeddedDirectory {
     }
 
     fn check_new(&self, txn: &RwTxn<'_>, record: &UserRecord) -> Result<(), AdminError> {
-        if self.tables.domain(txn, &record.domain)?.is_none() {
+        let Some(domain) = self.tables.domain(txn, &record.domain)? else {
             return Err(AdminError::UnknownDomain(record.domain.clone()));
-        }
+        };
+        self.check_store_id(&domain, record)?;
         if self.tables.user(txn, &record.uid, &record.domain)?.is_some() {
             return Err(AdminError::UserExists(format!("{}@{}", record.uid, record.domain)));
         }
         self.check_addresses(txn, record)
+    }
+
+    /// Whether all users of a domain have store ids under its rule of uids.
+    pub(super) fn check_store_ids(
+        &self,
+        txn: &RwTxn<'_>,
+        domain: &DomainRecord,
+    ) -> Result<(), AdminError> {
+        if domain.first("domainUidSeparator").is_none() {
+            return Ok(());
+        }
+        let users = self.tables.all_users(txn, Some(&domain.name))?;
+        users.iter().try_for_each(|user| self.check_store_id(domain, user))
+    }
+
+    /// Whether a user's uid gives a store id.
+    pub(super) fn check_store_id(
+        &self,
+        domain: &DomainRecord,
+        user: &UserRecord,
+    ) -> Result<(), AdminError> {
+        let separator = domain.first("domainUidSeparator");
+        let id = store_id(&user.uid, &domain.name, separator.as_deref(), &self.default_domain);
+        let refused = |reason| AdminError::BadAttribute {
+            attribute: format!("{}@{}", user.uid, user.domain),
+            reason: format!("the uid {reason}"),
+        };
+        id.map(drop).map_err(refused)
     }
 
     /// Whether every address lies in a domain of ours and belongs to nobody else.
@@ -340,5 +375,7 @@ fn new_record(new: &NewUser) -> Result<UserRecord, AdminError> {
     let mut record = UserRecord::new(uid, domain, mail);
     record.cn.clone_from(&new.cn);
     record.mail_alternate_addresses = alternates;
+    record.set("mailQuota", new.quota.iter().cloned().collect())?;
+    record.set("mailMsgQuota", new.message_quota.iter().cloned().collect())?;
     Ok(record)
 }

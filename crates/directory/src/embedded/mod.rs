@@ -20,12 +20,13 @@ use crate::address::fold;
 use crate::contract::{Directory, DirectoryError, PasswordVerdict};
 use crate::model::{Domain, User};
 use crate::password::{PasswordError, StoredPassword};
+use crate::store_id::store_id;
 use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tables::{Tables, storage_error};
 use waypost_ldap_filter::Filter;
-use waypost_types::{AccountName, Secret};
+use waypost_types::Secret;
 
 /// Bytes of address space for the environment: room for about a million users. The file is sparse and
 /// grows with its content.
@@ -79,13 +80,20 @@ impl EmbeddedDirectory {
 
     fn user(&self, record: records::UserRecord) -> Result<User, DirectoryError> {
         let entry = format!("{}@{}", record.uid, record.domain);
-        let in_default = record.domain == self.default_domain;
-        let account = AccountName::new(if in_default { &record.uid } else { &entry });
-        let account = account.map_err(|error| DirectoryError::Damaged {
-            cause: format!("user {entry} has no valid store id: {error}"),
+        let domain = {
+            let txn = tables::read(&self.env)?;
+            self.tables.domain(&txn, &record.domain)?
+        };
+        let separator = domain.and_then(|domain| domain.first("domainUidSeparator"));
+        let (uid, default) = (&record.uid, &self.default_domain);
+        let account = store_id(uid, &record.domain, separator.as_deref(), default);
+        let account = account.map_err(|reason| DirectoryError::Damaged {
+            cause: format!("user {entry}: the uid {reason}"),
         })?;
         Ok(User {
             account,
+            quota: record.quota(&entry),
+            mail_message_store: record.first("mailMessageStore"),
             entry,
             uid: record.uid,
             domain: record.domain,
@@ -94,7 +102,6 @@ impl EmbeddedDirectory {
             mail_alternate_addresses: record.mail_alternate_addresses,
             mail_equivalent_addresses: record.mail_equivalent_addresses,
             mail_host: record.mail_host,
-            mail_quota: record.mail_quota,
             mail_user_status: record.mail_user_status,
             inet_user_status: record.inet_user_status,
             mail_allowed_service_access: record.mail_allowed_service_access,

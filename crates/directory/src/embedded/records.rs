@@ -6,8 +6,9 @@
 use super::admin::AdminError;
 use super::codec::Stored;
 use super::names;
-use crate::model::{Domain, InetStatus, MailStatus, Quota};
+use crate::model::{Domain, InetStatus, MailStatus};
 use crate::password::StoredPassword;
+use crate::quota::{Quota, QuotaValue, UserQuota};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use waypost_ldap_filter::{Entry, Template};
@@ -90,6 +91,7 @@ impl Stored for DomainRecord {
 impl From<DomainRecord> for Domain {
     fn from(record: DomainRecord) -> Self {
         Self {
+            domain_uid_separator: record.first("domainUidSeparator"),
             name: record.name,
             inet_domain_status: record.inet_domain_status,
             mail_domain_status: record.mail_domain_status,
@@ -117,6 +119,34 @@ impl UserRecord {
             mail_allowed_service_access: None,
             further: Vec::new(),
         }
+    }
+
+    /// What the user may store.
+    pub(super) fn quota(&self, entry: &str) -> UserQuota {
+        let value = |name| self.first(name);
+        let read =
+            UserQuota::read(entry, value("mailQuota").as_deref(), value("mailMsgQuota").as_deref());
+        UserQuota { bytes: self.mail_quota.or(read.bytes), ..read }
+    }
+
+    /// The first value of a further attribute.
+    pub(super) fn first(&self, name: &str) -> Option<String> {
+        first(&self.further, name)
+    }
+
+    /// A total is a number; with limits of folders beside it the value stays as it was written.
+    fn set_mail_quota(&mut self, name: &str, values: Vec<String>) -> Result<(), AdminError> {
+        let value = quota(name, values)?;
+        set_further(&mut self.further, name, Vec::new())?;
+        self.mail_quota = None;
+        match value {
+            Some((text, value)) if value.has_parts => {
+                set_further(&mut self.further, "mailQuota", vec![text])?;
+            }
+            Some((_, value)) => self.mail_quota = value.total,
+            None => {}
+        }
+        Ok(())
     }
 
     /// Every address that delivers here.
@@ -166,7 +196,15 @@ impl UserRecord {
             "mailalternateaddress" => self.mail_alternate_addresses = addresses(&values)?,
             "mailequivalentaddress" => self.mail_equivalent_addresses = addresses(&values)?,
             "mailhost" => self.mail_host = at_most_one(name, values)?,
-            "mailquota" => self.mail_quota = quota(name, at_most_one(name, values)?)?,
+            "mailquota" => self.set_mail_quota(name, values)?,
+            "mailmsgquota" => {
+                let value = quota(name, values)?.map(|(text, _)| text);
+                set_further(&mut self.further, name, value.into_iter().collect())?;
+            }
+            "mailmessagestore" => {
+                let value = at_most_one(name, values)?;
+                set_further(&mut self.further, name, value.into_iter().collect())?;
+            }
             "mailuserstatus" => self.mail_user_status = mail_status(name, values)?,
             "inetuserstatus" => self.inet_user_status = inet_status(name, values)?,
             "mailallowedserviceaccess" => {
@@ -193,7 +231,7 @@ impl Entry for UserRecord {
             "cn" => one(self.cn.as_ref()),
             "mail" => one(Some(&self.mail)),
             "mailhost" => one(self.mail_host.as_ref()),
-            "mailquota" => self.mail_quota.map(quota_text),
+            "mailquota" if self.mail_quota.is_some() => self.mail_quota.map(quota_text),
             "mailuserstatus" => Some(self.mail_user_status.name().to_owned()),
             "inetuserstatus" => Some(self.inet_user_status.name().to_owned()),
             "mailallowedserviceaccess" => one(self.mail_allowed_service_access.as_ref()),
@@ -204,6 +242,11 @@ impl Entry for UserRecord {
 }
 
 impl DomainRecord {
+    /// The first value of a further attribute.
+    pub(super) fn first(&self, name: &str) -> Option<String> {
+        first(&self.further, name)
+    }
+
     /// A domain that is open.
     pub(super) fn new(name: String) -> Self {
         Self {
@@ -241,6 +284,10 @@ impl DomainRecord {
             "inetdomainsearchfilter" => {
                 self.inet_domain_search_filter = search_filter(name, at_most_one(name, values)?)?;
             }
+            "domainuidseparator" => {
+                let value = separator(name, at_most_one(name, values)?)?;
+                set_further(&mut self.further, name, value.into_iter().collect())?;
+            }
             _ => set_further(&mut self.further, name, values)?,
         }
         Ok(())
@@ -255,6 +302,11 @@ fn listed<const N: usize>(
     let known = known.into_iter().filter(|(_, values)| !values.is_empty());
     let known = known.map(|(name, values)| Attribute::new(name, values));
     known.chain(further.iter().cloned()).collect()
+}
+
+fn first(further: &[Attribute], name: &str) -> Option<String> {
+    let own = further.iter().find(|own| own.name.eq_ignore_ascii_case(name))?;
+    own.values.first().cloned()
 }
 
 fn further_values<'a>(further: &'a [Attribute], attribute: &str) -> Vec<Cow<'a, str>> {
@@ -329,6 +381,17 @@ fn password(name: &str, values: Vec<String>) -> Result<String, AdminError> {
     Ok(stored.as_text().to_owned())
 }
 
+/// One character that a uid may hold and that login names and mailboxes do not use themselves.
+fn separator(name: &str, value: Option<String>) -> Result<Option<String>, AdminError> {
+    let Some(text) = value else { return Ok(None) };
+    let fits = |c: char| c != '@' && crate::store_id::forbidden_uid(&format!("a{c}a")).is_none();
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter), None) if fits(letter) && !letter.is_alphanumeric() => Ok(Some(text)),
+        _ => refuse(name, "it is one character that is no letter, digit or @, such as _"),
+    }
+}
+
 fn addresses(values: &[String]) -> Result<Vec<String>, AdminError> {
     if values.len() > MAX_ALTERNATE_ADDRESSES {
         return Err(AdminError::TooManyAddresses(MAX_ALTERNATE_ADDRESSES));
@@ -340,23 +403,21 @@ fn addresses(values: &[String]) -> Result<Vec<String>, AdminError> {
     Ok(checked)
 }
 
-/// -1 is no limit; no value and -2 are the server's default.
-fn quota(name: &str, value: Option<String>) -> Result<Option<Quota>, AdminError> {
-    match value.as_deref() {
-        None | Some("-2") => Ok(None),
-        Some("-1") => Ok(Some(Quota::Unlimited)),
-        Some(text) => match text.parse() {
-            Ok(bytes) => Ok(Some(Quota::Bytes(bytes))),
-            Err(_) => {
-                refuse(name, "write a number of bytes, -1 for no limit, or -2 for the default")
-            }
-        },
+/// A quota as written and as read; unlike a directory's value, one that is set here must be right.
+fn quota(name: &str, values: Vec<String>) -> Result<Option<(String, QuotaValue)>, AdminError> {
+    let Some(text) = at_most_one(name, values)? else { return Ok(None) };
+    match QuotaValue::parse(&text) {
+        Some(value) => Ok(Some((text, value))),
+        None => refuse(
+            name,
+            "write a number with or without K, M or G, -1 for no limit, or -2 for the default",
+        ),
     }
 }
 
 fn quota_text(quota: Quota) -> String {
     match quota {
-        Quota::Bytes(bytes) => bytes.to_string(),
+        Quota::AtMost(bytes) => bytes.to_string(),
         Quota::Unlimited => "-1".to_owned(),
     }
 }

@@ -30,6 +30,8 @@ fn new_user(uid: &str, domain: &str, alternates: &[&str]) -> NewUser {
         cn: None,
         mail: None,
         mail_alternate_addresses: alternates.iter().map(|a| (*a).to_owned()).collect(),
+        quota: None,
+        message_quota: None,
     }
 }
 
@@ -189,7 +191,7 @@ fn records_of_the_version_before_are_read() {
     let no_addresses = (Vec::<String>::new(), Vec::<String>::new());
     let old = ("amy", "example.com", "hash", &none, "amy@example.com", no_addresses, &none);
     let mut content = postcard::to_stdvec(&old).unwrap();
-    let rest = (Option::<crate::model::Quota>::None, MailStatus::Hold, InetStatus::Active, &none);
+    let rest = (Option::<crate::quota::Quota>::None, MailStatus::Hold, InetStatus::Active, &none);
     content.extend(postcard::to_stdvec(&rest).unwrap());
     let record = <records::UserRecord as codec::Stored>::from_version_1(&content).unwrap();
     assert_eq!((record.uid.as_str(), record.mail_user_status), ("amy", MailStatus::Hold));

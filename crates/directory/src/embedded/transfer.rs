@@ -122,6 +122,7 @@ impl EmbeddedDirectory {
             record.set(&name, values)?;
         }
         self.tables.put_domain(txn, &record)?;
+        self.check_store_ids(txn, &record)?;
         places.by_dn.insert(dn_parts(&entry.dn), name.clone());
         if let Some(users) = first(entry, "inetDomainBaseDN") {
             places.by_dn.insert(dn_parts(users), name);
@@ -145,9 +146,8 @@ impl EmbeddedDirectory {
         let domain = places.above(&entry.dn).or_else(of_mail);
         let domain = domain.ok_or_else(|| bad("no domain stands above, and there is no mail"))?;
         let domain = names::domain(&domain)?;
-        if self.tables.domain(txn, &domain)?.is_none() {
-            return Err(AdminError::UnknownDomain(domain));
-        }
+        let home = self.tables.domain(txn, &domain)?;
+        let home = home.ok_or_else(|| AdminError::UnknownDomain(domain.clone()))?;
         let known = self.tables.user(txn, &uid, &domain)?;
         let own = format!("{uid}@{domain}");
         let mut record = known.unwrap_or_else(|| UserRecord::new(uid, domain, own));
@@ -157,6 +157,7 @@ impl EmbeddedDirectory {
             values.truncate(most);
             record.set(&name, values)?;
         }
+        self.check_store_id(&home, &record)?;
         self.check_addresses(txn, &record)?;
         Ok(self.tables.put_user(txn, &record)?)
     }

@@ -8,6 +8,7 @@ mod fault;
 mod fetch;
 mod mailbox;
 mod message;
+mod quota;
 mod search;
 mod sequence;
 mod session;
@@ -84,6 +85,9 @@ fn arguments(name: &[u8], cursor: &mut Cursor<'_>) -> Parse<Command> {
         b"LIST" => Command::List(mailbox::list(cursor)?),
         b"LSUB" => Command::Lsub(mailbox::list(cursor)?),
         b"STATUS" => mailbox::status(cursor)?,
+        b"GETQUOTA" => Command::GetQuota { root: quota::root(cursor)? },
+        b"GETQUOTAROOT" => Command::GetQuotaRoot { mailbox: mailbox::only(cursor)? },
+        b"SETQUOTA" => quota::set(cursor)?,
         b"UID" => uid(cursor)?,
         _ => return on_messages(name, cursor, false),
     })

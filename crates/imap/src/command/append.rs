@@ -3,10 +3,11 @@
 
 use super::unexpected;
 use crate::flow::{Completion, Env, Flow, Reply, Signal, Stepped};
+use crate::state::User;
 use bytes::Bytes;
 use waypost_imap_wire::{AppendStart, ResponseCode};
 use waypost_store::{Append as AppendMutation, Mutation, Outcome, Payload, StoreError, Upload};
-use waypost_types::{AccountId, FlagSet, MailboxId, MailboxName, UnixTime};
+use waypost_types::{AccountId, FlagSet, MailboxId, MailboxName, QuotaLimits, UnixTime, Usage};
 
 /// Takes in one message.
 pub(crate) struct Append {
@@ -15,12 +16,15 @@ pub(crate) struct Append {
     date: Option<UnixTime>,
     size: u64,
     non_sync: bool,
+    limits: QuotaLimits,
     stage: Stage,
 }
 
 enum Stage {
-    /// The target is looked up; then the client may send.
+    /// The target is looked up.
     Find,
+    /// What the user may store is asked for; then the client may send.
+    Asking { mailbox: MailboxId, used: Usage },
     /// The client sends.
     Reading { mailbox: MailboxId, upload: Box<dyn Upload> },
     /// A chunk is being taken.
@@ -44,17 +48,17 @@ impl Append {
             return Err(Completion::no(ResponseCode::Cannot, "A message of no bytes is not kept"));
         }
         let AppendStart { mailbox: target, flags, date, size, non_sync, .. } = start;
-        Ok(Self { target, flags, date, size, non_sync, stage: Stage::Find })
+        let (limits, stage) = (QuotaLimits::NONE, Stage::Find);
+        Ok(Self { target, flags, date, size, non_sync, limits, stage })
     }
 
-    pub(super) fn step(
-        &mut self,
-        account: AccountId,
-        env: &mut Env<'_>,
-        signal: Signal,
-    ) -> Stepped {
+    pub(super) fn step(&mut self, user: &User, env: &mut Env<'_>, signal: Signal) -> Stepped {
         match (std::mem::replace(&mut self.stage, Stage::Ended), signal) {
-            (Stage::Find, Signal::Go) => self.find(account, env),
+            (Stage::Find, Signal::Go) => self.find(user, env),
+            (Stage::Asking { mailbox, used }, Signal::Quota(quota)) => {
+                self.limits = quota.enforced;
+                self.begin(mailbox, used, env)
+            }
             (Stage::Reading { mailbox, upload }, Signal::Chunk(bytes)) => {
                 self.stage = Stage::Writing { mailbox };
                 Ok(write(upload, bytes))
@@ -69,22 +73,33 @@ impl Append {
             }
             (Stage::Finishing { mailbox }, Signal::Payload(payload)) => {
                 self.stage = Stage::Filing;
-                Ok(self.file(account, mailbox, *payload, env))
+                Ok(self.file(user.account, mailbox, *payload, env))
             }
             (Stage::Filing, Signal::Outcome(outcome)) => completion(outcome),
             _ => unexpected("APPEND"),
         }
     }
 
-    fn find(&mut self, account: AccountId, env: &mut Env<'_>) -> Stepped {
-        let Some(found) = env.store.snapshot()?.mailbox_named(account, &self.target)? else {
+    fn find(&mut self, user: &User, env: &Env<'_>) -> Stepped {
+        let snapshot = env.store.snapshot()?;
+        let Some(found) = snapshot.mailbox_named(user.account, &self.target)? else {
             return Ok(Completion::try_create().into());
         };
+        let account = snapshot.account_by_id(user.account)?.ok_or(StoreError::NoSuchAccount)?;
+        self.stage = Stage::Asking { mailbox: found.id, used: account.usage };
+        Ok(env.ask_quota(&user.identity))
+    }
+
+    /// Lets the client send, unless it is certain now that the message will not fit. The store decides when the
+    /// message is there.
+    fn begin(&mut self, mailbox: MailboxId, used: Usage, env: &mut Env<'_>) -> Stepped {
+        let added = Usage::of_message(self.size);
+        self.limits.check(used, added).map_err(StoreError::OverQuota)?;
         env.decoder.accept_literal();
         if !self.non_sync {
             env.writer().continuation("Send the message");
         }
-        self.stage = Stage::Reading { mailbox: found.id, upload: env.store.upload() };
+        self.stage = Stage::Reading { mailbox, upload: env.store.upload() };
         Ok(Flow::Read)
     }
 
@@ -100,7 +115,7 @@ impl Append {
         }
         let flags = std::mem::take(&mut self.flags);
         let internal_date = self.date.unwrap_or(env.now.wall);
-        let limits = Default::default();
+        let limits = self.limits;
         let append = AppendMutation { account, mailbox, payload, flags, internal_date, limits };
         env.submit(Mutation::Append(append))
     }

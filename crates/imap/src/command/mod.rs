@@ -7,6 +7,7 @@ mod delete;
 mod enable;
 mod expunge;
 mod fetch;
+mod getquota;
 mod id;
 mod idle;
 mod list;
@@ -16,6 +17,7 @@ mod noop;
 mod rename;
 mod search;
 mod select;
+mod setquota;
 mod status;
 mod store;
 mod subscribe;
@@ -28,7 +30,7 @@ pub(crate) use namespace::write_namespace;
 
 use crate::error;
 use crate::flow::{Completion, Env, Flow, Signal, Stepped};
-use crate::state::{Selected, State};
+use crate::state::{Selected, State, User};
 use waypost_imap_wire::Command;
 use waypost_store::StoreError;
 use waypost_types::AccountId;
@@ -42,6 +44,7 @@ pub(crate) enum Job {
     Delete(delete::Delete),
     Expunge(expunge::Expunge),
     Fetch(Box<fetch::Fetch>),
+    GetQuota(getquota::GetQuota),
     Idle(idle::Idle),
     List(list::List),
     Login(Box<login::Login>),
@@ -101,7 +104,8 @@ impl Job {
             Self::Fetch(job) => with_mailbox(state, |open| job.step(open, env, signal)),
             Self::Search(job) => with_mailbox(state, |open| job.step(open, env)),
             Self::Store(job) => with_mailbox(state, |open| job.step(open, env, signal)),
-            Self::Append(job) => with_account(state, |account| job.step(account, env, signal)),
+            Self::Append(job) => with_user(state, |user| job.step(user, env, signal)),
+            Self::GetQuota(job) => with_user(state, |user| job.step(user, env, signal)),
             Self::Create(job) => with_account(state, |account| job.step(account, env, signal)),
             Self::Delete(job) => with_account(state, |account| job.step(account, env, signal)),
             Self::List(job) => with_account(state, |account| job.step(account, env)),
@@ -127,12 +131,15 @@ pub(crate) fn start(command: Command, state: &mut State, env: &mut Env<'_>) -> S
         Command::Delete { mailbox } => Started::Job(Job::Delete(delete::Delete::new(mailbox))),
         Command::Enable(names) => enable::start(&names, state, env).into(),
         Command::Examine { mailbox, condstore } => select::start(mailbox, true, condstore),
+        Command::GetQuota { root } => getquota::start(&root),
+        Command::GetQuotaRoot { mailbox } => getquota::start_root(mailbox),
         Command::Idle => Started::Job(Job::Idle(idle::Idle::default())),
         Command::List(arguments) => list::start_list(arguments),
         Command::Lsub(arguments) => list::start_lsub(arguments),
         Command::Noop => noop::start(state, "NOOP completed"),
         Command::Rename { from, to } => Started::Job(Job::Rename(rename::Rename::new(from, to))),
         Command::Select { mailbox, condstore } => select::start(mailbox, false, condstore),
+        Command::SetQuota { root } => setquota::start(&root),
         Command::Status { mailbox, items } => status::start(mailbox, items),
         Command::Subscribe { mailbox } => subscribe::start(mailbox, true),
         Command::Unsubscribe { mailbox } => subscribe::start(mailbox, false),
@@ -170,10 +177,15 @@ fn with_mailbox(state: &mut State, step: impl FnOnce(&mut Selected) -> Stepped) 
     }
 }
 
-/// Runs a step that needs a user.
+/// Runs a step that needs the user's account.
 fn with_account(state: &State, step: impl FnOnce(AccountId) -> Stepped) -> Stepped {
+    with_user(state, |user| step(user.account))
+}
+
+/// Runs a step that needs a user.
+fn with_user(state: &State, step: impl FnOnce(&User) -> Stepped) -> Stepped {
     match state.user() {
-        Some(user) => step(user.account),
+        Some(user) => step(user),
         None => Ok(Completion::bad("Log in first").into()),
     }
 }

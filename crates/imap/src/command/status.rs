@@ -1,12 +1,12 @@
 //! STATUS (RFC 3501 section 6.3.10) with HIGHESTMODSEQ (RFC 7162 section 3.1.7) and MAILBOXID (RFC
-//! 8474 section 4.3): answered from one record and exact counters.
+//! 8474 section 4.3), DELETED and DELETED-STORAGE (RFC 9208 section 4.1.4): answered from one record and exact counters.
 
 use super::{Job, Started, done, enable_condstore};
 use crate::flow::{Completion, Env, Stepped};
 use crate::state::{Enabled, State};
 use waypost_imap_wire::StatusItem;
 use waypost_store::{Mailbox, Snapshot, StoreError};
-use waypost_types::{MailboxName, Uid};
+use waypost_types::{MailboxName, SystemFlag, Uid};
 
 /// Tells the state of a mailbox without opening it.
 pub(crate) struct Status {
@@ -61,7 +61,25 @@ fn value(item: StatusItem, mailbox: &Mailbox, snapshot: &dyn Snapshot) -> Result
         StatusItem::Unseen => mailbox.counters.unseen.into(),
         StatusItem::HighestModSeq => mailbox.modseq.0,
         StatusItem::MailboxId => 0,
+        StatusItem::Deleted => mailbox.counters.deleted.into(),
+        StatusItem::DeletedStorage => deleted_bytes(mailbox, snapshot)?,
     })
+}
+
+/// What expunging would free. Costs a look-up for each message that is marked, and nothing when none is.
+fn deleted_bytes(mailbox: &Mailbox, snapshot: &dyn Snapshot) -> Result<u64, StoreError> {
+    if mailbox.counters.deleted == 0 {
+        return Ok(0);
+    }
+    let (mut bytes, mut number) = (0, 0);
+    while let Some(page) = snapshot.page_from(mailbox.id, number)? {
+        for at in page.flag(SystemFlag::Deleted).and(&page.live).iter() {
+            let row = snapshot.message(mailbox.id, page.uid(at))?;
+            bytes += row.map_or(0, |row| row.size);
+        }
+        number = page.number + 1;
+    }
+    Ok(bytes)
 }
 
 fn recent(mailbox: &Mailbox, snapshot: &dyn Snapshot) -> Result<u32, StoreError> {

@@ -64,6 +64,7 @@ impl World {
             hostname: "mail.example.com".into(),
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::Always,
+            quota: Default::default(),
             remember_for: Duration::from_secs(600),
             remember_logins: 1_000,
         };
@@ -212,6 +213,15 @@ impl World {
                 self.auth_config.imap_passwords = imap_passwords;
                 self.auth.reconfigure(self.auth_config.clone());
             }
+            "quota_bytes" | "quota_messages" | "quota_enforced" => {
+                let quota = &mut self.auth_config.quota;
+                match name {
+                    "quota_bytes" => quota.default_bytes = value.parse().ok(),
+                    "quota_messages" => quota.default_messages = value.parse().ok(),
+                    _ => quota.enforced = value == "1",
+                }
+                self.auth.reconfigure(self.auth_config.clone());
+            }
             "idle_timeout" => {
                 self.settings.idle_timeout =
                     Duration::from_secs(60 * value.parse::<u64>().unwrap());
@@ -244,7 +254,8 @@ impl Directory for OneUser {
             mail_alternate_addresses: Vec::new(),
             mail_equivalent_addresses: Vec::new(),
             mail_host: None,
-            mail_quota: None,
+            mail_message_store: None,
+            quota: Default::default(),
             mail_user_status: MailStatus::Active,
             inet_user_status: InetStatus::Active,
             mail_allowed_service_access: None,
@@ -262,6 +273,7 @@ impl Directory for OneUser {
             mail_domain_status: MailStatus::Active,
             mail_domain_allowed_service_access: None,
             inet_domain_search_filter: None,
+            domain_uid_separator: None,
         }))
     }
 

@@ -33,7 +33,8 @@ impl Directory for TwoUsers {
             mail_alternate_addresses: Vec::new(),
             mail_equivalent_addresses: Vec::new(),
             mail_host: None,
-            mail_quota: None,
+            mail_message_store: None,
+            quota: Default::default(),
             mail_user_status: MailStatus::Active,
             inet_user_status: InetStatus::Active,
             mail_allowed_service_access: None,
@@ -47,6 +48,7 @@ impl Directory for TwoUsers {
             mail_domain_status: MailStatus::Active,
             mail_domain_allowed_service_access: None,
             inet_domain_search_filter: None,
+            domain_uid_separator: None,
         }))
     }
 
@@ -73,6 +75,7 @@ fn play(input: &[u8], chunk: usize) -> (Vec<u8>, Vec<String>) {
         hostname: "mail.example.com".to_owned(),
         max_message_bytes: 4_000,
         idle_timeout: Duration::from_secs(300),
+        quota: Default::default(),
     };
     let store = Arc::new(ModelStore::new());
     let config = Arc::new(RwLock::new(Arc::new(config)));

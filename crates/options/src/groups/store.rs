@@ -47,4 +47,16 @@ options! {
         "Until then a session that still shows them can read them. 0 removes them as soon as no session \
          shows them.",
         "Message store";
+    STORE_DEFAULTMAILBOXQUOTA: i64 = "defaultmailboxquota", Kind::integer(Unit::Bytes, -1, -1, i64::MAX), Refresh("all"),
+        "the most bytes that a user without `mailQuota` may store",
+        "-1 is no limit, 0 lets nothing be stored. It counts the messages of all folders.",
+        "Quotas";
+    STORE_DEFAULTMESSAGEQUOTA: i64 = "defaultmessagequota", Kind::integer(Unit::Count, -1, -1, i64::MAX), Refresh("all"),
+        "the most messages that a user without `mailMsgQuota` may store",
+        "-1 is no limit, 0 lets nothing be stored.",
+        "Quotas";
+    STORE_QUOTAENFORCEMENT: bool = "quotaenforcement", Kind::Switch { default: true }, Refresh("all"),
+        "whether mail over a quota is refused",
+        "When off, usage is still counted and shown, and nothing is refused.",
+        "Quotas";
 }

@@ -50,7 +50,8 @@ impl Directory for Everybody {
             mail_alternate_addresses: Vec::new(),
             mail_equivalent_addresses: Vec::new(),
             mail_host: None,
-            mail_quota: None,
+            mail_message_store: None,
+            quota: Default::default(),
             mail_user_status: if off { MailStatus::Disabled } else { MailStatus::Active },
             inet_user_status: InetStatus::Active,
             mail_allowed_service_access: None,
@@ -68,6 +69,7 @@ impl Directory for Everybody {
             mail_domain_status: MailStatus::Active,
             mail_domain_allowed_service_access: None,
             inet_domain_search_filter: None,
+            domain_uid_separator: None,
         }))
     }
 
@@ -115,6 +117,7 @@ impl World {
             hostname: "mail.example.com".to_owned(),
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::from_min_cipher(policy.min_cipher),
+            quota: Default::default(),
             remember_for: Duration::ZERO,
             remember_logins: 1_000,
         };

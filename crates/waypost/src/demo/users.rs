@@ -48,6 +48,8 @@ fn settle(directory: &EmbeddedDirectory, uid: &str, password: &str) -> Result<()
             cn: None,
             mail: None,
             mail_alternate_addresses: Vec::new(),
+            quota: None,
+            message_quota: None,
         };
         return directory.add_user(&new).map(|_| ());
     };

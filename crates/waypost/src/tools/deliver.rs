@@ -1,7 +1,7 @@
 //! `waypost deliver`: one message from standard input, as if LMTP had brought it.
 
 use super::newline::Newlines;
-use super::{block_on, check_takes_mail, find_user, open_store};
+use super::{block_on, check_takes_mail, find_user, limits_for, open_store};
 use crate::cli::DeliverArguments;
 use crate::failure::{Context, Failure};
 use crate::output::tell;
@@ -13,7 +13,7 @@ use waypost_lmtp::trace_lines;
 use waypost_options::{Config, LMTP_MAXMESSAGESIZE};
 use waypost_store::{Deliver, Delivered, Mutation, Outcome, Recipient, StoreError, Upload};
 use waypost_supervisor::ToolRights;
-use waypost_types::{FlagSet, MailboxName, Moment, QuotaLimits};
+use waypost_types::{FlagSet, MailboxName, Moment};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -29,10 +29,10 @@ pub(crate) fn run(file: &Path, arguments: &DeliverArguments) -> Result<(), Failu
     check_takes_mail(&config, &user)?;
     let folder = arguments.folder.as_deref().or(folder.as_deref()).map(MailboxName::new);
     let recipient = Recipient {
-        account: user.account,
+        account: user.account.clone(),
         folder: folder.transpose().map_err(|error| Failure::usage(format!("--folder: {error}")))?,
         flags: FlagSet::default(),
-        limits: QuotaLimits::NONE,
+        limits: limits_for(&config, &user, arguments.ignore_quota),
     };
     let (size, uid) = block_on(deliver(&config, recipient, &arguments.from))?;
     tell(format_args!("delivered {size} bytes to {} as UID {uid}", user.entry));
@@ -52,7 +52,13 @@ async fn deliver(config: &Config, recipient: Recipient, from: &str) -> Result<(u
     let size = payload.size();
     let deliver = Deliver { payload, recipients: vec![recipient], internal_date: now };
     let outcome = store.submit(Mutation::Deliver(deliver)).await.context("not delivered")?;
-    Ok((size, uid(outcome).context("not delivered")?.uid.0))
+    let delivered = uid(outcome).map_err(|error| match error {
+        StoreError::OverQuota(_) => {
+            Failure::new(format!("not delivered: {error}; --ignore-quota delivers all the same"))
+        }
+        error => Failure::new(format!("not delivered: {error}")),
+    })?;
+    Ok((size, delivered.uid.0))
 }
 
 fn uid(outcome: Outcome) -> Result<Delivered, StoreError> {

@@ -130,8 +130,7 @@ fn disconnect(socket: &Path, accounts: &BTreeSet<AccountName>) -> Result<(), Fai
 }
 
 /// Ends the connections of a user who may no longer be connected, if the server runs.
-pub(super) fn send_away(config: &Config, user: &str) -> Result<(), Failure> {
-    let account = account(config, user)?;
+pub(super) fn send_away(config: &Config, account: &AccountName) -> Result<(), Failure> {
     let request = Request::Disconnect(account.as_str().to_owned());
     match ask(&Plan::control_socket(config), &request) {
         Err(AskError::NotRunning) => Ok(()),

@@ -19,6 +19,7 @@ mod ldif;
 pub(crate) mod login_explain;
 pub(crate) mod msconfig;
 mod newline;
+pub(crate) mod quota;
 pub(crate) mod status;
 pub(crate) mod user;
 
@@ -30,6 +31,7 @@ use tokio::runtime::Builder;
 use waypost_directory::{Delivery, Recipient, Standing, User, resolve_recipient, standing};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
 use waypost_store_local::client::StoreAccess;
+use waypost_types::QuotaLimits;
 
 /// Runs a tool's asynchronous part.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -58,11 +60,28 @@ fn check_takes_mail(config: &Config, user: &User) -> Result<(), Failure> {
     let Some(domain) = directory.domain(&user.domain).map_err(Failure::new)? else {
         return Err(Failure::new(format!("there is no domain {}", user.domain)));
     };
+    if let Some(partition) = user.other_partition() {
+        return Err(in_other_partition(&user.entry, partition));
+    }
     let standing = standing(&domain, user);
     match standing.status.delivery() {
         Delivery::Accept => Ok(()),
         Delivery::Defer | Delivery::Refuse => Err(takes_no_mail(&user.entry, &standing)),
     }
+}
+
+fn in_other_partition(name: impl Display, partition: &str) -> Failure {
+    Failure::new(format!(
+        "the mail of {name} is in the partition {partition} (mailMessageStore), which is not here"
+    ))
+}
+
+/// What a tool may add to a user's mailboxes.
+fn limits_for(config: &Config, user: &User, ignore_quota: bool) -> QuotaLimits {
+    if ignore_quota {
+        return QuotaLimits::NONE;
+    }
+    settings::quota(config).enforced_limits(user.quota)
 }
 
 fn takes_no_mail(name: impl Display, standing: &Standing) -> Failure {
@@ -82,6 +101,7 @@ fn find_user(config: &Config, name: &str) -> Result<(User, Option<String>), Fail
         Recipient::Defer(standing) | Recipient::Refuse(standing) => {
             Err(takes_no_mail(name, &standing))
         }
+        Recipient::OtherPartition { partition, .. } => Err(in_other_partition(name, &partition)),
         Recipient::UnknownUser | Recipient::UnknownDomain => Err(Failure::new(format!(
             "there is no user {name}; `waypost user list` shows who is there"
         ))),

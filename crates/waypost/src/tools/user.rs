@@ -16,7 +16,7 @@ use waypost_supervisor::ToolRights;
 pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
     let config = ownership::load_for_tool(file, ToolRights::None)?;
     match command {
-        UserCommand::Add { user, cn, aliases, hash_stdin, password } => {
+        UserCommand::Add { user, cn, aliases, quota, message_quota, hash_stdin, password } => {
             let (uid, domain) = user_and_domain(&config, user);
             let new = NewUser {
                 uid,
@@ -25,6 +25,8 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
                 cn: cn.clone(),
                 mail: None,
                 mail_alternate_addresses: aliases.clone(),
+                quota: quota.clone(),
+                message_quota: message_quota.clone(),
             };
             let directory = settings::writable_directory(&config)?;
             let added = match hash_stdin {
@@ -60,9 +62,12 @@ pub(crate) fn run(file: &Path, command: &UserCommand) -> Result<(), Failure> {
         UserCommand::Delete { user } => {
             let (uid, domain) = user_and_domain(&config, user);
             let directory = settings::writable_directory(&config)?;
+            let found = directory.user_by_login(&uid, &domain).map_err(Failure::new)?;
             directory.delete_user(&uid, &domain).map_err(Failure::new)?;
             tell(format_args!("deleted {uid}@{domain}; stored mail stays"));
-            send_away(&config, user)?;
+            if let Some(found) = found {
+                send_away(&config, &found.account)?;
+            }
         }
     }
     Ok(())
@@ -77,7 +82,7 @@ fn set(config: &Config, user: &str, words: &[String]) -> Result<(), Failure> {
     tell(format_args!("changed {}", changed.entry));
     let domain = directory.domain(&changed.domain).map_err(Failure::new)?;
     let is_open = domain.is_some_and(|domain| standing(&domain, &changed).status.may_log_in());
-    if is_open { Ok(()) } else { send_away(config, user) }
+    if is_open { Ok(()) } else { send_away(config, &changed.account) }
 }
 
 fn service_access(config: &Config, user: &str, change: &AccessArguments) -> Result<(), Failure> {
@@ -110,5 +115,9 @@ fn set_status(config: &Config, user: &str, status: MailStatus) -> Result<(), Fai
     let directory = settings::writable_directory(config)?;
     directory.set_status(&uid, &domain, status).map_err(Failure::new)?;
     tell(format_args!("{uid}@{domain} is {status}"));
-    if status.may_log_in() { Ok(()) } else { send_away(config, user) }
+    if status.may_log_in() {
+        return Ok(());
+    }
+    let found = directory.user_by_login(&uid, &domain).map_err(Failure::new)?;
+    found.map_or(Ok(()), |found| send_away(config, &found.account))
 }

@@ -4,7 +4,7 @@ mod maildir;
 mod mbox;
 mod sink;
 
-use super::{block_on, find_user, open_store};
+use super::{block_on, find_user, limits_for, open_store};
 use crate::cli::ImportArguments;
 use crate::failure::Failure;
 use crate::output::tell;
@@ -13,7 +13,7 @@ use sink::Sink;
 use std::path::Path;
 use waypost_options::Config;
 use waypost_supervisor::ToolRights;
-use waypost_types::{AccountName, MailboxName};
+use waypost_types::{AccountName, MailboxName, QuotaLimits};
 
 /// Imports what the command line names.
 pub(crate) fn run(file: &Path, arguments: &ImportArguments) -> Result<(), Failure> {
@@ -22,17 +22,18 @@ pub(crate) fn run(file: &Path, arguments: &ImportArguments) -> Result<(), Failur
     let folder =
         arguments.folder.as_deref().map_or_else(|| Ok(MailboxName::inbox()), MailboxName::new);
     let folder = folder.map_err(|error| Failure::usage(format!("--folder: {error}")))?;
-    block_on(import(&config, user.account, folder, arguments))
+    let limits = limits_for(&config, &user, arguments.ignore_quota);
+    block_on(import(&config, (user.account, limits), folder, arguments))
 }
 
 async fn import(
     config: &Config,
-    account: AccountName,
+    (account, limits): (AccountName, QuotaLimits),
     folder: MailboxName,
     arguments: &ImportArguments,
 ) -> Result<(), Failure> {
     let access = open_store(config).await?;
-    let mut sink = Sink::open(access.store(), account, arguments.skip).await?;
+    let mut sink = Sink::open(access.store(), account, limits, arguments.skip).await?;
     let read = match (&arguments.mbox, &arguments.maildir) {
         (Some(mbox), _) => mbox::import(mbox, &folder, &mut sink).await,
         (None, Some(maildir)) => {

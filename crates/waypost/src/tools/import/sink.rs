@@ -6,7 +6,9 @@ use crate::tools::newline::Newlines;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use waypost_store::{Append, BoxFuture, Mutation, Outcome, Store, StoreError, Upload};
-use waypost_types::{AccountId, AccountName, FlagSet, MailboxId, MailboxName, UnixTime};
+use waypost_types::{
+    AccountId, AccountName, FlagSet, MailboxId, MailboxName, QuotaLimits, UnixTime,
+};
 
 /// Appends under way at once; they share the store's commits.
 const UNDER_WAY: usize = 64;
@@ -21,6 +23,8 @@ pub(super) struct Sink<'a> {
     account: AccountId,
     mailboxes: HashMap<MailboxName, MailboxId>,
     under_way: VecDeque<BoxFuture<Result<Outcome, StoreError>>>,
+    /// What the account may hold.
+    limits: QuotaLimits,
     /// Messages still to leave out.
     skip: u64,
     done: u64,
@@ -39,6 +43,7 @@ impl<'a> Sink<'a> {
     pub(super) async fn open(
         store: &'a dyn Store,
         name: AccountName,
+        limits: QuotaLimits,
         skip: u64,
     ) -> Result<Self, Failure> {
         match store.submit(Mutation::EnsureAccount(name)).await.context("the store")? {
@@ -47,6 +52,7 @@ impl<'a> Sink<'a> {
                 account,
                 mailboxes: HashMap::new(),
                 under_way: VecDeque::new(),
+                limits,
                 skip,
                 done: 0,
                 bytes: 0,
@@ -112,7 +118,7 @@ impl<'a> Sink<'a> {
         let payload = incoming.finish().await.context("the store")?;
         self.bytes += payload.size();
         let account = self.account;
-        let limits = Default::default();
+        let limits = self.limits;
         let append = Append { account, mailbox, payload, flags, internal_date, limits };
         self.under_way.push_back(self.store.submit(Mutation::Append(append)));
         if self.under_way.len() >= UNDER_WAY {
@@ -147,7 +153,11 @@ impl<'a> Sink<'a> {
             let later = self.settle_rest().await;
             let text =
                 if later > 0 { format!("; {later} after it are stored") } else { String::new() };
-            return Err(Failure::new(format!("a message was not stored: {error}{text}")));
+            let hint = match error {
+                StoreError::OverQuota(_) => "; --ignore-quota imports all the same",
+                _ => "",
+            };
+            return Err(Failure::new(format!("a message was not stored: {error}{text}{hint}")));
         }
         self.done += 1;
         if self.done.is_multiple_of(PROGRESS_EVERY) {
