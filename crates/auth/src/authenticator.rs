@@ -1,7 +1,7 @@
 //! The authenticator: runs the pipeline with its bounds, its memory and its delays.
 
 use crate::config::AuthConfig;
-use crate::delay::Failures;
+use crate::delay::{Failures, answered_after};
 use crate::failure::{FailureKind, LoginFailure};
 use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
 use crate::pipeline::{Decided, Run};
@@ -135,6 +135,7 @@ impl Shared {
     }
 
     async fn login(self: Arc<Self>, attempt: LoginAttempt) -> Decided<Identity> {
+        let began = Instant::now();
         let outcome = self.check(&attempt).await;
         let delay = match &outcome {
             Err(failure) if failure.kind.is_delayed() => {
@@ -149,7 +150,7 @@ impl Shared {
             observer(outcome.is_ok());
         }
         if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep_until(began + answered_after(began.elapsed(), delay)).await;
         }
         outcome
     }

@@ -354,6 +354,28 @@ async fn cores_and_queue_are_bounded_and_hanging_up_frees_no_core() {
     assert_eq!(kind(&auth, attempt("alice", "wonder")).await, None, "and all is well again");
 }
 
+/// Not by a clock: the time that the check takes is given to it.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_name_is_answered_no_sooner_than_a_wrong_password() {
+    let mut answers = Vec::new();
+    for (name, check) in [("alice", 400), ("nobody", 0), ("alice", 0), ("nobody", 90)] {
+        let directory = Counting::new();
+        let auth = over(&directory, config());
+        directory.open_gate(false);
+        let began = Instant::now();
+        let login = tokio::spawn(auth.login(attempt(name, "wrong")));
+        // Yielding, not sleeping: that would move the clock.
+        while directory.running.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(Duration::from_millis(check)).await;
+        directory.open_gate(true);
+        assert_eq!(login.await.unwrap().unwrap_err().kind, FailureKind::BadCredentials);
+        answers.push(began.elapsed());
+    }
+    assert_eq!(answers, [crate::SHORTEST_DELAY; 4]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn failures_wait_longer_and_longer_and_success_never_waits() {
     let auth = over(&Counting::new(), config());

@@ -59,6 +59,16 @@ fn raise<K: std::hash::Hash + Eq>(map: &mut RecentMap<K, Count>, key: K, now: In
     1
 }
 
+/// How long after its beginning a failed login is answered, when checking it took `worked`.
+///
+/// Not `worked + delay`, which would tell how long the check took: a directory server hashes the password of a
+/// user who exists and has nothing to hash for one who does not. Counted from the beginning, both are answered at the
+/// same moment; a check that takes longer than [`SHORTEST_DELAY`] moves the answer by whole steps of it.
+pub(crate) fn answered_after(worked: Duration, delay: Duration) -> Duration {
+    let steps = worked.as_nanos() / SHORTEST_DELAY.as_nanos();
+    delay.saturating_add(SHORTEST_DELAY.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)))
+}
+
 fn delay(failures: u32) -> Duration {
     let doubled = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     SHORTEST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY)
@@ -85,6 +95,20 @@ mod tests {
         assert_eq!(grown[..4], [1, 2, 4, 5]);
         assert!(grown[4..].iter().all(|s| *s == 5));
         assert_eq!(seconds(&mut failures, "192.0.2.1", "alice", now + FORGET_AFTER), 1);
+    }
+
+    #[test]
+    fn the_answer_does_not_tell_how_long_the_check_took() {
+        let at = |worked, delay| {
+            answered_after(Duration::from_millis(worked), Duration::from_secs(delay)).as_millis()
+        };
+        assert_eq!([0, 1, 80, 999].map(|worked| at(worked, 1)), [1_000; 4]);
+        assert_eq!([0, 1, 80, 999].map(|worked| at(worked, 5)), [5_000; 4]);
+        assert_eq!([1_000, 1_999].map(|worked| at(worked, 1)), [2_000; 2]);
+        for worked in 0..5_000 {
+            let answered = at(worked, 1);
+            assert!(answered >= worked.into() && answered <= u128::from(worked) + 1_000);
+        }
     }
 
     #[test]

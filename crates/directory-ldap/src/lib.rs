@@ -145,7 +145,8 @@ impl Directory for LdapDirectory {
         self.ask(async move { engine.check_password(entry, password).await })
     }
 
-    /// A bind as nobody takes as long as one as somebody, but for the hash, which only the server knows.
+    /// A bind as nobody takes as long as one as somebody, but for the hash, which only the server knows. The caller
+    /// hides the difference: it answers failed logins at a time that does not depend on how long they took.
     fn verify_nobody(&self, password: &Secret<String>) -> Result<(), DirectoryError> {
         let engine = Arc::clone(&self.engine);
         let (entry, password) = (NOBODY.to_owned(), Arc::new(password.clone()));
