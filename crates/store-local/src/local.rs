@@ -2,6 +2,7 @@
 
 use crate::engine::{Backup, BackupReport, Engine, EngineConfig, Job, MutationId, UploadWriter};
 use crate::notes::SharedNotes;
+use crate::proto::CompactReport;
 use crate::reader::Reader;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ enum Request {
     Submit(Box<Mutation>, Answer),
     Upload(oneshot::Sender<Result<UploadWriter, StoreError>>),
     Backup(Sender<Backup>),
+    Compact(u8, Sender<Result<CompactReport, StoreError>>),
 }
 
 /// A store in one process.
@@ -60,6 +62,13 @@ impl LocalStore {
         let (answer, answered) = channel();
         self.send(Request::Backup(answer));
         answered.recv().map_err(|_| ended())?.run(dir)
+    }
+
+    /// Compacts every segment of which at least `percent` percent are dead, and removes the files.
+    pub fn compact(&self, percent: u8) -> Result<CompactReport, StoreError> {
+        let (answer, answered) = channel();
+        self.send(Request::Compact(percent, answer));
+        answered.recv().map_err(|_| ended())?
     }
 
     fn send(&self, request: Request) {
@@ -157,6 +166,9 @@ impl Writer {
                     self.engine.write_all_notes();
                     let _gone = answer.send(self.engine.begin_backup());
                 }
+                Request::Compact(percent, answer) => {
+                    let _gone = answer.send(self.engine.compact_all(u64::from(percent)));
+                }
             }
             if jobs.len() < BATCH_JOBS {
                 next = incoming.try_recv().ok();
@@ -186,6 +198,8 @@ impl Writer {
         if let Err(error) = self.engine.purge_step(&floor, Moment::now().wall) {
             tracing::warn!(%error, "purge failed");
         }
+        // Nothing waits: the unlinks delay nobody.
+        self.engine.remove_retired();
     }
 }
 

@@ -14,8 +14,8 @@ use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
 use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
-/// log-ins, 3 limits to mutations.
-pub const PROTOCOL_VERSION: u16 = 3;
+/// log-ins, 3 limits to mutations, 4 compaction.
+pub const PROTOCOL_VERSION: u16 = 4;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -31,6 +31,8 @@ pub const QUERY_IDS: usize = 4_096;
 pub const HOLD_MAILBOXES: usize = 131_072;
 /// Accounts named in one wake-up; more are told as [`FromStored::Dirty`].
 pub const WAKE_ACCOUNTS: usize = 16_384;
+/// Segments named in one [`FromStored::Removed`].
+pub const REMOVED_SEGMENTS: usize = 1_024;
 /// Accounts in one frame of notes.
 pub const FRAME_NOTES: usize = 1_024;
 /// The longest name of a process role in bytes.
@@ -142,6 +144,24 @@ pub enum ToStored {
         /// The client's number for this request.
         request: u32,
     },
+    /// Compact now, at full speed, every segment that is worth it.
+    Compact {
+        /// The client's number for this request.
+        request: u32,
+        /// The least share of dead bytes, in percent.
+        percent: u8,
+    },
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompactReport {
+    /// Bytes of messages that were copied.
+    pub copied_bytes: u64,
+    /// Segments that were removed.
+    pub segments: u64,
+    /// Bytes of the removed segments.
+    pub removed_bytes: u64,
 }
 
 /// From `stored` to a client.
@@ -222,6 +242,18 @@ pub enum FromStored {
         /// The client's number of the request.
         request: u32,
     },
+    /// The answer to `Compact`.
+    Compacted {
+        /// The client's number of the request.
+        request: u32,
+        /// What was done.
+        result: Result<CompactReport, StoreError>,
+    },
+    /// These segments are removed: a file of theirs that is open only takes space.
+    Removed {
+        /// At most [`REMOVED_SEGMENTS`].
+        segments: Vec<u64>,
+    },
 }
 
 /// Figures of a running `stored` since its start.
@@ -251,6 +283,16 @@ pub struct StatusReport {
     pub purge_steps: u64,
     /// Notes of log-ins and log-outs that were dropped; those of one account may count as one.
     pub notes_dropped: u64,
+    /// Segments when the compaction looked last.
+    pub segments: u64,
+    /// Bytes of all segments then.
+    pub segment_bytes: u64,
+    /// Bytes of them that compaction would give back.
+    pub dead_bytes: u64,
+    /// Bytes of messages that the compaction has copied.
+    pub compacted_bytes: u64,
+    /// Bytes of the segments that it has removed.
+    pub removed_bytes: u64,
 }
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].

@@ -2,8 +2,9 @@
 //!
 //! A record begins at a multiple of [`ALIGN`]: magic, version, kind, number, lengths and checksums,
 //! then what is needed to rebuild the metadata (who got the message, where, with which flags), then
-//! the message. After a crash a file may hold bytes that no row knows; new records are appended
-//! after them, and a scan finds the next record by its magic and header checksum.
+//! the message. Records follow one another without a gap up to the end that the segment's row knows.
+//! After a crash a file may hold bytes beyond it, which nothing is ever appended to. Compaction copies
+//! records, so one blob may be found in two segments; both hold the same bytes.
 
 use crate::codec::{Take, corrupt};
 use crate::env::io_fault;
@@ -74,6 +75,11 @@ impl Header {
         }
         out.extend_from_slice(&crc32fast::hash(&out).to_be_bytes());
         out.try_into().unwrap_or([0; HEADER_BYTES])
+    }
+
+    /// Bytes of the whole record, without padding.
+    pub(crate) const fn size(&self) -> u64 {
+        (HEADER_BYTES as u64 + self.note as u64).saturating_add(self.length)
     }
 
     /// Reads a header; `None` when it is none.

@@ -3,6 +3,7 @@
 use super::{ClientConfig, StoreClient};
 use crate::engine::EngineConfig;
 use crate::local::LocalStore;
+use crate::proto::CompactReport;
 use crate::server::usable_target;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -58,6 +59,14 @@ impl StoreAccess {
         }
     }
 
+    /// Compacts every segment of which at least `percent` percent are dead.
+    pub async fn compact(&self, percent: u8) -> Result<CompactReport, StoreError> {
+        match self {
+            Self::Remote(store) => store.compact(percent).await,
+            Self::Local(store) => store.compact(percent),
+        }
+    }
+
     /// Takes a consistent copy of the store into `directory`: an absolute path, absent or an empty
     /// directory.
     pub async fn backup(&self, directory: &Path) -> Result<(), StoreError> {
@@ -79,7 +88,8 @@ async fn answers(socket: &Path) -> bool {
 }
 
 async fn open_local(path: &Path) -> Result<LocalStore, StoreError> {
-    let config = EngineConfig::new(path);
+    // Only the server knows how long to keep what was expunged, and whether sessions still show it.
+    let config = EngineConfig { cleanup_age: Duration::MAX, ..EngineConfig::new(path) };
     tokio::task::spawn_blocking(move || LocalStore::open(config))
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))?

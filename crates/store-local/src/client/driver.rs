@@ -2,7 +2,9 @@
 
 use super::link::Waiter;
 use super::{ClientConfig, Shared};
-use crate::proto::{FrameReader, FromStored, Hello, PROTOCOL_VERSION, ToStored, encode};
+use crate::proto::{
+    FrameReader, FromStored, Hello, PROTOCOL_VERSION, StatusReport, ToStored, encode,
+};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +79,21 @@ async fn connect(
         Some((FromStored::Refused { reason }, _)) => Err(io::Error::other(reason)),
         Some(_) => Err(io::Error::other("the writer speaks another protocol")),
         None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Asks the server for its figures over a connection of its own, without opening the store.
+pub(crate) async fn ask_status(config: &ClientConfig) -> io::Result<StatusReport> {
+    let client = getrandom::u64().map_err(io::Error::other)?;
+    let (mut frames, mut write, _) = connect(config, client).await?;
+    let request = 1;
+    write.write_all(&encode(&ToStored::Status { request })?).await?;
+    loop {
+        match frames.next::<FromStored>().await? {
+            Some((FromStored::StatusReport { report, .. }, _)) => return Ok(report),
+            Some(_) => {}
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 }
 
@@ -190,6 +207,16 @@ fn take(shared: &Shared, frame: FromStored) {
         FromStored::NotesWritten { request } => {
             if let Some(Waiter::Notes(reply)) = shared.link().waiter(request) {
                 let _gone = reply.send(());
+            }
+        }
+        FromStored::Compacted { request, result } => {
+            if let Some(Waiter::Compact(reply)) = shared.link().waiter(request) {
+                drop(reply.send(result));
+            }
+        }
+        FromStored::Removed { segments } => {
+            if let Some(reader) = shared.reader.get() {
+                reader.forget(&segments);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::upload::Slot;
 use crate::MutationId;
 use crate::engine::OUTCOMES;
 use crate::notes::Notes;
-use crate::proto::{FRAME_NOTES, QUERY_IDS, StatusReport, ToStored, encode};
+use crate::proto::{CompactReport, FRAME_NOTES, QUERY_IDS, StatusReport, ToStored, encode};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub(crate) enum Waiter {
     Backup(oneshot::Sender<Result<(), StoreError>>),
     Status(oneshot::Sender<StatusReport>),
     Notes(oneshot::Sender<()>),
+    Compact(oneshot::Sender<Result<CompactReport, StoreError>>),
 }
 
 /// What is to be sent.

@@ -13,12 +13,14 @@ mod watchers;
 pub use access::StoreAccess;
 
 use crate::MutationId;
-use crate::proto::{CONNECTION_UPLOADS, MAX_FRAME_BYTES, StatusReport, ToStored, encode};
+use crate::proto::{
+    CONNECTION_UPLOADS, CompactReport, MAX_FRAME_BYTES, StatusReport, ToStored, encode,
+};
 use crate::reader::Reader;
 use link::{Answer, Entry, Link, Waiter};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::AbortHandle;
@@ -71,6 +73,15 @@ impl ClientConfig {
     }
 }
 
+/// Asks a running server for its figures, without opening the store; within the deadline.
+pub async fn ask_status(config: &ClientConfig) -> Result<StatusReport, StoreError> {
+    match tokio::time::timeout(config.deadline, driver::ask_status(config)).await {
+        Ok(Ok(report)) => Ok(report),
+        Ok(Err(error)) => Err(StoreError::Unavailable(error.to_string())),
+        Err(_) => Err(gone("a status request")),
+    }
+}
+
 /// A worker's store. Dropping it ends its connection.
 pub struct StoreClient {
     reader: Reader,
@@ -92,6 +103,8 @@ pub(crate) struct Shared {
     mutations: Arc<Semaphore>,
     kib: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    /// Told of files that are removed.
+    reader: OnceLock<Reader>,
 }
 
 impl StoreClient {
@@ -103,7 +116,10 @@ impl StoreClient {
         let opened = shared.wait_connected(shared.deadline()).await;
         let opened = opened.and_then(|()| Reader::open(&shared.config.store_path));
         match opened {
-            Ok(reader) => Ok(Self { reader, shared, driver }),
+            Ok(reader) => {
+                let reader = shared.reader.get_or_init(|| reader).clone();
+                Ok(Self { reader, shared, driver })
+            }
             Err(error) => {
                 driver.abort();
                 Err(error)
@@ -139,6 +155,14 @@ impl StoreClient {
             Ok(Ok(())) => Ok(()),
             _ => Err(gone("a request")),
         }
+    }
+
+    /// Has the server compact, at full speed, every segment of which at least `percent` percent are
+    /// dead; answers when their files are removed.
+    pub async fn compact(&self, percent: u8) -> Result<CompactReport, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Waiter::Compact(reply), |request| ToStored::Compact { request, percent })?;
+        answer.await.unwrap_or_else(|_| Err(gone("a compaction")))
     }
 
     /// How many notes this process dropped because too many waited for the server.
@@ -241,6 +265,7 @@ impl Shared {
             mutations: Arc::new(Semaphore::new(PENDING_MUTATIONS)),
             kib: Arc::new(Semaphore::new(PENDING_KIB)),
             uploads: Arc::new(Semaphore::new(CONNECTION_UPLOADS)),
+            reader: OnceLock::new(),
         }))
     }
 

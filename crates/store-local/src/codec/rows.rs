@@ -269,6 +269,9 @@ pub(crate) struct SegmentRow {
     pub(crate) end: u64,
     /// Bytes of records whose blobs are still referenced; compaction takes the emptiest first.
     pub(crate) live: u64,
+    /// Bytes of filing notes of streamed messages. They are counted until the segment is compacted,
+    /// also when their messages are gone. Rows written before it was counted do not have it.
+    pub(crate) kept: u64,
 }
 
 impl SegmentRow {
@@ -277,6 +280,7 @@ impl SegmentRow {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.end.to_be_bytes());
         out.extend_from_slice(&self.live.to_be_bytes());
+        out.extend_from_slice(&self.kept.to_be_bytes());
         out
     }
 
@@ -284,7 +288,22 @@ impl SegmentRow {
     pub(crate) fn decode(value: &[u8]) -> Option<Self> {
         let mut take = Take(value);
         take.version()?;
-        Some(Self { end: take.u64()?, live: take.u64()? })
+        let (end, live) = (take.u64()?, take.u64()?);
+        let kept = if take.0.is_empty() { 0 } else { take.u64()? };
+        Some(Self { end, live, kept })
+    }
+
+    /// Bytes that compaction would give back; padding at the end of a single record is none.
+    pub(crate) const fn dead(self) -> u64 {
+        let used = self.live.saturating_add(self.kept);
+        self.end.saturating_sub(crate::segment::aligned(used))
+    }
+
+    /// What one more batch wrote is counted.
+    pub(crate) fn grow(&mut self, grown: Self) {
+        self.end = self.end.max(grown.end);
+        self.live += grown.live;
+        self.kept += grown.kept;
     }
 }
 
@@ -453,8 +472,11 @@ mod tests {
         }
         let blob = BlobRow { segment: 1, offset: 2, front: 3, length: 4, crc: 5, references: 6 };
         assert_eq!(BlobRow::decode(&blob.encode()).unwrap(), blob);
-        let segment = SegmentRow { end: 10, live: 8 };
+        let segment = SegmentRow { end: 10, live: 8, kept: 1 };
         assert_eq!(SegmentRow::decode(&segment.encode()).unwrap(), segment);
+        let older = SegmentRow { kept: 0, ..segment };
+        assert_eq!(SegmentRow::decode(&segment.encode()[..17]).unwrap(), older);
+        assert_eq!(SegmentRow::decode(&segment.encode()[..18]), None);
         let numbers = Numbers { blob: 1 << 60, ..Numbers::default() };
         assert_eq!(Numbers::decode(&numbers.encode()).unwrap(), numbers);
         assert_eq!(decode_thread(&encode_thread(ThreadId(4), 5)).unwrap(), (ThreadId(4), 5));

@@ -1,7 +1,7 @@
 //! Messages that come in: deliveries and appends.
 
 use super::work::{MailboxRef, Work};
-use crate::codec::rows::{self, BlobRow, EmailRecord};
+use crate::codec::rows::{self, BlobRow, EmailRecord, SegmentRow};
 use crate::codec::{SEALED_BYTES_MAX, corrupt, seal};
 use crate::env;
 use crate::keys;
@@ -235,7 +235,8 @@ impl Work<'_, '_> {
         let streamed = row.offset == 0 && row.front as usize == HEADER_BYTES && row.references == 0;
         if streamed {
             let bytes = u64::from(row.front) + row.length;
-            self.files.note_growth(row.segment, segment::aligned(bytes), bytes);
+            let grown = SegmentRow { end: segment::aligned(bytes), live: bytes, kept: 0 };
+            self.files.note_growth(row.segment, grown);
         }
         row.references =
             row.references.saturating_add(u32::try_from(references).unwrap_or(u32::MAX));

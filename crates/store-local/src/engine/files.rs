@@ -46,7 +46,9 @@ impl Appender {
         Self { partition, limit, current, gathered: Vec::new(), full, grown: BTreeMap::new() }
     }
 
-    /// Goes on with the segment of the last commit; true when it holds bytes that no row knows.
+    /// Goes on with the segment of the last commit; true when it holds bytes that no row knows. Such a
+    /// one is left as it is: in every segment, records follow one another without a gap up to the end
+    /// that its row knows.
     pub(super) fn resume(&mut self, number: u64, known_end: u64) -> Result<bool, StoreError> {
         let opened =
             OpenOptions::new().read(true).write(true).open(segment::path(&self.partition, number));
@@ -57,9 +59,29 @@ impl Appender {
             Err(error) => return Err(io_fault(error)),
         };
         let length = file.metadata().map_err(io_fault)?.len();
-        let end = segment::aligned(length.max(known_end));
+        if length > known_end {
+            return Ok(true);
+        }
+        let end = segment::aligned(known_end);
         self.current = Some(Current { number, file, end, committed: end });
-        Ok(length > known_end)
+        Ok(false)
+    }
+
+    /// The segment that records go to; 0 when the next one begins a new segment.
+    pub(super) fn current(&self) -> u64 {
+        self.current.as_ref().map_or(0, |current| current.number)
+    }
+
+    /// Lets the next record begin a new segment. Only between batches: all is synced then.
+    pub(super) fn leave_current(&mut self) {
+        if let Some(current) = self.current.take_if(|current| current.end == current.committed) {
+            drop(current.file);
+        }
+    }
+
+    /// The size at which a segment is full.
+    pub(super) const fn limit(&self) -> u64 {
+        self.limit
     }
 
     /// Appends a record.
@@ -84,19 +106,17 @@ impl Appender {
         self.gathered.resize(self.gathered.len() + padding, 0);
         current.end = end;
         // A filing note is not a blob: nothing would ever take its bytes off again.
-        let live = if header.kind == Kind::Note { 0 } else { length };
-        self.note_growth(place.segment, end, live);
+        let (live, kept) = if header.kind == Kind::Note { (0, length) } else { (length, 0) };
+        self.note_growth(place.segment, SegmentRow { end, live, kept });
         if self.gathered.len() >= GATHER_BYTES {
             self.write_gathered()?;
         }
         Ok(place)
     }
 
-    /// Says that a segment now counts `live` more bytes and is known up to `end`.
-    pub(super) fn note_growth(&mut self, segment: u64, end: u64, live: u64) {
-        let row = self.grown.entry(segment).or_default();
-        row.end = row.end.max(end);
-        row.live += live;
+    /// Says that a segment is known up to another end and counts more bytes.
+    pub(super) fn note_growth(&mut self, segment: u64, grown: SegmentRow) {
+        self.grown.entry(segment).or_default().grow(grown);
     }
 
     /// What grew since the last commit.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod cache;
+mod compact;
 mod deliver;
 mod files;
 mod flags;
@@ -11,7 +12,9 @@ mod outcomes;
 mod pages;
 mod purge;
 mod quota;
+mod relocate;
 mod repair;
+mod retire;
 mod tidy;
 mod transfer;
 mod upload;
@@ -19,10 +22,12 @@ mod work;
 
 pub use backup::Backup;
 pub(crate) use cache::{page_number, read_page};
+pub(crate) use compact::{Aim, Compactor, Progress};
 pub use outcomes::OUTCOMES;
 pub(crate) use outcomes::read_outcome;
 pub(crate) use purge::{Waiting, read_waiting};
 pub(crate) use quota::count as count_usage;
+pub(crate) use relocate::{Ask, Told};
 pub use repair::{Repair, RepairPlan, mend};
 pub use upload::UploadWriter;
 
@@ -42,7 +47,7 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use waypost_store::{Mutation, Outcome, StoreError};
 use waypost_types::{AccountId, BlobId, MailboxId, ModSeq, UnixTime};
@@ -55,8 +60,6 @@ pub(crate) const NUMBERS_KEY: &[u8] = b"numbers";
 /// Blob numbers skipped when bytes are found that no row knows: more than a batch and all uploads
 /// under way can have taken, so no number ever names two messages.
 const BLOB_GAP: u64 = 1 << 20;
-/// Seconds between two looks of the purge for files without a row.
-const TIDY_SECONDS: i64 = 600;
 
 /// How an engine is opened.
 #[derive(Debug, Clone)]
@@ -147,6 +150,8 @@ pub struct Engine {
     unusable: bool,
     uploads: Arc<AtomicU64>,
     backups: Arc<AtomicU64>,
+    retired: Vec<u64>,
+    compacted_into: u64,
     notes: Arc<SharedNotes>,
     _lock: File,
 }
@@ -189,6 +194,8 @@ impl Engine {
             unusable: false,
             uploads: Arc::default(),
             backups: Arc::default(),
+            retired: Vec::new(),
+            compacted_into: 0,
             notes: Arc::default(),
             _lock: lock,
         };
@@ -238,7 +245,7 @@ impl Engine {
         floor: &dyn Fn(AccountId, MailboxId) -> Option<ModSeq>,
         now: UnixTime,
     ) -> Result<PurgeProgress, StoreError> {
-        self.remove_orphans(now)?;
+        self.retire_orphans(now)?;
         let age = i64::try_from(self.cleanup_age.as_secs()).unwrap_or(i64::MAX);
         let Ok(before) = u64::try_from(now.seconds.saturating_sub(age)) else {
             return Ok(PurgeProgress::default());
@@ -253,9 +260,7 @@ impl Engine {
             other => other,
         };
         let step = step.inspect_err(|_| self.cache = Cache::default())?;
-        for segment in step.empty {
-            self.remove_segment(segment);
-        }
+        self.retired.extend(step.empty);
         let more = step.next.is_some();
         self.purge_from = step.next.unwrap_or_default();
         Ok(PurgeProgress { rows: step.rows, more })
@@ -297,6 +302,7 @@ impl Engine {
             let row = env::get(&self.meta.tables.segments, &txn, &key)?.map(SegmentRow::decode);
             let row = row.flatten().unwrap_or_default();
             unknown |= self.files.resume(self.numbers.current, row.end)?;
+            self.numbers.current = self.files.current();
         }
         if unknown {
             self.numbers.blob += BLOB_GAP;
@@ -385,8 +391,7 @@ impl Engine {
             let key = keys::number(number);
             let old = env::get(&meta.tables.segments, &txn, &key)?.map(SegmentRow::decode);
             let mut row = old.flatten().unwrap_or_default();
-            row.end = row.end.max(grown.end);
-            row.live += grown.live;
+            row.grow(grown);
             env::put(&meta.tables.segments, &mut txn, &key, &row.encode())?;
         }
         env::put(&meta.tables.state, &mut txn, NUMBERS_KEY, &self.numbers.encode())?;
@@ -399,36 +404,6 @@ impl Engine {
             self.ring.remember(sequence, id);
         }
         Ok(())
-    }
-
-    fn remove_orphans(&mut self, now: UnixTime) -> Result<(), StoreError> {
-        let due = self.tidied.is_none_or(|at| now.seconds - at >= TIDY_SECONDS);
-        if !due || self.uploads.load(Ordering::Acquire) > 0 {
-            return Ok(());
-        }
-        self.tidied = Some(now.seconds);
-        let old = tidy::orphans(&self.meta, now)?.old;
-        let current = self.numbers.current;
-        let old: Vec<u64> = old.into_iter().filter(|number| *number != current).collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        // The numbers of these files must be known as used before the files are gone.
-        let meta = Arc::clone(&self.meta);
-        let txn = meta.env.write_txn().map_err(fault)?;
-        self.finish(&meta, txn, Kept::new(), &[])?;
-        old.into_iter().for_each(|number| self.remove_segment(number));
-        Ok(())
-    }
-
-    fn remove_segment(&self, number: u64) {
-        if self.backups.load(Ordering::Acquire) > 0 {
-            // Without a row it is an orphan, which a later step finds.
-            return;
-        }
-        if let Err(error) = std::fs::remove_file(self.meta.segment_path(number)) {
-            tracing::warn!(segment = number, %error, "cannot remove an empty segment");
-        }
     }
 }
 
@@ -500,6 +475,8 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 #[cfg(test)]
 mod care_tests;
+#[cfg(test)]
+mod compact_tests;
 #[cfg(test)]
 mod notes_tests;
 #[cfg(test)]

@@ -37,6 +37,13 @@ impl Bench {
         Self { dir: self.dir, engine, next: self.next }
     }
 
+    /// With segments of this size.
+    pub(super) fn with_segments(bytes: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = EngineConfig { segment_bytes: bytes, ..config(dir.path()) };
+        Self { engine: Engine::open(config).unwrap(), dir, next: 0 }
+    }
+
     fn job(&mut self, mutation: Mutation) -> Job {
         self.next += 1;
         Job { id: MutationId(self.next), mutation }
@@ -47,7 +54,11 @@ impl Bench {
         self.engine.commit(vec![job], NOW).pop().unwrap().outcome
     }
 
-    fn deliver(&mut self, recipients: &[&str], text: &str) -> Vec<Result<Delivered, StoreError>> {
+    pub(super) fn deliver(
+        &mut self,
+        recipients: &[&str],
+        text: &str,
+    ) -> Vec<Result<Delivered, StoreError>> {
         match self.run(delivery(recipients, text)).unwrap() {
             Outcome::Delivered(list) => list,
             other => panic!("{other:?}"),
@@ -65,7 +76,7 @@ impl Bench {
         (first.account, first.mailbox)
     }
 
-    fn purge_all(&mut self, floor: Option<ModSeq>) -> usize {
+    pub(super) fn purge_all(&mut self, floor: Option<ModSeq>) -> usize {
         let later = UnixTime::utc(NOW.seconds + 7_200);
         let mut rows = 0;
         loop {
@@ -77,7 +88,7 @@ impl Bench {
         }
     }
 
-    fn entries(&self, table: impl Fn(&env::Tables) -> &env::Table) -> u64 {
+    pub(super) fn entries(&self, table: impl Fn(&env::Tables) -> &env::Table) -> u64 {
         let txn = self.engine.meta.env.read_txn().unwrap();
         table(&self.engine.meta.tables).len(&txn).unwrap()
     }
@@ -108,11 +119,11 @@ fn flag(account: AccountId, mailbox: MailboxId, uids: UidSet, flags: FlagSet) ->
     Mutation::SetFlags { account, mailbox, uids, action, flags, unchanged_since: None }
 }
 
-fn expunge(account: AccountId, mailbox: MailboxId, uids: Option<UidSet>) -> Mutation {
+pub(super) fn expunge(account: AccountId, mailbox: MailboxId, uids: Option<UidSet>) -> Mutation {
     Mutation::Expunge { account, mailbox, uids, only_deleted: false }
 }
 
-fn bytes_of(snapshot: &dyn Snapshot, account: AccountId, email: EmailId) -> Vec<u8> {
+pub(super) fn bytes_of(snapshot: &dyn Snapshot, account: AccountId, email: EmailId) -> Vec<u8> {
     let mut out = Vec::new();
     let body = snapshot.body(account, email).unwrap();
     body.append_to(0..body.size(), &mut out).unwrap();
@@ -392,6 +403,7 @@ fn uploads_are_filed_and_aborted_ones_are_not() {
     assert!(path.exists());
     bench.run(expunge(account, inbox, None)).unwrap();
     bench.purge_all(None);
+    bench.engine.remove_retired();
     assert!(!path.exists(), "an upload's segment goes with its message");
 }
 

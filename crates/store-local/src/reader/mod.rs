@@ -48,6 +48,12 @@ impl Reader {
         &self.shared.meta
     }
 
+    /// Closes files of segments that are removed: an open one would keep its space. What is being
+    /// read from one is read to its end.
+    pub(crate) fn forget(&self, segments: &[u64]) {
+        segments.iter().for_each(|segment| self.shared.files.forget(*segment));
+    }
+
     fn txn(&self) -> Result<RoTxn<'_, WithoutTls>, StoreError> {
         self.shared.meta.env.read_txn().map_err(fault)
     }

@@ -1,6 +1,7 @@
 //! One connected client: its rights, its frames, its share of what may wait.
 
 use super::Hub;
+use super::compact::Order;
 use super::intake::{Asked, Queued, Request};
 use super::outbox::Outbox;
 use super::uploads::{Flow, Piece};
@@ -174,6 +175,9 @@ impl Inbox {
             ToStored::NoteAccess { .. } => return Err(violation("too many notes at once")),
             ToStored::WriteNotes { request } => {
                 self.ask(Request::WriteNotes { origin, request }, size).await?;
+            }
+            ToStored::Compact { request, percent } => {
+                self.hub.compaction.order(Order { origin, request, percent });
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use crate::MutationId;
-use crate::engine::Job;
+use crate::engine::{Engine, Job};
 use crate::proto::Holds;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -36,6 +36,8 @@ pub(crate) enum Request {
     Backup { origin: Arc<Connection>, request: u32, directory: PathBuf },
     WriteNotes { origin: Arc<Connection>, request: u32 },
     Ended { origin: Arc<Connection> },
+    /// A short step of another thread, such as one of the compaction.
+    Step(Step),
 }
 
 /// A request that waits.
@@ -44,6 +46,9 @@ pub(crate) struct Asked {
     /// Its share of what its connection may have waiting; `None` for what the server asks itself.
     pub(crate) share: Option<OwnedSemaphorePermit>,
 }
+
+/// What another thread has the writer do to the engine.
+pub(crate) type Step = Box<dyn FnOnce(&mut Engine) + Send>;
 
 /// What the writer does next.
 #[derive(Default)]
@@ -91,9 +96,12 @@ impl Intake {
         self.arrived.notify_one();
     }
 
-    /// Adds a request.
+    /// Adds a request; after the end it is dropped, so that nobody waits for its answer.
     pub(crate) fn request(&self, asked: Asked) {
         let mut state = self.lock();
+        if state.stopped {
+            return;
+        }
         let arrival = state.arrive();
         state.requests.push_back((arrival, asked));
         drop(state);

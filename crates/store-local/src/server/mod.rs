@@ -4,6 +4,7 @@
 //! A connection hands its mutations to the writer through [`intake`]; answers and wake-ups leave
 //! through its [`outbox`], which never blocks the writer.
 
+mod compact;
 mod connection;
 #[cfg(test)]
 mod flood_tests;
@@ -14,12 +15,14 @@ mod purge;
 mod uploads;
 mod writer;
 
+pub use compact::CompactPace;
 pub use purge::PurgePace;
 pub(crate) use writer::usable_target;
 
 use crate::engine::{Engine, EngineConfig};
 use crate::notes::SharedNotes;
 use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
+use compact::{Compaction, Orders};
 use connection::Connection;
 use intake::{Asked, Intake, Request};
 use kept::KeptOutcomes;
@@ -57,12 +60,14 @@ pub struct StoredConfig {
     pub engine: EngineConfig,
     /// The purge of expunged messages.
     pub purge: PurgePace,
+    /// The compaction of segments.
+    pub compact: CompactPace,
 }
 
 impl StoredConfig {
     /// The defaults for a partition.
     pub fn new(engine: EngineConfig) -> Self {
-        Self { engine, purge: PurgePace::default() }
+        Self { engine, purge: PurgePace::default(), compact: CompactPace::default() }
     }
 }
 
@@ -93,7 +98,7 @@ pub async fn run_stored(
     config: StoredConfig,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), StoreError> {
-    let StoredConfig { engine, purge } = config;
+    let StoredConfig { engine, purge, compact } = config;
     let (engine, kept) = tokio::task::spawn_blocking(move || open(engine))
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))??;
@@ -103,6 +108,7 @@ pub async fn run_stored(
     let hub = Arc::new(Hub::new(engine.notes()).map_err(|error| failed("the server", &error))?);
     let (ended, writer_ended) = oneshot::channel::<()>();
     hub.figures.outcomes.store(kept.count()?, Ordering::Release);
+    let compaction = Compaction::new(engine.compactor(), Arc::clone(&hub), compact);
     let writer = Writer::new(engine, kept, Arc::clone(&hub), purge);
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())
@@ -112,13 +118,21 @@ pub async fn run_stored(
             writer.run()
         })
         .map_err(|error| failed("the writer's thread", &error))?;
+    let compaction = compaction.start().map_err(|error| failed("the compaction's thread", &error));
+    let compaction = compaction.inspect_err(|_| hub.intake.stop())?;
     tokio::select! {
         () = accept(&hub, &listener) => {}
         () = shutdown => {}
         _ = writer_ended => tracing::error!("the writer ended unexpectedly"),
     }
     hub.intake.stop();
-    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    hub.compaction.stop();
+    let both = move || {
+        // It holds the metadata open, and its panic has lost nothing.
+        let _panicked = compaction.join();
+        thread.join()
+    };
+    let joined = tokio::task::spawn_blocking(both).await;
     hub.farewell().await;
     match joined {
         Ok(Ok(result)) => result,
@@ -158,6 +172,7 @@ pub(crate) struct Hub {
     /// Notes that wait for the writer's next commit.
     pub(crate) notes: Arc<SharedNotes>,
     pub(crate) uploads: Uploads,
+    pub(crate) compaction: Orders,
     pub(crate) figures: Arc<Figures>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
     last_connection: AtomicU64,
@@ -176,6 +191,11 @@ pub(crate) struct Figures {
     pub(crate) upload_peak: AtomicU64,
     pub(crate) overflows: Arc<AtomicU64>,
     pub(crate) purge_steps: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    pub(crate) segment_bytes: AtomicU64,
+    pub(crate) dead_bytes: AtomicU64,
+    pub(crate) compacted_bytes: AtomicU64,
+    pub(crate) removed_bytes: AtomicU64,
 }
 
 impl Figures {
@@ -193,6 +213,7 @@ impl Hub {
             intake: Intake::default(),
             notes,
             uploads: Uploads::start(Arc::clone(&figures))?,
+            compaction: Orders::default(),
             figures,
             connections: Mutex::default(),
             last_connection: AtomicU64::new(0),
@@ -230,6 +251,11 @@ impl Hub {
         self.connections().values().filter(|one| one.hello.wakes).map(Arc::clone).collect()
     }
 
+    /// All connections.
+    pub(crate) fn everyone(&self) -> Vec<Arc<Connection>> {
+        self.connections().values().map(Arc::clone).collect()
+    }
+
     /// How the server introduces itself.
     pub(crate) fn hello(&self) -> Hello {
         Hello {
@@ -258,6 +284,11 @@ impl Hub {
             overflows: figures.overflows.load(Ordering::Relaxed),
             purge_steps: figures.purge_steps.load(Ordering::Relaxed),
             notes_dropped: self.notes.lock().dropped(),
+            segments: figures.segments.load(Ordering::Relaxed),
+            segment_bytes: figures.segment_bytes.load(Ordering::Relaxed),
+            dead_bytes: figures.dead_bytes.load(Ordering::Relaxed),
+            compacted_bytes: figures.compacted_bytes.load(Ordering::Relaxed),
+            removed_bytes: figures.removed_bytes.load(Ordering::Relaxed),
         }
     }
 

@@ -133,6 +133,7 @@ impl Writer {
                 origin.outbox.send(&FromStored::NotesWritten { request });
             }
             Request::Ended { origin } => self.ended(&origin),
+            Request::Step(step) => step(&mut self.engine),
         }
     }
 

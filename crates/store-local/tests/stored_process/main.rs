@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may unwrap")]
 
+mod compact;
 mod confine;
 mod conformance;
 mod limits;

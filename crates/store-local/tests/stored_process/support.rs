@@ -10,11 +10,28 @@ use waypost_store::model::payload;
 use waypost_store::{Append, Mailbox, Mutation, Outcome, Payload, Store, StoreError};
 use waypost_store_local::client::{ClientConfig, StoreClient};
 use waypost_store_local::engine::EngineConfig;
-use waypost_store_local::server::{PurgePace, StoredConfig, bind_socket, run_stored};
+use waypost_store_local::server::{CompactPace, PurgePace, StoredConfig, bind_socket, run_stored};
 use waypost_types::{AccountId, AccountName, FlagSet, MailboxName, UnixTime};
 
 /// The variable that tells this program to be `stored` for the store it names.
 pub(crate) const CHILD_STORE: &str = "WAYPOST_TEST_STORED";
+
+/// The variable that makes such a program purge and compact at once.
+pub(crate) const CHILD_EAGER: &str = "WAYPOST_TEST_EAGER";
+
+/// A server that purges and compacts at once, in segments of a MiB.
+pub(crate) fn eager(store: &Path) -> StoredConfig {
+    let short = Duration::from_millis(20);
+    StoredConfig {
+        engine: EngineConfig {
+            cleanup_age: Duration::ZERO,
+            segment_bytes: 1 << 20,
+            ..EngineConfig::new(store)
+        },
+        purge: PurgePace { interval: short, margin: Duration::ZERO, grace: Duration::ZERO },
+        compact: CompactPace { percent: 20, bytes_per_second: u64::MAX, interval: short },
+    }
+}
 
 /// A directory with a store and a socket.
 pub(crate) struct Place {
@@ -47,10 +64,13 @@ impl Place {
     }
 
     pub(crate) fn server_with(&self, purge: PurgePace, cleanup_age: Duration) -> Server {
-        let listener = bind_socket(&self.socket()).unwrap();
         let engine = EngineConfig { cleanup_age, ..EngineConfig::new(self.store()) };
+        self.server_of(StoredConfig { purge, ..StoredConfig::new(engine) })
+    }
+
+    pub(crate) fn server_of(&self, config: StoredConfig) -> Server {
+        let listener = bind_socket(&self.socket()).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = StoredConfig { engine, purge };
         let task = tokio::spawn(async move {
             run_stored(listener, config, async { drop(stopped.await) }).await
         });
@@ -60,9 +80,19 @@ impl Place {
     /// `stored` in a process of its own, as it is in real life: a process opens a store once, so
     /// a server that restarts beside its clients cannot live with them.
     pub(crate) fn child(&self) -> Process {
+        self.child_with(&[])
+    }
+
+    /// One that purges and compacts at once, in small segments.
+    pub(crate) fn eager_child(&self) -> Process {
+        self.child_with(&[(CHILD_EAGER, "1")])
+    }
+
+    fn child_with(&self, environment: &[(&str, &str)]) -> Process {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "support::child_process", "--nocapture"])
             .env(CHILD_STORE, self.directory.path())
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -109,7 +139,12 @@ fn child_process() {
     let Some(directory) = std::env::var_os(CHILD_STORE) else { return };
     let directory = Path::new(&directory);
     let listener = bind_socket(&directory.join("stored.sock")).unwrap();
-    let config = StoredConfig::new(EngineConfig::new(directory.join("store")));
+    let store = directory.join("store");
+    let config = if std::env::var_os(CHILD_EAGER).is_some() {
+        eager(&store)
+    } else {
+        StoredConfig::new(EngineConfig::new(store))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {

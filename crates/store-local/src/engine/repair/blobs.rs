@@ -128,6 +128,7 @@ impl Fix<'_, '_, '_> {
             let row = SegmentRow {
                 end: old.map_or_else(|| self.length(number, end), |_| end),
                 live: bytes,
+                kept: old.map_or(0, |row| row.kept),
             };
             if bytes == 0 && self.length(number, 0) == 0 && number != self.work.numbers.current {
                 self.delete(&tables.segments, &key)?;
@@ -137,7 +138,8 @@ impl Fix<'_, '_, '_> {
             }
         }
         for (number, (bytes, end)) in live {
-            let row = SegmentRow { end: self.length(number, end), live: bytes };
+            // Filing notes in it are counted again when it is compacted.
+            let row = SegmentRow { end: self.length(number, end), live: bytes, kept: 0 };
             self.put(&tables.segments, &keys::number(number), &row.encode())?;
             self.say(format!("segment {number}: its row was made anew"));
         }
