@@ -98,6 +98,12 @@ pub(crate) enum Command {
     },
     /// Check whether the store is whole, also while the server runs; nothing is changed
     Check(CheckArguments),
+    /// Give back the disk space of messages that are gone, at once instead of in the background
+    Compact {
+        /// Only segments of which at least so many percent are dead
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
+        percent: u8,
+    },
     /// Check the configuration file
     CheckConfig,
     /// Change and show options; without arguments it asks for commands

@@ -60,6 +60,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Cert(command) => tools::cert::run(&file, command),
         Command::Backup { folder } => tools::backup::run(&file, folder),
         Command::Check(arguments) => tools::check_store::run(&file, arguments),
+        Command::Compact { percent } => tools::compact::run(&file, *percent),
         Command::Status => tools::status::run(&file),
         Command::StartMsg { services } => tools::control::start(&file, services),
         Command::StopMsg { force, services } => tools::control::stop(&file, *force, services),

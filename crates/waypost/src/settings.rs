@@ -20,11 +20,12 @@ use waypost_options::{
     LMTP_DOMAINNOTALLOWED, LMTP_IDLETIMEOUT, LMTP_MAXMESSAGESIZE, LMTP_MAXSESSIONS, Opt,
     POP_BANNER, POP_CONNLIMITS, POP_DOMAINALLOWED, POP_DOMAINNOTALLOWED, POP_IDLETIMEOUT,
     POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS, STORE_CLEANUPAGE,
-    STORE_DEFAULTMAILBOXQUOTA, STORE_DEFAULTMESSAGEQUOTA, STORE_PATH, STORE_QUOTAENFORCEMENT,
-    cipher_suites, expand_banner, store_admins,
+    STORE_COMPACTPERCENT, STORE_COMPACTRATE, STORE_DEFAULTMAILBOXQUOTA, STORE_DEFAULTMESSAGEQUOTA,
+    STORE_PATH, STORE_QUOTAENFORCEMENT, cipher_suites, expand_banner, store_admins,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
+use waypost_store_local::server::{CompactPace, StoredConfig};
 use waypost_supervisor::Plan;
 use waypost_types::{AccountName, Secret, TlsVersion};
 
@@ -208,10 +209,20 @@ pub(crate) fn store_path(config: &Config) -> PathBuf {
 }
 
 /// The engine of the store's writer.
-pub(crate) fn engine(config: &Config) -> EngineConfig {
+fn engine(config: &Config) -> EngineConfig {
     let mut engine = EngineConfig::new(store_path(config));
     engine.cleanup_age = config.read(&STORE_CLEANUPAGE);
     engine
+}
+
+/// How the writer's process runs.
+pub(crate) fn stored(config: &Config) -> StoredConfig {
+    let compact = CompactPace {
+        percent: config.read(&STORE_COMPACTPERCENT),
+        bytes_per_second: config.read(&STORE_COMPACTRATE),
+        ..CompactPace::default()
+    };
+    StoredConfig { compact, ..StoredConfig::new(engine(config)) }
 }
 
 /// How a process reaches the store; `watches` when it has sessions.

@@ -61,6 +61,23 @@ fn an_mbox_file_is_imported_with_dates_and_flags() {
 }
 
 #[test]
+fn space_is_given_back_without_and_through_a_server() {
+    let world = World::new("store.cleanupage = 0\n");
+    world.add_user("alice");
+    let message = format!("Subject: local\n\n{}", "line\n".repeat(20_000));
+    for _ in 0..4 {
+        world.tool(&["deliver", "alice"], &message);
+    }
+    let nothing = "removed 0 segments of 0 bytes, copied 0 bytes that live: 0 bytes are free again";
+    assert_eq!(world.tool(&["compact"], "").trim(), nothing);
+    let _server = world.start();
+    assert_eq!(world.tool(&["compact", "--percent", "50"], "").trim(), nothing);
+    let status = world.tool(&["status"], "");
+    assert!(status.contains("KiB in 1 segments, 0% of it dead"), "{status}");
+    assert_eq!(world.run(&["compact", "--percent", "0"], "").status.code(), Some(2));
+}
+
+#[test]
 fn unquoted_lines_of_a_text_do_not_cut_its_message() {
     let world = World::new("");
     world.add_user("alice");

@@ -45,7 +45,19 @@ options! {
         RestartAll,
         "how long expunged messages stay on disk",
         "Until then a session that still shows them can read them. 0 removes them as soon as no session \
-         shows them.",
+         shows them. The space of their bytes is given back by compaction.",
+        "Message store";
+    STORE_COMPACTPERCENT: u16 = "compactpercent", Kind::integer(Unit::Count, 20, 0, 90), RestartAll,
+        "how many percent of a segment must be dead before it is compacted",
+        "Messages lie in segments of up to 256 MiB. What still lives in one is copied, and the segment removed, so \
+         about this part of the disk space may be bytes of messages that are gone. 0 never compacts by \
+         itself; `waypost compact` does it once.",
+        "Message store";
+    STORE_COMPACTRATE: u64 = "compactrate", Kind::integer(Unit::Bytes, 16 << 20, 64 << 10, 1 << 40),
+        RestartAll,
+        "how many bytes compaction copies in a second at most",
+        "While messages come in it is a quarter of that, unless more space is wasted than \
+         `store.compactpercent` allows.",
         "Message store";
     STORE_DEFAULTMAILBOXQUOTA: i64 = "defaultmailboxquota", Kind::integer(Unit::Bytes, -1, -1, i64::MAX), Refresh("all"),
         "the most bytes that a user without `mailQuota` may store",

@@ -29,13 +29,36 @@ pub(crate) struct Queued {
 
 /// Something the writer does between batches, after every mutation that came before it.
 pub(crate) enum Request {
-    Outcomes { origin: Arc<Connection>, ids: Vec<MutationId> },
-    UploadBegin { origin: Arc<Connection>, upload: u32, turn: OwnedSemaphorePermit },
-    UploadAbort { origin: Arc<Connection>, upload: u32 },
-    Holds { origin: Arc<Connection>, round: u64, holds: Holds },
-    Backup { origin: Arc<Connection>, request: u32, directory: PathBuf },
-    WriteNotes { origin: Arc<Connection>, request: u32 },
-    Ended { origin: Arc<Connection> },
+    Outcomes {
+        origin: Arc<Connection>,
+        ids: Vec<MutationId>,
+    },
+    UploadBegin {
+        origin: Arc<Connection>,
+        upload: u32,
+        turn: OwnedSemaphorePermit,
+    },
+    UploadAbort {
+        origin: Arc<Connection>,
+        upload: u32,
+    },
+    Holds {
+        origin: Arc<Connection>,
+        round: u64,
+        holds: Holds,
+    },
+    Backup {
+        origin: Arc<Connection>,
+        request: u32,
+        directory: PathBuf,
+    },
+    WriteNotes {
+        origin: Arc<Connection>,
+        request: u32,
+    },
+    Ended {
+        origin: Arc<Connection>,
+    },
     /// A short step of another thread, such as one of the compaction.
     Step(Step),
 }

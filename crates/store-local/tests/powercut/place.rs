@@ -10,7 +10,7 @@ use waypost_powercut::control::Control;
 use waypost_powercut::record::{CONTROL_VARIABLE, LOG_VARIABLE, ROOT_VARIABLE};
 use waypost_store_local::client::{ClientConfig, StoreClient};
 use waypost_store_local::engine::EngineConfig;
-use waypost_store_local::server::{PurgePace, StoredConfig, bind_socket, run_stored};
+use waypost_store_local::server::{CompactPace, PurgePace, StoredConfig, bind_socket, run_stored};
 
 /// The variable that tells this program to be `stored` for the folder it names.
 const CHILD: &str = "WAYPOST_TEST_POWERCUT";
@@ -123,7 +123,9 @@ fn child_process() {
         margin: Duration::ZERO,
         grace: Duration::ZERO,
     };
-    let config = StoredConfig { engine: engine_config(&store), purge };
+    let interval = Duration::from_millis(20);
+    let compact = CompactPace { percent: 20, bytes_per_second: u64::MAX, interval };
+    let config = StoredConfig { engine: engine_config(&store), purge, compact };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {

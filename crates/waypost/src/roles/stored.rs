@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::runtime::Builder;
 use waypost_options::Config;
 use waypost_store_local::client::StoreClient;
-use waypost_store_local::server::{StoredConfig, run_stored};
+use waypost_store_local::server::run_stored;
 use waypost_supervisor::{Attendant, Inherited, Reloads, renounce_rights};
 
 const NAME: &str = "stored";
@@ -40,7 +40,7 @@ async fn work(config: &Config, inherited: Inherited) -> Result<(), Failure> {
         // An error means that nobody could tell any more.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    let config = StoredConfig::new(settings::engine(config));
+    let config = settings::stored(config);
     let listener = UnixListener::from(socket.fd);
     run_stored(listener, config, shutdown).await.context("the store")
 }

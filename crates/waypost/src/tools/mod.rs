@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod cert;
 pub(crate) mod check;
 pub(crate) mod check_store;
+pub(crate) mod compact;
 pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod deliver;

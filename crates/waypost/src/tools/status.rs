@@ -1,16 +1,21 @@
 //! `waypost status`: what the watcher knows of services and processes, for people.
 
+use super::block_on;
 use crate::certificate::{CertificateFacts, count, day, warning};
 use crate::failure::{Context, Failure};
 use crate::output::tell;
 use crate::{config_file, settings};
 use std::path::Path;
+use std::time::Duration;
 use waypost_options::{BASE_RUNDIR, Config};
+use waypost_store_local::client::ask_status;
 use waypost_supervisor::{
     Answer, AskError, Phase, Plan, ProcessState, Request, Row, ServiceState, ask, read_state,
 };
 use waypost_types::Moment;
 
+/// How long the writer may take to say how much space messages take.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// The seconds of a day.
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -21,7 +26,7 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let rows = read_state(&rundir).context(format!("cannot read {}", rundir.display()))?;
     let rows = rows.ok_or_else(|| Failure::new("not running; `waypost run` starts it"))?;
     match ask(&Plan::control_socket(&config), &Request::Status) {
-        Ok(answers) => show(&answers, &certificate(&config)),
+        Ok(answers) => show(&answers, &[store(&config), certificate(&config)].concat()),
         Err(AskError::NotRunning) => {
             // It opens its control socket after its folder, and closes it before the end.
             processes(&rows);
@@ -75,6 +80,40 @@ fn server(answer: &Answer) -> Option<String> {
     let Answer::Server { version, process, since } = answer else { return None };
     let uptime = uptime(Some(*since));
     Some(format!("Waypost {version}, up for {uptime}, watcher is process {process}"))
+}
+
+/// The space that messages take, if the writer says it in time: all else is known without it.
+fn store(config: &Config) -> Vec<String> {
+    let mut client = settings::store_client(config, "status", false);
+    client.deadline = STORE_PATIENCE;
+    let asked = block_on(async { ask_status(&client).await.map_err(Failure::new) });
+    let Ok(report) = asked else { return Vec::new() };
+    // It was not looked at yet.
+    if report.segments == 0 {
+        return Vec::new();
+    }
+    let percent = |part: u64| part.saturating_mul(100) / report.segment_bytes.max(1);
+    vec![format!(
+        "messages: {} in {} segments, {}% of it dead; compaction copied {} and removed {}",
+        size(report.segment_bytes),
+        report.segments,
+        percent(report.dead_bytes),
+        size(report.compacted_bytes),
+        size(report.removed_bytes)
+    )]
+}
+
+/// A number of bytes, in the largest unit of which there is one.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = UNITS.into_iter().find(|(shift, _)| bytes >> shift > 0);
+    unit.map_or_else(
+        || format!("{bytes} B"),
+        |(shift, name)| {
+            let tenths = (u128::from(bytes) * 10) >> shift;
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        },
+    )
 }
 
 /// The certificate, and what is to be said of it.
@@ -182,5 +221,11 @@ mod tests {
     fn times_are_short() {
         let spans = [59, 61, 3_661, 90_000].map(span);
         assert_eq!(spans, ["59s", "1m01s", "1h01m", "1d01h"]);
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [0, 1_023, 1_536, 5 << 30, u64::MAX].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.5 KiB", "5.0 GiB", "16777215.9 TiB"]);
     }
 }
