@@ -129,6 +129,9 @@ impl Meta {
             make_metadata(&dir, map_size)?;
         }
         let env = open_env(&dir, Some(map_size))?;
+        // A commit of a writer before may have failed half-way and been taken back. What took it back
+        // must last before its pages are used again, or the disk would show it over foreign pages.
+        env.force_sync().map_err(fault)?;
         let tables = make_tables(&env)?;
         let meta = Arc::new(Self { env, tables, path: path.clone() });
         meta.settle_format()?;

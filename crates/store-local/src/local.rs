@@ -181,6 +181,10 @@ impl Writer {
 
     fn commit(&mut self, jobs: Vec<Job>, answers: Vec<Answer>) {
         let done = self.engine.commit(jobs, Moment::now().wall);
+        if self.engine.is_unusable() {
+            // Whether the last commit is there shows when the store is opened anew: no answer.
+            return;
+        }
         let mut touched = Vec::new();
         for (done, answer) in done.into_iter().zip(answers) {
             let _gone = answer.send(done.outcome);

@@ -354,8 +354,16 @@ impl Engine {
         if result.is_err() {
             self.cache = Cache::default();
             self.files.roll_back();
+            self.look_whether_usable();
         }
         result
+    }
+
+    /// A commit may have failed in its very last write. Nobody knows then whether it is there, so
+    /// it must not be answered as refused: the next process finds out.
+    fn look_whether_usable(&mut self) {
+        let begun = self.meta.env.write_txn();
+        self.unusable |= matches!(begun, Err(heed::Error::Mdb(heed::MdbError::Panic)));
     }
 
     fn run_batch(

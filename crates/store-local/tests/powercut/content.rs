@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use waypost_store::{Counters, Mailbox, PAGE_UIDS, Snapshot, StatePage, StoreError};
-use waypost_types::{SystemFlag, Uid};
+use waypost_store::{Counters, Mailbox, MessageRow, PAGE_UIDS, Snapshot, StatePage, StoreError};
+use waypost_types::{SystemFlag, Uid, UidValidity};
 
 /// The content of a store: a text for each account.
 pub(crate) type Content = BTreeMap<String, String>;
+
+/// Begins a line that depends on the clock.
+const TIMES: &str = "at ";
 
 /// Reads everything, every byte of every message, and counts what the counters count.
 pub(crate) fn of(snapshot: &dyn Snapshot) -> Result<Content, String> {
@@ -29,7 +32,9 @@ fn text(error: StoreError) -> String {
 }
 
 fn add(snapshot: &dyn Snapshot, mailbox: &Mailbox, shown: &mut String) -> Result<(), String> {
-    let _ = writeln!(shown, "{mailbox:?}");
+    let Mailbox { uid_validity, .. } = mailbox;
+    let timeless = Mailbox { uid_validity: UidValidity(0), ..mailbox.clone() };
+    let _ = writeln!(shown, "{timeless:?}\n{TIMES}{uid_validity}");
     let live = snapshot.live(mailbox).map_err(text)?;
     let keywords = snapshot.keywords(mailbox.id).map_err(text)?;
     let mut counted = Counters::default();
@@ -45,18 +50,31 @@ fn add(snapshot: &dyn Snapshot, mailbox: &Mailbox, shown: &mut String) -> Result
         counted.bytes += row.size;
         let known = |id| keywords.iter().find(|(known, _)| known == id).map(|(_, word)| word);
         let words: Vec<_> = state.keywords.iter().map(known).collect();
-        let _ = write!(shown, "{uid} {:?} {words:?} {} {row:?}", state.system, state.modseq);
+        let _ = write!(shown, "{uid} {:?} {words:?} {} ", state.system, state.modseq);
+        let MessageRow { email, internal_date, saved, size } = row;
         let bytes = body(snapshot, mailbox, uid).map_err(|why| format!("UID {uid}: {why}"))?;
         if bytes.len() as u64 != row.size {
             return Err(format!("UID {uid} has {} bytes, not {}", bytes.len(), row.size));
         }
         let form = snapshot.form(mailbox.account, row.email).map_err(text)?;
-        let _ = writeln!(shown, " {:08x} {}", crc32fast::hash(&bytes), form.subject);
+        let crc = crc32fast::hash(&bytes);
+        let _ = writeln!(shown, "{email} {internal_date:?} {size} {crc:08x} {}", form.subject);
+        let _ = writeln!(shown, "{TIMES}{saved}");
     }
     if counted == mailbox.counters {
         return Ok(());
     }
     Err(format!("counters {:?}, counted {counted:?}", mailbox.counters))
+}
+
+/// Without what depends on when a change was made: the second try of one that may have failed is
+/// made later.
+pub(crate) fn without_times(content: &Content) -> Content {
+    let timeless = |shown: &String| {
+        let lines = shown.lines().filter(|line| !line.starts_with(TIMES));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    content.iter().map(|(name, shown)| (name.clone(), timeless(shown))).collect()
 }
 
 /// The bytes of a message.

@@ -51,6 +51,12 @@ fn after_failed_syncs_of_the_metadata_nothing_acknowledged_is_lost() {
     must_hold(&Recording::make(Faults::Syncs(Word::MetadataSyncErrors)), STATES_WITH_FAULTS);
 }
 
+/// Nobody knows then whether the commit is there: it must not be said to have failed.
+#[test]
+fn after_failed_commits_nothing_is_there_that_was_refused() {
+    must_hold(&Recording::make(Faults::Syncs(Word::MetadataHeadErrors)), STATES_WITH_FAULTS);
+}
+
 fn must_hold(recording: &Recording, states: usize) {
     let plan = Plan { states, seed: seed(), removed: None };
     println!("seed {}, {} records, {} states", plan.seed, recording.len(), plan.states);

@@ -97,6 +97,11 @@ fn library() -> PathBuf {
 pub(crate) struct Stored(Child);
 
 impl Stored {
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
     /// An orderly end.
     pub(crate) fn stop(mut self) {
         drop(self.0.stdin.take());

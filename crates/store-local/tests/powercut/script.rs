@@ -50,7 +50,8 @@ struct Driver<'a> {
     faults: Faults,
     stored: Option<Stored>,
     steps: u32,
-    refused: u32,
+    /// Faults that showed: refused changes and ends of `stored`.
+    seen: u32,
 }
 
 /// Runs the whole script.
@@ -58,7 +59,7 @@ pub(crate) async fn run(place: &Place, faults: Faults) {
     let stored = Some(place.stored());
     let log = File::options().append(true).open(place.log()).unwrap();
     let store = place.client().await;
-    let mut driver = Driver { place, store, log, faults, stored, steps: 0, refused: 0 };
+    let mut driver = Driver { place, store, log, faults, stored, steps: 0, seen: 0 };
     driver.first_mail().await;
     driver.mailboxes().await;
     driver.large_messages().await;
@@ -71,10 +72,13 @@ pub(crate) async fn run(place: &Place, faults: Faults) {
     for round in ROUNDS..2 * ROUNDS {
         driver.mixed(round).await;
     }
-    driver.purged().await;
-    if faults != Faults::None {
-        assert!(driver.refused > 3, "the faults did not happen");
+    if faults == Faults::None {
+        driver.purged().await;
+    } else {
+        assert!(driver.seen > 3, "the faults did not happen");
     }
+    driver.calm();
+    driver.revive();
     driver.stored.take().unwrap().stop();
 }
 
@@ -87,21 +91,35 @@ impl Driver<'_> {
         {
             self.place.control.set(kind, 1).unwrap();
         }
-        let answers: Vec<_> = mutations.into_iter().map(|one| self.store.submit(one)).collect();
+        let submit = |one| tokio::spawn(self.store.submit(one));
+        let answers: Vec<_> = mutations.into_iter().map(submit).collect();
+        while !answers.iter().all(tokio::task::JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.revive();
+        }
         let mut outcomes = Vec::new();
         for answer in answers {
-            outcomes.push(match answer.await {
-                Ok(outcome) => Some(outcome),
-                Err(error) => {
-                    assert!(self.faults != Faults::None, "{error}");
-                    assert!(matches!(error, StoreError::Io(_)), "{error}");
-                    self.refused += 1;
-                    None
-                }
-            });
+            let answer = answer.await.unwrap();
+            outcomes.push(answer.map_err(|error| self.refused(&error)).ok());
         }
         self.mark(word);
         outcomes
+    }
+
+    /// Only faults explain that a change is refused.
+    fn refused(&mut self, error: &StoreError) {
+        assert!(self.faults != Faults::None, "{error}");
+        assert!(matches!(error, StoreError::Io(_)), "{error}");
+        self.seen += 1;
+    }
+
+    /// Starts `stored` anew when it has ended by itself.
+    fn revive(&mut self) {
+        if self.stored.as_mut().is_some_and(Stored::has_ended) {
+            assert!(self.faults != Faults::None, "stored ended");
+            self.stored = Some(self.place.stored());
+            self.seen += 1;
+        }
     }
 
     async fn one(&mut self, mutation: Mutation) -> Option<Outcome> {
@@ -201,7 +219,8 @@ impl Driver<'_> {
         }
     }
 
-    async fn upload(&self, number: u32) -> Result<Payload, StoreError> {
+    async fn upload(&mut self, number: u32) -> Result<Payload, StoreError> {
+        self.revive();
         let letter = letter_bytes(number, LARGE_BYTES);
         let mut upload = self.store.upload();
         for chunk in letter.chunks(200_000) {
@@ -258,6 +277,7 @@ impl Driver<'_> {
 
     /// An orderly end of `stored` and a new one.
     fn restart(&mut self) {
+        self.revive();
         self.stored.take().unwrap().stop();
         self.stored = Some(self.place.stored());
     }
@@ -271,6 +291,7 @@ impl Driver<'_> {
 
     async fn back_up(&mut self) {
         self.calm();
+        self.revive();
         let target = self.place.root().join("backup");
         self.store.backup(Path::new(&target)).await.unwrap();
         self.mark(BACKUP);

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use waypost_powercut::control::Word;
 use waypost_powercut::cut::{Luck, State};
 use waypost_powercut::dice::Dice;
 use waypost_powercut::disk::{Disk, Removed};
@@ -54,6 +55,7 @@ impl Plan {
 pub(crate) struct Recording {
     log: Vec<u8>,
     root: String,
+    faults: Faults,
 }
 
 /// What was acknowledged at a record, in order.
@@ -72,7 +74,7 @@ impl Recording {
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(script::run(&place, faults));
         let log = fs::read(place.log()).unwrap();
-        let recording = Self { log, root: place.root().to_str().unwrap().to_owned() };
+        let recording = Self { log, root: place.root().to_str().unwrap().to_owned(), faults };
         recording.must_be_whole(&place.root());
         recording
     }
@@ -154,7 +156,7 @@ impl Recording {
             if found.lock().unwrap().len() >= most {
                 return;
             }
-            if let Err(why) = one_state(&disk, plan.seed, number, acknowledged) {
+            if let Err(why) = self.one_state(&disk, plan.seed, number, acknowledged) {
                 let last = records[goal - 1];
                 let where_ = format!("state {number} after record {goal} ({:?})", last.kind);
                 found.lock().unwrap().push(format!("{where_}: {why}"));
@@ -162,34 +164,37 @@ impl Recording {
             judged.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
 
-fn one_state(
-    disk: &Disk,
-    seed: u64,
-    number: usize,
-    acknowledged: &[Acknowledged],
-) -> Result<(), String> {
-    let mut dice = Dice::new(seed.wrapping_add((number as u64).wrapping_mul(0x9e37_79b9)));
-    let luck = Luck::draw(&mut dice);
-    let mut state = State::draw(disk, luck, &mut dice);
-    let folder = memory_folder();
-    let past = acknowledged.partition_point(|one| one.at <= disk.position());
-    let before = &acknowledged[past - 1];
-    let after = acknowledged.get(past).unwrap_or(before);
-    let backup = acknowledged[..past].iter().find(|one| one.word == script::BACKUP);
-    let backup = backup.filter(|_| dice.once_in(BACKUP_SHARE)).map(|one| &one.content);
-    if backup.is_none() {
-        state.entries.retain(|name, _| !name.starts_with("backup"));
+    fn one_state(
+        &self,
+        disk: &Disk,
+        seed: u64,
+        number: usize,
+        acknowledged: &[Acknowledged],
+    ) -> Result<(), String> {
+        let mut dice = Dice::new(seed.wrapping_add((number as u64).wrapping_mul(0x9e37_79b9)));
+        let luck = Luck::draw(&mut dice);
+        let mut state = State::draw(disk, luck, &mut dice);
+        let folder = memory_folder();
+        let past = acknowledged.partition_point(|one| one.at <= disk.position());
+        let before = &acknowledged[past - 1];
+        let after = acknowledged.get(past).unwrap_or(before);
+        let backup = acknowledged[..past].iter().find(|one| one.word == script::BACKUP);
+        let backup = backup.filter(|_| dice.once_in(BACKUP_SHARE)).map(|one| &one.content);
+        if backup.is_none() {
+            state.entries.retain(|name, _| !name.starts_with("backup"));
+        }
+        state.write_to(folder.path()).unwrap();
+        if dice.once_in(2) && state.entries.contains_key("store/meta") {
+            // LMDB's table of readers may hold anything.
+            fs::write(folder.path().join("store/meta/lock.mdb"), vec![0xa5; 8_192]).unwrap();
+        }
+        let single = after.word != script::GROUP;
+        let repeated = self.faults == Faults::Syncs(Word::MetadataHeadErrors);
+        let (before, after) = (&before.content, &after.content);
+        let allowed = Allowed { before, after, single, repeated, backup };
+        judge(folder.path(), &allowed, &mut dice).map_err(|why| format!("{luck:?}: {why}"))
     }
-    state.write_to(folder.path()).unwrap();
-    if dice.once_in(2) && state.entries.contains_key("store/meta") {
-        // LMDB's table of readers may hold anything.
-        fs::write(folder.path().join("store/meta/lock.mdb"), vec![0xa5; 8_192]).unwrap();
-    }
-    let single = after.word != script::GROUP;
-    let allowed = Allowed { before: &before.content, after: &after.content, single, backup };
-    judge(folder.path(), &allowed, &mut dice).map_err(|why| format!("{luck:?}: {why}"))
 }
 
 fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Option<Vec<u8>>>) {
