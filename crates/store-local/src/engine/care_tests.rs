@@ -74,3 +74,19 @@ fn an_outcome_that_left_the_ring_early_is_unknown_not_damaged() {
     assert_eq!(bench.engine.outcome(MutationId(1)), Ok(None));
     assert!(matches!(bench.engine.outcome(MutationId(2)), Ok(Some(Ok(_)))));
 }
+
+#[test]
+fn a_file_that_belongs_to_nobody_goes_when_two_looks_found_it() {
+    let mut bench = Bench::new();
+    bench.run(delivery(&["a"], "Subject: s\r\n\r\nx")).unwrap();
+    let upload = bench.engine.begin_upload().unwrap().finish().unwrap();
+    let path = bench.engine.meta.segment_path(upload.0);
+    let mut look = |seconds| {
+        bench.engine.purge_step(&|_, _| None, UnixTime::utc(9_000_000_000 + seconds)).unwrap();
+        bench.engine.remove_retired();
+        path.exists()
+    };
+    assert!(look(0), "the clock may have jumped");
+    assert!(look(retire::TIDY_SECONDS - 1), "that is no second look yet");
+    assert!(!look(retire::TIDY_SECONDS));
+}

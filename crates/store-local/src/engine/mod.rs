@@ -42,7 +42,7 @@ use files::Appender;
 use heed::RwTxn;
 use outcomes::Ring;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -147,6 +147,8 @@ pub struct Engine {
     cleanup_age: Duration,
     purge_from: Vec<u8>,
     tidied: Option<i64>,
+    /// Old files without a row that the last look found.
+    orphans: BTreeSet<u64>,
     unusable: bool,
     uploads: Arc<AtomicU64>,
     backups: Arc<AtomicU64>,
@@ -191,6 +193,7 @@ impl Engine {
             cleanup_age: config.cleanup_age,
             purge_from: Vec::new(),
             tidied: None,
+            orphans: BTreeSet::new(),
             unusable: false,
             uploads: Arc::default(),
             backups: Arc::default(),

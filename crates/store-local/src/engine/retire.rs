@@ -13,7 +13,7 @@ use waypost_store::StoreError;
 use waypost_types::UnixTime;
 
 /// Seconds between two looks for files without a row.
-const TIDY_SECONDS: i64 = 600;
+pub(super) const TIDY_SECONDS: i64 = 600;
 
 impl Engine {
     /// Segments whose files may go now; the caller removes them with [`remove_files`], on any thread.
@@ -38,7 +38,11 @@ impl Engine {
             return Ok(());
         }
         self.tidied = Some(now.seconds);
-        let mut old = tidy::orphans(&self.meta, now)?.old;
+        let found = tidy::orphans(&self.meta, now)?.old.into_iter().collect();
+        // The look before saw it, too: a clock that jumps makes one look early, not two, and until
+        // the second the client has filed its upload or given it up.
+        let before = std::mem::replace(&mut self.orphans, found);
+        let mut old: Vec<u64> = self.orphans.intersection(&before).copied().collect();
         let in_use = [self.numbers.current, self.compacted_into];
         old.retain(|number| !in_use.contains(number) && !self.retired.contains(number));
         if old.is_empty() {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod content;
+mod faults;
 mod judge;
 mod place;
 mod script;

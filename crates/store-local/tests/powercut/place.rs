@@ -64,8 +64,11 @@ impl Place {
     }
 
     pub(crate) async fn client(&self) -> StoreClient {
-        let socket = self.folder.path().join("stored.sock");
-        StoreClient::connect(ClientConfig::new(self.store(), socket)).await.unwrap()
+        StoreClient::connect(ClientConfig::new(self.store(), self.socket())).await.unwrap()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("stored.sock")
     }
 
     /// Starts `stored` below the library.
@@ -97,6 +100,10 @@ fn library() -> PathBuf {
 pub(crate) struct Stored(Child);
 
 impl Stored {
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().unwrap().is_some()

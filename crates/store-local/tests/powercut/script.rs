@@ -29,7 +29,7 @@ const STEP: &str = "step";
 
 const ACCOUNTS: [&str; 3] = ["ada", "bob", "cyd"];
 /// More than travels in a mutation.
-const LARGE_BYTES: usize = (1 << 20) + 70_000;
+pub(crate) const LARGE_BYTES: usize = (1 << 20) + 70_000;
 /// Rounds of the mixed part.
 const ROUNDS: u32 = 8;
 
@@ -67,6 +67,7 @@ pub(crate) async fn run(place: &Place, faults: Faults) {
     for round in 0..ROUNDS {
         driver.mixed(round).await;
     }
+    driver.compact().await;
     driver.back_up().await;
     driver.orphans().await;
     for round in ROUNDS..2 * ROUNDS {
@@ -289,6 +290,14 @@ impl Driver<'_> {
         }
     }
 
+    /// Moves what is left of all segments together.
+    async fn compact(&mut self) {
+        self.calm();
+        self.revive();
+        self.store.compact(1).await.unwrap();
+        self.mark(STEP);
+    }
+
     async fn back_up(&mut self) {
         self.calm();
         self.revive();
@@ -304,12 +313,12 @@ impl Driver<'_> {
         }
         let files = || std::fs::read_dir(self.place.store().join("segments")).unwrap().count();
         let before = files();
-        self.place.control.set(Word::ClockOffset, 7_200).unwrap();
-        for _ in 0..2_000 {
+        for offset in (7_200..).step_by(700).take(100) {
+            self.place.control.set(Word::ClockOffset, offset).unwrap();
+            tokio::time::sleep(Duration::from_millis(60)).await;
             if files() < before {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert!(files() < before, "no file without a row was removed");
         self.place.control.set(Word::ClockOffset, 0).unwrap();
@@ -327,7 +336,7 @@ impl Driver<'_> {
     }
 }
 
-fn deliver(payload: Payload, to: &[(&str, Option<&str>)]) -> Mutation {
+pub(crate) fn deliver(payload: Payload, to: &[(&str, Option<&str>)]) -> Mutation {
     let recipient = |(account, folder): &(&str, Option<&str>)| Recipient {
         account: AccountName::new(account).unwrap(),
         folder: folder.map(|name| MailboxName::new(name).unwrap()),
@@ -343,12 +352,12 @@ fn copy(account: AccountId, from: MailboxId, uids: &UidSet, to: MailboxId) -> Mu
     Mutation::Copy { account, from, uids, to, limits }
 }
 
-fn letter(number: u32, size: usize) -> Payload {
+pub(crate) fn letter(number: u32, size: usize) -> Payload {
     payload(letter_bytes(number, size))
 }
 
 /// A message in which every line differs, so that no part can stand for another.
-fn letter_bytes(number: u32, size: usize) -> Vec<u8> {
+pub(crate) fn letter_bytes(number: u32, size: usize) -> Vec<u8> {
     let mut text = format!("Message-ID: <{number}@cut>\r\nSubject: letter {number}\r\n\r\n");
     for line in 0.. {
         if text.len() >= size {
