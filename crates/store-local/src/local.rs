@@ -1,6 +1,8 @@
 //! Writer and reader in one process: for tools while `stored` is down, and for tests.
 
-use crate::engine::{Backup, BackupReport, Engine, EngineConfig, Job, MutationId, UploadWriter};
+use crate::engine::{
+    Backup, BackupReport, Engine, EngineConfig, Job, MutationId, RepairPlan, UploadWriter,
+};
 use crate::notes::SharedNotes;
 use crate::proto::CompactReport;
 use crate::reader::Reader;
@@ -31,6 +33,7 @@ enum Request {
     Upload(oneshot::Sender<Result<UploadWriter, StoreError>>),
     Backup(Sender<Backup>),
     Compact(u8, Sender<Result<CompactReport, StoreError>>),
+    Repair(RepairPlan, oneshot::Sender<Result<Vec<String>, StoreError>>),
 }
 
 /// A store in one process.
@@ -69,6 +72,13 @@ impl LocalStore {
         let (answer, answered) = channel();
         self.send(Request::Compact(percent, answer));
         answered.recv().map_err(|_| ended())?
+    }
+
+    /// Repairs what a check found; answers with what was done, a line each.
+    pub fn repair(&self, plan: RepairPlan) -> BoxFuture<Result<Vec<String>, StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Repair(plan, answer));
+        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(ended())) })
     }
 
     fn send(&self, request: Request) {
@@ -161,6 +171,9 @@ impl Writer {
                 }
                 Request::Upload(answer) => {
                     let _gone = answer.send(self.engine.begin_upload());
+                }
+                Request::Repair(plan, answer) => {
+                    let _gone = answer.send(self.engine.repair(plan, Moment::now().wall));
                 }
                 Request::Backup(answer) => {
                     self.engine.write_all_notes();

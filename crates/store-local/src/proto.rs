@@ -5,8 +5,10 @@
 //! ever added at the end. The first frame in each direction is `Hello`; its layout never changes.
 
 use crate::MutationId;
+use crate::engine::RepairPlan;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,8 +16,8 @@ use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
 use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
-/// log-ins, 3 limits to mutations, 4 compaction.
-pub const PROTOCOL_VERSION: u16 = 4;
+/// log-ins, 3 limits to mutations, 4 compaction, 5 repair.
+pub const PROTOCOL_VERSION: u16 = 5;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -35,6 +37,8 @@ pub const WAKE_ACCOUNTS: usize = 16_384;
 pub const REMOVED_SEGMENTS: usize = 1_024;
 /// Accounts in one frame of notes.
 pub const FRAME_NOTES: usize = 1_024;
+/// Lines of the report of a repair in one frame; more are left out.
+pub const REPAIR_LINES: usize = 10_000;
 /// The longest name of a process role in bytes.
 pub const ROLE_BYTES: usize = 32;
 
@@ -74,6 +78,26 @@ pub enum Holds {
     Mailboxes(Vec<Hold>),
     /// Too many to name.
     Everything,
+}
+
+/// Where damage was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Suspect {
+    /// The account, where the one who met it knew.
+    pub account: Option<AccountId>,
+    /// The mailbox.
+    pub mailbox: Option<MailboxId>,
+}
+
+impl fmt::Display for Suspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.account, self.mailbox) {
+            (Some(account), Some(mailbox)) => write!(f, "mailbox {mailbox} of account {account}"),
+            (Some(account), None) => write!(f, "account {account}"),
+            (None, Some(mailbox)) => write!(f, "mailbox {mailbox}"),
+            (None, None) => f.write_str("the store"),
+        }
+    }
 }
 
 /// From a client to `stored`.
@@ -150,6 +174,18 @@ pub enum ToStored {
         request: u32,
         /// The least share of dead bytes, in percent.
         percent: u8,
+    },
+    /// Repair what a check found.
+    Repair {
+        /// The client's number for this request.
+        request: u32,
+        /// What.
+        plan: RepairPlan,
+    },
+    /// Damage was met. Not answered.
+    Suspect {
+        /// Where.
+        suspect: Suspect,
     },
 }
 
@@ -254,6 +290,13 @@ pub enum FromStored {
         /// At most [`REMOVED_SEGMENTS`].
         segments: Vec<u64>,
     },
+    /// The answer to `Repair`.
+    Repaired {
+        /// The client's number of the request.
+        request: u32,
+        /// What was done, at most [`REPAIR_LINES`].
+        result: Result<Vec<String>, StoreError>,
+    },
 }
 
 /// Figures of a running `stored` since its start.
@@ -293,6 +336,12 @@ pub struct StatusReport {
     pub compacted_bytes: u64,
     /// Bytes of the segments that it has removed.
     pub removed_bytes: u64,
+    /// Accounts and mailboxes whose damage was met in ordinary work.
+    pub suspects: u64,
+    /// Faults that checks of these found.
+    pub faults_found: u64,
+    /// Repairs of single things.
+    pub repaired: u64,
 }
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].

@@ -104,6 +104,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
         percent: u8,
     },
+    /// Check the store and repair what can be repaired, also while the server runs
+    Repair(RepairArguments),
     /// Check the configuration file
     CheckConfig,
     /// Change and show options; without arguments it asks for commands
@@ -365,6 +367,16 @@ pub(crate) struct QuotaArguments {
     /// Only users who have used this share of a quota or more
     #[arg(long, value_name = "PERCENT")]
     pub(crate) above: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairArguments {
+    /// Only what is stored of this user: `name` in the default domain, or `name@domain`
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Only say what is wrong and what can be done
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

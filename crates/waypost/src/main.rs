@@ -59,6 +59,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Import(arguments) => tools::import::run(&file, arguments),
         Command::Cert(command) => tools::cert::run(&file, command),
         Command::Backup { folder } => tools::backup::run(&file, folder),
+        Command::Repair(arguments) => tools::repair::run(&file, arguments),
         Command::Check(arguments) => tools::check_store::run(&file, arguments),
         Command::Compact { percent } => tools::compact::run(&file, *percent),
         Command::Status => tools::status::run(&file),

@@ -51,3 +51,26 @@ fn a_store_is_checked_beside_its_server_and_damage_is_named() {
     );
     assert!(told.lines().last().unwrap().starts_with(r#"{"found":1,"#), "{told}");
 }
+
+#[test]
+fn a_repair_says_what_it_cannot_mend_and_leaves_a_whole_store_alone() {
+    let world = World::new("");
+    world.add_user("alice");
+    world.tool(&["deliver", "alice"], MESSAGE);
+    assert!(world.tool(&["repair"], "").contains("no fault found"));
+    let server = world.start();
+    assert!(world.tool(&["repair", "--user", "alice"], "").contains("no fault found"));
+    damage(&world);
+    for words in [&["repair", "--dry-run"][..], &["repair"]] {
+        let output = world.run(words, "");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("only a backup has it"));
+    }
+    let mut session = world.imap("alice");
+    assert!(session.command("SELECT INBOX").contains("* 1 EXISTS"));
+    let reply = session.command("FETCH 1 (UID FLAGS ENVELOPE)");
+    assert!(reply.contains("whole") && reply.contains("t OK"), "{reply}");
+    let reply = session.command("FETCH 1 BODY.PEEK[]");
+    assert!(!reply.contains("t OK") && !reply.contains("text that is"), "{reply}");
+    drop(server);
+}

@@ -20,6 +20,7 @@ pub use finding::{Finding, Part, Place, Problem, Remedy};
 use crate::codec::Take;
 use crate::codec::rows;
 use crate::env::{self, Meta};
+use crate::proto::Suspect;
 use crate::reader::Reader;
 use references::References;
 use scan::Scan;
@@ -100,6 +101,27 @@ impl Reader {
     /// When the store cannot be read at all.
     pub fn check(&self, options: &CheckOptions) -> Result<CheckReport, StoreError> {
         run(self.meta(), options)
+    }
+}
+
+impl Reader {
+    /// Checks the account in which damage was met; the whole store when nobody knows it.
+    pub(crate) fn check_suspect(
+        &self,
+        suspect: &Suspect,
+        options: &CheckOptions,
+    ) -> Result<CheckReport, StoreError> {
+        let mut scan = Scan::new(self.meta(), options)?;
+        let mailboxes = &scan.overview.mailboxes;
+        let of_mailbox = suspect.mailbox.and_then(|mailbox| {
+            let at = mailboxes.binary_search_by_key(&mailbox, |known| known.id).ok()?;
+            mailboxes.get(at).map(|known| known.account)
+        });
+        match suspect.account.or(of_mailbox) {
+            Some(account) => account_alone(&mut scan, account, options)?,
+            None => everything(&mut scan, options)?,
+        }
+        scan.report()
     }
 }
 

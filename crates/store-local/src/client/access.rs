@@ -1,7 +1,7 @@
 //! The store for tools: through `stored` when it runs, else with the engine in this process.
 
 use super::{ClientConfig, StoreClient};
-use crate::engine::EngineConfig;
+use crate::engine::{EngineConfig, RepairPlan, mend};
 use crate::local::LocalStore;
 use crate::proto::CompactReport;
 use crate::server::usable_target;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 use waypost_store::{Store, StoreError};
+use waypost_types::Moment;
 
 /// How long a tool tries when neither the socket answers nor the store can be locked: `stored` is
 /// starting or ending.
@@ -67,6 +68,14 @@ impl StoreAccess {
         }
     }
 
+    /// Repairs what a check found; answers with what was done, a line each.
+    pub async fn repair(&self, plan: RepairPlan) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Remote(store) => store.repair(plan).await,
+            Self::Local(store) => store.repair(plan).await,
+        }
+    }
+
     /// Takes a consistent copy of the store into `directory`: an absolute path, absent or an empty
     /// directory.
     pub async fn backup(&self, directory: &Path) -> Result<(), StoreError> {
@@ -87,10 +96,33 @@ async fn answers(socket: &Path) -> bool {
     }
 }
 
+/// Makes the numbers of the store at `config` anew, without which nothing can open it; false when they
+/// are right, or another process has the store open, which it could not without them.
+///
+/// # Errors
+/// When the store cannot be opened at all.
+pub async fn mend_numbers(config: &ClientConfig) -> Result<bool, StoreError> {
+    if answers(&config.socket_path).await || !config.store_path.exists() {
+        return Ok(false);
+    }
+    let config = EngineConfig::new(&config.store_path);
+    let mended = blocking(move || mend(&config, Moment::now().wall)).await;
+    match mended {
+        Err(StoreError::Unavailable(_)) => Ok(false),
+        other => other,
+    }
+}
+
 async fn open_local(path: &Path) -> Result<LocalStore, StoreError> {
     // Only the server knows how long to keep what was expunged, and whether sessions still show it.
     let config = EngineConfig { cleanup_age: Duration::MAX, ..EngineConfig::new(path) };
-    tokio::task::spawn_blocking(move || LocalStore::open(config))
+    blocking(move || LocalStore::open(config)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))?
 }

@@ -204,6 +204,11 @@ fn take(shared: &Shared, frame: FromStored) {
                 drop(reply.send(report));
             }
         }
+        FromStored::Repaired { request, result } => {
+            if let Some(Waiter::Repair(reply)) = shared.link().waiter(request) {
+                drop(reply.send(result));
+            }
+        }
         FromStored::NotesWritten { request } => {
             if let Some(Waiter::Notes(reply)) = shared.link().waiter(request) {
                 let _gone = reply.send(());

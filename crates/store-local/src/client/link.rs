@@ -40,6 +40,7 @@ pub(crate) enum Waiter {
     Status(oneshot::Sender<StatusReport>),
     Notes(oneshot::Sender<()>),
     Compact(oneshot::Sender<Result<CompactReport, StoreError>>),
+    Repair(oneshot::Sender<Result<Vec<String>, StoreError>>),
 }
 
 /// What is to be sent.

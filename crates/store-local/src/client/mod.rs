@@ -7,12 +7,14 @@
 mod access;
 mod driver;
 mod link;
+mod suspicion;
 mod upload;
 mod watchers;
 
-pub use access::StoreAccess;
+pub use access::{StoreAccess, mend_numbers};
 
 use crate::MutationId;
+use crate::engine::RepairPlan;
 use crate::proto::{
     CONNECTION_UPLOADS, CompactReport, MAX_FRAME_BYTES, StatusReport, ToStored, encode,
 };
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use suspicion::{Suspecting, Told};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -105,6 +108,8 @@ pub(crate) struct Shared {
     uploads: Arc<Semaphore>,
     /// Told of files that are removed.
     reader: OnceLock<Reader>,
+    /// Damage that `stored` was told of.
+    told: Told,
 }
 
 impl StoreClient {
@@ -165,6 +170,13 @@ impl StoreClient {
         answer.await.unwrap_or_else(|_| Err(gone("a compaction")))
     }
 
+    /// Asks the server to repair what a check found; answers with what was done.
+    pub async fn repair(&self, plan: RepairPlan) -> Result<Vec<String>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Waiter::Repair(reply), |request| ToStored::Repair { request, plan })?;
+        answer.await.unwrap_or_else(|_| Err(gone("a repair")))
+    }
+
     /// How many notes this process dropped because too many waited for the server.
     pub fn notes_dropped(&self) -> u64 {
         self.shared.link().notes_dropped()
@@ -210,7 +222,8 @@ impl Drop for StoreClient {
 
 impl Store for StoreClient {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
-        self.reader.snapshot()
+        let inner = self.reader.snapshot()?;
+        Ok(Box::new(Suspecting { inner, shared: &self.shared }))
     }
 
     fn submit(&self, mutation: Mutation) -> BoxFuture<Result<Outcome, StoreError>> {
@@ -266,6 +279,7 @@ impl Shared {
             kib: Arc::new(Semaphore::new(PENDING_KIB)),
             uploads: Arc::new(Semaphore::new(CONNECTION_UPLOADS)),
             reader: OnceLock::new(),
+            told: Told::default(),
         }))
     }
 

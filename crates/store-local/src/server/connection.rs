@@ -173,6 +173,12 @@ impl Inbox {
             }
             ToStored::NoteAccess { notes } if notes.len() <= FRAME_NOTES => self.note(notes),
             ToStored::NoteAccess { .. } => return Err(violation("too many notes at once")),
+            ToStored::Repair { request, plan } => {
+                self.ask(Request::Repair { origin, request, plan }, size).await?;
+            }
+            ToStored::Suspect { suspect } => {
+                self.ask(Request::Suspect { suspect }, size).await?;
+            }
             ToStored::WriteNotes { request } => {
                 self.ask(Request::WriteNotes { origin, request }, size).await?;
             }

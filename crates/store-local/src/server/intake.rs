@@ -2,8 +2,8 @@
 
 use super::connection::Connection;
 use crate::MutationId;
-use crate::engine::{Engine, Job};
-use crate::proto::Holds;
+use crate::engine::{Engine, Job, RepairPlan};
+use crate::proto::{Holds, Suspect};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -58,6 +58,14 @@ pub(crate) enum Request {
     },
     Ended {
         origin: Arc<Connection>,
+    },
+    Repair {
+        origin: Arc<Connection>,
+        request: u32,
+        plan: RepairPlan,
+    },
+    Suspect {
+        suspect: Suspect,
     },
     /// A short step of another thread, such as one of the compaction.
     Step(Step),

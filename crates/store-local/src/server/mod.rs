@@ -4,6 +4,9 @@
 //! A connection hands its mutations to the writer through [`intake`]; answers and wake-ups leave
 //! through its [`outbox`], which never blocks the writer.
 
+mod care;
+#[cfg(test)]
+mod care_tests;
 mod compact;
 mod connection;
 #[cfg(test)]
@@ -196,6 +199,9 @@ pub(crate) struct Figures {
     pub(crate) dead_bytes: AtomicU64,
     pub(crate) compacted_bytes: AtomicU64,
     pub(crate) removed_bytes: AtomicU64,
+    pub(crate) suspects: AtomicU64,
+    pub(crate) faults_found: AtomicU64,
+    pub(crate) repaired: AtomicU64,
 }
 
 impl Figures {
@@ -289,6 +295,9 @@ impl Hub {
             dead_bytes: figures.dead_bytes.load(Ordering::Relaxed),
             compacted_bytes: figures.compacted_bytes.load(Ordering::Relaxed),
             removed_bytes: figures.removed_bytes.load(Ordering::Relaxed),
+            suspects: figures.suspects.load(Ordering::Relaxed),
+            faults_found: figures.faults_found.load(Ordering::Relaxed),
+            repaired: figures.repaired.load(Ordering::Relaxed),
         }
     }
 

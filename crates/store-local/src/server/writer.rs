@@ -1,6 +1,7 @@
 //! The writer's thread: takes all that wait, commits once, answers all, then wakes the watchers.
 
 use super::Hub;
+use super::care::Care;
 use super::connection::Connection;
 use super::intake::{Asked, Queued, Request};
 use super::kept::KeptOutcomes;
@@ -9,13 +10,13 @@ use super::purge::{PurgePace, Purger};
 use super::uploads::{Piece, done};
 use crate::MutationId;
 use crate::engine::{Done, Engine};
-use crate::proto::{FromStored, encode};
+use crate::proto::{FromStored, Suspect, encode};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use waypost_store::StoreError;
+use waypost_store::{Mutation, StoreError};
 use waypost_types::Moment;
 
 /// The writer: the one owner of the engine.
@@ -25,11 +26,19 @@ pub(crate) struct Writer {
     hub: Arc<Hub>,
     purger: Purger,
     backup_runs: Arc<AtomicBool>,
+    care: Care,
 }
 
 impl Writer {
     pub(crate) fn new(engine: Engine, kept: KeptOutcomes, hub: Arc<Hub>, pace: PurgePace) -> Self {
-        Self { engine, kept, hub, purger: Purger::new(pace), backup_runs: Arc::default() }
+        Self {
+            engine,
+            kept,
+            hub,
+            purger: Purger::new(pace),
+            backup_runs: Arc::default(),
+            care: Care::default(),
+        }
     }
 
     /// Works until the intake stops. While a batch is synced, the next one gathers there.
@@ -55,12 +64,27 @@ impl Writer {
             if self.purger.step(&mut self.engine, idle, || self.hub.workers()) {
                 self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
             }
+            self.look_after();
+        }
+    }
+
+    /// A step of what cares for damage; watchers hear of what it changed.
+    fn look_after(&mut self) {
+        let touched = self.care.step(&mut self.engine);
+        let (figures, counts) = (&self.hub.figures, self.care.counts);
+        figures.suspects.store(counts.suspects, Ordering::Relaxed);
+        figures.faults_found.store(counts.found, Ordering::Relaxed);
+        figures.repaired.store(counts.repaired, Ordering::Relaxed);
+        let outcomes = self.hub.figures.outcomes.load(Ordering::Acquire);
+        if let Some(wakes) = WakeFrame::new(outcomes, touched.into_iter()) {
+            self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
         }
     }
 
     /// How long nothing need be done when nothing comes in.
     fn patience(&self) -> Duration {
-        self.purger.patience().min(self.hub.notes.patience(Instant::now()))
+        let rest = self.purger.patience().min(self.hub.notes.patience(Instant::now()));
+        self.care.patience().map_or(rest, |care| rest.min(care))
     }
 
     fn commit(&mut self, batch: Vec<Queued>) -> Result<(), StoreError> {
@@ -68,14 +92,21 @@ impl Writer {
         let mut origins = Vec::with_capacity(batch.len());
         let mut shares = Vec::with_capacity(batch.len());
         let mut jobs = Vec::with_capacity(batch.len());
+        let mut places = Vec::with_capacity(batch.len());
         for queued in batch {
             origins.push(queued.origin);
             shares.push(queued.share);
+            places.push(place_of(&queued.job.mutation));
             jobs.push(queued.job);
         }
         let done = self.engine.commit(jobs, Moment::now().wall);
         if self.engine.is_unusable() {
             return Err(StoreError::Io("the metadata can no longer be written".to_owned()));
+        }
+        for (done, suspect) in done.iter().zip(places) {
+            if matches!(done.outcome, Err(StoreError::Corrupt(_))) {
+                self.care.suspect(suspect, Instant::now());
+            }
         }
         let outcomes = self.count_outcomes();
         let wakes =
@@ -128,6 +159,8 @@ impl Writer {
             Request::Backup { origin, request, directory } => {
                 self.back_up(origin, request, directory);
             }
+            Request::Repair { origin, request, plan } => self.care.ask(origin, request, plan),
+            Request::Suspect { suspect } => self.care.suspect(suspect, Instant::now()),
             Request::WriteNotes { origin, request } => {
                 self.engine.write_all_notes();
                 origin.outbox.send(&FromStored::NotesWritten { request });
@@ -190,6 +223,27 @@ impl Writer {
             origin.outbox.send(&FromStored::BackupDone { request, result });
         }
     }
+}
+
+/// Where damage lies that a mutation meets. A delivery names accounts that may not exist yet; what it
+/// meets is found by looking at the whole store.
+const fn place_of(mutation: &Mutation) -> Suspect {
+    let (account, mailbox) = match mutation {
+        Mutation::EnsureAccount(_) | Mutation::Deliver(_) => (None, None),
+        Mutation::Append(append) => (Some(append.account), Some(append.mailbox)),
+        Mutation::SetFlags { account, mailbox, .. }
+        | Mutation::Expunge { account, mailbox, .. }
+        | Mutation::RenameMailbox { account, mailbox, .. }
+        | Mutation::DeleteMailbox { account, mailbox }
+        | Mutation::TakeRecent { account, mailbox, .. } => (Some(*account), Some(*mailbox)),
+        Mutation::Copy { account, from, .. } | Mutation::Move { account, from, .. } => {
+            (Some(*account), Some(*from))
+        }
+        Mutation::CreateMailbox { account, .. } | Mutation::Subscribe { account, .. } => {
+            (Some(*account), None)
+        }
+    };
+    Suspect { account, mailbox }
 }
 
 /// A backup goes to an absolute path that is absent or an empty directory.

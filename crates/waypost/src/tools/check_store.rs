@@ -1,13 +1,13 @@
 //! `waypost check`: whether the store is whole.
 
-use super::block_on;
 use super::imsconnutil::account;
 use super::json::Object;
 use crate::cli::CheckArguments;
-use crate::failure::{Context, Failure};
+use crate::failure::Failure;
 use crate::output::tell;
 use crate::{ownership, settings};
 use std::path::Path;
+use waypost_options::Config;
 use waypost_store::StoreError;
 use waypost_store_local::check::{CheckOptions, CheckReport, Finding, Seen, check};
 use waypost_supervisor::ToolRights;
@@ -17,22 +17,22 @@ use waypost_supervisor::ToolRights;
 pub(crate) fn run(file: &Path, arguments: &CheckArguments) -> Result<(), Failure> {
     let config = ownership::load_for_tool(file, ToolRights::None)?;
     let account = arguments.user.as_deref().map(|user| account(&config, user)).transpose()?;
-    let findings_max = CheckOptions::FINDINGS_MAX;
-    let options = CheckOptions { bytes: !arguments.quick, account, findings_max };
-    let path = settings::store_path(&config);
-    let report = block_on(async {
-        let checked = tokio::task::spawn_blocking(move || check(&path, &options)).await;
-        checked.context("the check ended")
-    });
-    let report = report.map_err(Failure::unable)?.map_err(|error| match error {
-        StoreError::NoSuchAccount => Failure::usage("the store holds nothing of that user"),
-        other => Failure::unable(format!("the store cannot be checked: {other}")),
-    })?;
+    let options = CheckOptions { bytes: !arguments.quick, account, ..CheckOptions::default() };
+    let report = checked(&config, &options)?;
     show(&report, arguments.json);
     if report.is_clean() { Ok(()) } else { Err(Failure::new(summary(&report))) }
 }
 
-fn show(report: &CheckReport, json: bool) {
+/// Checks the store of a configuration.
+pub(super) fn checked(config: &Config, options: &CheckOptions) -> Result<CheckReport, Failure> {
+    check(&settings::store_path(config), options).map_err(|error| match error {
+        StoreError::NoSuchAccount => Failure::usage("the store holds nothing of that user"),
+        other => Failure::unable(format!("the store cannot be checked: {other}")),
+    })
+}
+
+/// Tells what was found.
+pub(super) fn show(report: &CheckReport, json: bool) {
     if json {
         report.findings.iter().for_each(|finding| tell(as_json(finding)));
         tell(seen_as_json(report));
@@ -53,7 +53,8 @@ fn show(report: &CheckReport, json: bool) {
     ));
 }
 
-fn summary(report: &CheckReport) -> String {
+/// How much was found.
+pub(super) fn summary(report: &CheckReport) -> String {
     match report.found {
         1 => "1 fault found".to_owned(),
         found => format!("{found} faults found"),

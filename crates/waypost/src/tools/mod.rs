@@ -21,6 +21,7 @@ pub(crate) mod login_explain;
 pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod quota;
+pub(crate) mod repair;
 pub(crate) mod status;
 pub(crate) mod user;
 

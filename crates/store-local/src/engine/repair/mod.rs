@@ -18,13 +18,14 @@ use crate::check::{Finding, Part};
 use crate::codec::rows::AccountRecord;
 use crate::env::{self, Meta, Table};
 use crate::keys;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waypost_store::StoreError;
 use waypost_types::{AccountId, MailboxId, UnixTime};
 
 /// What is to be repaired, from what a check found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairPlan {
     tables: bool,
     blobs: bool,
@@ -197,6 +198,9 @@ pub fn mend(config: &EngineConfig, now: UnixTime) -> Result<bool, StoreError> {
     tables::mend_numbers(&meta, now)
 }
 
+/// A key and its value, owned.
+type OwnedEntry = (Vec<u8>, Vec<u8>);
+
 /// A step at work.
 struct Fix<'f, 'a, 't> {
     work: &'f mut Work<'a, 't>,
@@ -229,7 +233,7 @@ impl Fix<'_, '_, '_> {
 
     /// The keys and values under a prefix, owned: what is walked is changed. Everything, when it is
     /// empty.
-    fn entries(&self, table: &Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn entries(&self, table: &Table, prefix: &[u8]) -> Result<Vec<OwnedEntry>, StoreError> {
         let mut all = Vec::new();
         let own = |(key, value): (&[u8], &[u8])| (key.to_vec(), value.to_vec());
         if prefix.is_empty() {

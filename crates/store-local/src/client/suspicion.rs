@@ -1,0 +1,171 @@
+//! Snapshots that tell `stored` of damage they meet, so that it is checked and repaired while the reader
+//! gets its error.
+
+use super::Shared;
+use crate::proto::{Suspect, ToStored};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use waypost_mime::Form;
+use waypost_store::{
+    Account, Body, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
+    StatePage, StoreError,
+};
+use waypost_types::{
+    AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
+};
+
+/// The same suspicion is told once in this time: sessions meet the same damage again and again.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+/// Suspicions remembered; more damage than this is known by then.
+const TOLD: usize = 1_024;
+
+/// What was told of late.
+#[derive(Default)]
+pub(super) struct Told(Mutex<HashMap<Suspect, Instant>>);
+
+impl Told {
+    /// Whether this is to be told now.
+    fn is_new(&self, suspect: Suspect, now: Instant) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| now.duration_since(*at) < TOLD_AGAIN);
+        told.len() < TOLD && told.insert(suspect, now).is_none()
+    }
+}
+
+/// A snapshot and whom it tells.
+pub(super) struct Suspecting<'s> {
+    pub(super) inner: Box<dyn Snapshot + 's>,
+    pub(super) shared: &'s Shared,
+}
+
+impl Suspecting<'_> {
+    fn seen<T>(
+        &self,
+        account: Option<AccountId>,
+        mailbox: Option<MailboxId>,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if matches!(result, Err(StoreError::Corrupt(_))) {
+            let suspect = Suspect { account, mailbox };
+            if self.shared.told.is_new(suspect, Instant::now()) {
+                self.shared.push(&ToStored::Suspect { suspect });
+            }
+        }
+        result
+    }
+
+    fn of<T>(&self, account: AccountId, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.seen(Some(account), None, result)
+    }
+
+    fn within<T>(
+        &self,
+        mailbox: MailboxId,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.seen(None, Some(mailbox), result)
+    }
+}
+
+impl Snapshot for Suspecting<'_> {
+    fn account(&self, name: &AccountName) -> Result<Option<Account>, StoreError> {
+        self.seen(None, None, self.inner.account(name))
+    }
+
+    fn account_by_id(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
+        self.of(account, self.inner.account_by_id(account))
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.seen(None, None, self.inner.accounts())
+    }
+
+    fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, StoreError> {
+        self.of(account, self.inner.mailboxes(account))
+    }
+
+    fn mailbox_named(
+        &self,
+        account: AccountId,
+        name: &MailboxName,
+    ) -> Result<Option<Mailbox>, StoreError> {
+        self.of(account, self.inner.mailbox_named(account, name))
+    }
+
+    fn mailbox(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<Mailbox>, StoreError> {
+        self.of(account, self.inner.mailbox(account, mailbox))
+    }
+
+    fn subscriptions(&self, account: AccountId) -> Result<Vec<MailboxName>, StoreError> {
+        self.of(account, self.inner.subscriptions(account))
+    }
+
+    fn keywords(&self, mailbox: MailboxId) -> Result<Arc<[(KeywordId, Keyword)]>, StoreError> {
+        self.within(mailbox, self.inner.keywords(mailbox))
+    }
+
+    fn live(&self, mailbox: &Mailbox) -> Result<Arc<UidSet>, StoreError> {
+        self.of(mailbox.account, self.inner.live(mailbox))
+    }
+
+    fn first_unseen(&self, mailbox: &Mailbox) -> Result<Option<Uid>, StoreError> {
+        self.of(mailbox.account, self.inner.first_unseen(mailbox))
+    }
+
+    fn page(&self, mailbox: MailboxId, number: u32) -> Result<Option<StatePage>, StoreError> {
+        self.within(mailbox, self.inner.page(mailbox, number))
+    }
+
+    fn page_from(&self, mailbox: MailboxId, number: u32) -> Result<Option<StatePage>, StoreError> {
+        self.within(mailbox, self.inner.page_from(mailbox, number))
+    }
+
+    fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError> {
+        self.within(mailbox, self.inner.message(mailbox, uid))
+    }
+
+    fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
+        self.of(account, self.inner.email(account, email))
+    }
+
+    fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
+        self.of(account, self.inner.form(account, email))
+    }
+
+    fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {
+        self.of(account, self.inner.body(account, email))
+    }
+
+    fn copies(
+        &self,
+        account: AccountId,
+        email: EmailId,
+    ) -> Result<Vec<(MailboxId, Uid)>, StoreError> {
+        self.of(account, self.inner.copies(account, email))
+    }
+
+    fn thread(&self, account: AccountId, thread: ThreadId) -> Result<Vec<EmailId>, StoreError> {
+        self.of(account, self.inner.thread(account, thread))
+    }
+
+    fn changes(&self, account: AccountId, since: ModSeq) -> Result<Changes, StoreError> {
+        self.of(account, self.inner.changes(account, since))
+    }
+
+    fn last_access(&self, account: &AccountName) -> Result<Option<LastAccess>, StoreError> {
+        self.seen(None, None, self.inner.last_access(account))
+    }
+
+    fn last_accesses(
+        &self,
+        after: Option<&AccountName>,
+    ) -> Result<Vec<(AccountName, LastAccess)>, StoreError> {
+        self.seen(None, None, self.inner.last_accesses(after))
+    }
+}

@@ -1,0 +1,167 @@
+//! Damage that ordinary work meets: each account concerned is checked on a thread of its own, then
+//! repaired by the writer, a step between two batches. Repairs that a tool asks for go the same way.
+
+use super::connection::Connection;
+use crate::check::{CheckOptions, CheckReport};
+use crate::engine::{Engine, Repair, RepairPlan};
+use crate::proto::{FromStored, REPAIR_LINES, Suspect};
+use crate::reader::Reader;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+use waypost_store::StoreError;
+use waypost_types::{AccountId, ModSeq, Moment};
+
+/// Suspicions that wait for a check; what comes beyond is met again by whoever reads next.
+const SUSPECTS: usize = 1_000;
+/// An account that was checked is not checked again within this time: what only a backup can mend
+/// would be found for ever.
+const CALM: Duration = Duration::from_secs(600);
+/// Repairs that tools may have waiting.
+const REPAIRS: usize = 16;
+/// How often the writer looks whether a check has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A repair, and who waits for it.
+struct Running {
+    repair: Repair,
+    asked: Option<(Arc<Connection>, u32)>,
+}
+
+/// A check that runs beside the writer.
+struct Checking {
+    suspect: Suspect,
+    report: Receiver<Result<CheckReport, StoreError>>,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct CareCounts {
+    pub(crate) suspects: u64,
+    pub(crate) found: u64,
+    pub(crate) repaired: u64,
+}
+
+/// The care, driven by the writer between batches.
+#[derive(Default)]
+pub(crate) struct Care {
+    repairs: VecDeque<Running>,
+    waiting: VecDeque<Suspect>,
+    checked: HashMap<Suspect, Instant>,
+    checking: Option<Checking>,
+    pub(crate) counts: CareCounts,
+}
+
+impl Care {
+    /// Queues a repair that a tool asks for.
+    pub(crate) fn ask(&mut self, origin: Arc<Connection>, request: u32, plan: RepairPlan) {
+        if self.repairs.len() >= REPAIRS {
+            let result = Err(StoreError::Unavailable("too many repairs wait".to_owned()));
+            return origin.outbox.send(&FromStored::Repaired { request, result });
+        }
+        let (repair, asked) = (Repair::new(plan), Some((origin, request)));
+        self.repairs.push_back(Running { repair, asked });
+    }
+
+    /// Somebody met damage.
+    pub(crate) fn suspect(&mut self, suspect: Suspect, now: Instant) {
+        self.checked.retain(|_, at| now.duration_since(*at) < CALM);
+        let known = self.checked.contains_key(&suspect) || self.waiting.contains(&suspect);
+        if known || self.waiting.len() >= SUSPECTS {
+            return;
+        }
+        self.counts.suspects += 1;
+        tracing::error!(%suspect, "damage was met; a check and a repair of it begin");
+        self.waiting.push_back(suspect);
+    }
+
+    /// How long the writer may wait when nothing comes in.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match (&self.checking, self.repairs.is_empty() && self.waiting.is_empty()) {
+            (_, false) if self.checking.is_none() || !self.repairs.is_empty() => {
+                Some(Duration::ZERO)
+            }
+            (Some(_), _) => Some(LOOK),
+            (None, _) => None,
+        }
+    }
+
+    /// Does the next thing; answers with an account whose watchers must be woken.
+    pub(crate) fn step(&mut self, engine: &mut Engine) -> Option<(AccountId, ModSeq)> {
+        self.look_at_check();
+        if self.checking.is_none()
+            && let Some(suspect) = self.waiting.pop_front()
+        {
+            self.begin_check(suspect, engine.reader());
+        }
+        let running = self.repairs.front_mut()?;
+        let step = engine.repair_step(&mut running.repair, Moment::now().wall);
+        let (touched, failed) = match step {
+            Ok(touched) => (touched, None),
+            Err(error) => (None, Some(error)),
+        };
+        if running.repair.is_done() || failed.is_some() {
+            self.ended(failed);
+        }
+        touched
+    }
+
+    fn begin_check(&mut self, suspect: Suspect, reader: Reader) {
+        let (send, report) = sync_channel(1);
+        self.checked.insert(suspect, Instant::now());
+        let work = move || {
+            let options = CheckOptions { bytes: false, ..CheckOptions::default() };
+            let _nobody_waits = send.send(reader.check_suspect(&suspect, &options));
+        };
+        let thread = std::thread::Builder::new().name("store-check".to_owned()).spawn(work);
+        match thread {
+            Ok(_) => self.checking = Some(Checking { suspect, report }),
+            Err(error) => tracing::error!(%error, %suspect, "no thread for a check"),
+        }
+    }
+
+    fn look_at_check(&mut self) {
+        let Some(checking) = &self.checking else { return };
+        let suspect = checking.suspect;
+        let result = match checking.report.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => Err(StoreError::Io("the check failed".to_owned())),
+        };
+        self.checking = None;
+        match result {
+            Ok(report) => self.checked(suspect, &report),
+            Err(error) => tracing::error!(%error, %suspect, "a check could not be made"),
+        }
+    }
+
+    fn checked(&mut self, suspect: Suspect, report: &CheckReport) {
+        self.counts.found += report.found;
+        for finding in report.findings.iter().take(REPAIR_LINES) {
+            tracing::error!(%finding, remedy = finding.remedy().name(), "the store is damaged");
+        }
+        let plan = RepairPlan::new(&report.findings);
+        if plan.is_empty() {
+            tracing::warn!(%suspect, found = report.found, "a check found nothing to repair");
+        } else {
+            self.repairs.push_back(Running { repair: Repair::new(plan), asked: None });
+        }
+    }
+
+    fn ended(&mut self, failed: Option<StoreError>) {
+        let Some(Running { repair, asked }) = self.repairs.pop_front() else { return };
+        self.counts.repaired += repair.report().len() as u64;
+        for line in repair.report().iter().take(REPAIR_LINES) {
+            tracing::warn!(line, "repaired");
+        }
+        if let Some(error) = &failed {
+            tracing::error!(%error, "a repair ended before its end");
+        }
+        if let Some((origin, request)) = asked {
+            let lines = || repair.report().iter().take(REPAIR_LINES).cloned().collect();
+            let result = failed.map_or_else(|| Ok(lines()), Err);
+            origin.outbox.send(&FromStored::Repaired { request, result });
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Damage that sessions meet is repaired by the server, and so is what a tool asks for.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may unwrap")]
+
+use super::{StoredConfig, bind_socket, run_stored};
+use crate::check::{CheckOptions, check};
+use crate::client::{ClientConfig, StoreAccess, StoreClient, mend_numbers};
+use crate::engine::{EngineConfig, NUMBERS_KEY, RepairPlan};
+use crate::env::{self, Meta};
+use crate::keys;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use waypost_store::{
+    Append, FlagAction, Mailbox, Mutation, Outcome, Store, StoreError, model::payload,
+};
+use waypost_types::{
+    AccountId, AccountName, FlagSet, MailboxId, MailboxName, QuotaLimits, SystemFlag, UidSet,
+    UnixTime,
+};
+
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), StoreError>>,
+}
+
+fn store_path(place: &TempDir) -> PathBuf {
+    place.path().join("store")
+}
+
+fn client_config(place: &TempDir) -> ClientConfig {
+    ClientConfig::new(store_path(place), place.path().join("stored.sock"))
+}
+
+fn start(place: &TempDir) -> Server {
+    let listener = bind_socket(&client_config(place).socket_path).unwrap();
+    let config = StoredConfig::new(EngineConfig::new(store_path(place)));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async { drop(stopped.await) };
+    let task = tokio::spawn(async move { run_stored(listener, config, shutdown).await });
+    Server { stop, task }
+}
+
+impl Server {
+    async fn stop(self) {
+        drop(self.stop);
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+async fn ada(store: &dyn Store) -> AccountId {
+    let name = AccountName::new("ada").unwrap();
+    match store.submit(Mutation::EnsureAccount(name)).await {
+        Ok(Outcome::Account(id)) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn inbox(store: &dyn Store, account: AccountId) -> Mailbox {
+    let snapshot = store.snapshot().unwrap();
+    snapshot.mailbox_named(account, &MailboxName::inbox()).unwrap().unwrap()
+}
+
+/// Files a message in the inbox of ada.
+async fn fill(store: &dyn Store) -> Mailbox {
+    let mailbox = inbox(store, ada(store).await);
+    let append = Append {
+        account: mailbox.account,
+        mailbox: mailbox.id,
+        payload: payload(b"Subject: kept\r\n\r\nkept\r\n".to_vec()),
+        flags: FlagSet::default(),
+        internal_date: UnixTime::utc(1_700_000_000),
+        limits: QuotaLimits::default(),
+    };
+    store.submit(Mutation::Append(append)).await.unwrap();
+    inbox(store, mailbox.account)
+}
+
+/// Writes behind everybody's back into a store that nobody has open.
+fn spoil(path: &Path, change: impl FnOnce(&Meta, &mut heed::RwTxn<'_>)) {
+    let meta = Meta::open_writer(path, EngineConfig::MAP_SIZE).unwrap();
+    let mut txn = meta.env.write_txn().unwrap();
+    change(&meta, &mut txn);
+    txn.commit().unwrap();
+}
+
+fn spoil_page(path: &Path, mailbox: MailboxId) {
+    spoil(path, |meta, txn| {
+        env::put(&meta.tables.pages, txn, &keys::page(mailbox, 0, 0), b"spoiled").unwrap();
+    });
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..4_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {what}");
+}
+
+/// A store with a spoiled page, and nobody who has it open.
+async fn spoiled() -> (TempDir, Mailbox) {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let mailbox = fill(&store).await;
+    drop(store);
+    server.stop().await;
+    until("everybody has gone", || Meta::open_writer(&store_path(&place), 1 << 40).is_ok()).await;
+    spoil_page(&store_path(&place), mailbox.id);
+    (place, mailbox)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reader_meets_is_repaired_without_being_asked() {
+    let (place, mailbox) = spoiled().await;
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let read = store.snapshot().unwrap().page(mailbox.id, 0);
+    assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
+    until("repaired", || store.snapshot().unwrap().page(mailbox.id, 0).is_ok()).await;
+    let path = store_path(&place);
+    until("clean", || check(&path, &CheckOptions::default()).unwrap().is_clean()).await;
+    let is = inbox(&store, mailbox.account);
+    assert_eq!((is.uid_validity, is.uid_next), (mailbox.uid_validity, mailbox.uid_next));
+    assert_eq!(is.counters.messages, 1);
+    let report = store.status().await.unwrap();
+    assert!(report.suspects == 1 && report.faults_found > 0, "{report:?}");
+    let mut repaired = report.repaired;
+    for _ in 0..1_000 {
+        if repaired > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        repaired = store.status().await.unwrap().repaired;
+    }
+    assert!(repaired > 0);
+    drop(store);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_change_meets_is_repaired_too() {
+    let (place, mailbox) = spoiled().await;
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let mut flags = FlagSet::default();
+    flags.system.insert(SystemFlag::Seen);
+    let set = Mutation::SetFlags {
+        account: mailbox.account,
+        mailbox: mailbox.id,
+        uids: UidSet::range(1..=1),
+        action: FlagAction::Add,
+        flags,
+        unchanged_since: None,
+    };
+    let refused = store.submit(set.clone()).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    until("repaired", || inbox(&store, mailbox.account).modseq > mailbox.modseq).await;
+    store.submit(set).await.unwrap();
+    assert_eq!(inbox(&store, mailbox.account).counters.unseen, 0);
+    drop(store);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_repairs_with_and_without_a_server() {
+    for with_server in [false, true] {
+        let (place, mailbox) = spoiled().await;
+        let server = with_server.then(|| start(&place));
+        if with_server {
+            drop(StoreClient::connect(client_config(&place)).await.unwrap());
+        }
+        let config = ClientConfig { watches: false, ..client_config(&place) };
+        let access = StoreAccess::open(config).await.unwrap();
+        assert_eq!(matches!(access, StoreAccess::Remote(_)), with_server);
+        let path = store_path(&place);
+        let report = check(&path, &CheckOptions::default()).unwrap();
+        assert!(!report.is_clean());
+        let said = access.repair(RepairPlan::new(&report.findings)).await.unwrap();
+        assert!(said.iter().any(|line| line.contains("back without flags")), "{said:?}");
+        assert!(check(&path, &CheckOptions::default()).unwrap().is_clean());
+        assert_eq!(inbox(access.store(), mailbox.account).counters.messages, 1);
+        drop(access);
+        if let Some(server) = server {
+            server.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_without_its_numbers_is_mended_before_it_is_opened() {
+    let (place, _) = spoiled().await;
+    let path = store_path(&place);
+    spoil(&path, |meta, txn| {
+        env::put(&meta.tables.state, txn, NUMBERS_KEY, b"spoiled").unwrap();
+    });
+    assert!(mend_numbers(&client_config(&place)).await.unwrap());
+    assert!(!mend_numbers(&client_config(&place)).await.unwrap());
+    let access = StoreAccess::open(client_config(&place)).await.unwrap();
+    let report = check(&path, &CheckOptions::default()).unwrap();
+    access.repair(RepairPlan::new(&report.findings)).await.unwrap();
+    assert!(check(&path, &CheckOptions::default()).unwrap().is_clean());
+}
