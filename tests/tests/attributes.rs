@@ -98,6 +98,11 @@ fn quotas_of_the_embedded_directory_are_kept() {
     assert!(over.contains("small") && !over.contains("alice"), "{over}");
     let everybody = told(&server, &["quota"]);
     assert!(everybody.contains("small"), "{everybody}");
+    told(&server, &["user", "set", "bob", "mailMessageStore=secondary", "mailQuota=1G;Archive%1M"]);
+    assert!(deliver(&server, "bob@example.com", 100).starts_with("451 4.2.0"));
+    let (done, text) = attempt(&server, server.tool(&["directory", "check"]), LIMIT);
+    assert!(!done && text.contains("1 users have a mailMessageStore that is not here"), "{text}");
+    assert!(text.contains("1 users have quotas of folders"), "{text}");
     let (done, text) = tool(&["user", "set", "small", "mailQuota=4 K"]);
     assert!(!done && text.contains("mailQuota"), "{text}");
     server.give_input(format!("{HASH}\n").as_bytes());

@@ -7,7 +7,7 @@ use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
 use crate::pipeline::{Decided, Run};
 use crate::proxy;
 use crate::queue::HashQueue;
-use crate::quota::Quotas;
+use crate::quota::{QuotaFuture, Quotas, SessionQuota};
 use crate::remembered::Remembered;
 use crate::service_access;
 use crate::trace::Explanation;
@@ -33,15 +33,15 @@ pub struct Authenticator {
 /// Hears whether each login was good.
 type Observer = Box<dyn Fn(bool) + Send + Sync>;
 
-pub(crate) struct Shared {
-    pub(crate) directory: Arc<dyn Directory>,
+struct Shared {
+    directory: Arc<dyn Directory>,
     config: RwLock<Arc<AuthConfig>>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
     queue: Arc<HashQueue>,
     observer: OnceLock<Observer>,
     names: OnceLock<Arc<dyn Names>>,
-    pub(crate) quotas: Quotas,
+    quotas: Quotas,
 }
 
 impl Authenticator {
@@ -101,8 +101,15 @@ impl Authenticator {
         Box::pin(async move { shared.login(attempt).await })
     }
 
-    pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
+    /// What the user of a session may store, at most [`crate::QUOTA_FRESH`] old while the directory answers. Must
+    /// be polled within a tokio runtime.
+    pub fn quota(&self, identity: &Identity) -> QuotaFuture {
+        let (shared, identity) = (Arc::clone(&self.shared), identity.clone());
+        Box::pin(async move {
+            let user = shared.quotas.of(&shared.directory, &identity, Instant::now()).await;
+            let rules = shared.config().quota;
+            SessionQuota { limits: rules.limits(user), enforced: rules.enforced_limits(user) }
+        })
     }
 
     fn with_cores(
@@ -126,7 +133,7 @@ impl Authenticator {
 }
 
 impl Shared {
-    pub(crate) fn config(&self) -> Arc<AuthConfig> {
+    fn config(&self) -> Arc<AuthConfig> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -3,7 +3,6 @@
 //! A session lives for days, so what its user's entry said at login may not hold for it. The directory is asked
 //! again after [`FRESH`], by few at a time and for a bounded while; when it does not answer, what is known holds on.
 
-use crate::authenticator::Authenticator;
 use crate::login::Identity;
 use crate::recent::RecentMap;
 use std::pin::Pin;
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use waypost_directory::{Directory, DirectoryError, QuotaRules, UserQuota};
+use waypost_directory::{Directory, DirectoryError, UserQuota};
 use waypost_ldap_filter::{Filter, Relation};
 use waypost_types::{AccountName, QuotaLimits};
 
@@ -51,24 +50,17 @@ impl Default for Quotas {
     }
 }
 
-impl Authenticator {
-    /// What the user of a session may store, at most [`FRESH`] old while the directory answers. Must be polled
-    /// within a tokio runtime.
-    pub fn quota(&self, identity: &Identity) -> QuotaFuture {
-        let (shared, identity) = (self.shared(), identity.clone());
-        Box::pin(async move {
-            let user = shared.quotas.of(&shared.directory, &identity).await;
-            let rules: QuotaRules = shared.config().quota;
-            SessionQuota { limits: rules.limits(user), enforced: rules.enforced_limits(user) }
-        })
-    }
-}
-
 impl Quotas {
-    async fn of(&self, directory: &Arc<dyn Directory>, identity: &Identity) -> UserQuota {
+    /// What the entry of a session's user says.
+    pub(crate) async fn of(
+        &self,
+        directory: &Arc<dyn Directory>,
+        identity: &Identity,
+        now: Instant,
+    ) -> UserQuota {
         let known = self.lock().get(&identity.account).copied();
         if let Some((since, quota)) = known
-            && since.elapsed() < FRESH
+            && now.saturating_duration_since(since) < FRESH
         {
             return quota;
         }
@@ -83,7 +75,7 @@ impl Quotas {
             }
         };
         // Kept in either case: a directory that does not answer is not asked by every command.
-        self.lock().insert(identity.account.clone(), (Instant::now(), quota));
+        self.lock().insert(identity.account.clone(), (now, quota));
         quota
     }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::Completion;
 use std::borrow::Cow;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 use waypost_imap_wire::ResponseCode;
 use waypost_store::StoreError;
 use waypost_types::{OverQuota, QuotaResource};
@@ -78,6 +78,9 @@ pub(crate) fn log(failure: &StoreError, place: &Place<'_>) {
         }
         StoreError::Unavailable(_) | StoreError::NoSuchAccount => {
             warn!(session, user, mailbox, command, cause = %failure, "command failed");
+        }
+        StoreError::OverQuota(_) => {
+            info!(session, user, mailbox, command, cause = %failure, "command refused");
         }
         _ => debug!(session, user, mailbox, command, cause = %failure, "command refused"),
     }

@@ -283,10 +283,11 @@ impl LmtpSession {
         let least = Usage::of_message(transaction.size.max(1));
         if let Err(over) = self.context.fits(&user.account, &limits, least) {
             let error = StoreError::OverQuota(over);
-            let (connection, account) = (self.facts.id, &user.account);
-            tracing::info!(service = "lmtp", connection, ?address, %account, %error,
+            let (connection, account, text) =
+                (self.facts.id, &user.account, reply::refused(&error));
+            tracing::info!(service = "lmtp", connection, ?address, %account, %error, text,
                 "recipient refused");
-            return Self::decline(io, reply::refused(&error));
+            return Self::decline(io, text);
         }
         transaction.accept(user.account.clone(), folder, limits);
         reply::line(io.output, reply::ACCEPTED);
@@ -412,6 +413,12 @@ impl LmtpSession {
                         %account, mailbox = delivered.name.as_str(),
                         uid = delivered.uid.0, milliseconds, "delivered");
                     reply::line(io.output, "250 2.0.0 delivered");
+                }
+                Some(Err(error @ StoreError::OverQuota(_))) => {
+                    let text = reply::refused(error);
+                    tracing::info!(service = "lmtp", connection, message_id, size, %account,
+                        %error, text, "recipient refused");
+                    reply::line(io.output, text);
                 }
                 Some(Err(error)) => {
                     tracing::error!(service = "lmtp", connection, message_id, size, %account,

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::tell;
 use crate::{ownership, settings};
 use std::path::Path;
-use waypost_directory::Directory;
+use waypost_directory::{Directory, EmbeddedDirectory, QuotaValue, User};
 use waypost_directory_ldap::{Finding, Level};
 use waypost_options::{BASE_DEFAULTDOMAIN, Config};
 use waypost_supervisor::ToolRights;
@@ -41,8 +41,45 @@ fn check_embedded(config: &Config) -> Result<(), Failure> {
              adds it"
         )));
     }
-    let users = directory.list_users(None).map_err(Failure::new)?.len();
+    let users = directory.list_users(None).map_err(Failure::new)?;
     let domains = directory.list_domains().map_err(Failure::new)?.len();
-    tell(format_args!("ok: {users} users in {domains} domains of the embedded directory"));
-    Ok(())
+    tell(format_args!("ok: {} users in {domains} domains of the embedded directory", users.len()));
+    if let Some(parts) = with_partial_quotas(&directory, &users)? {
+        tell(parts);
+    }
+    let mut elsewhere = users.iter().filter(|user| user.other_partition().is_some());
+    let Some(first) = elsewhere.next() else { return Ok(()) };
+    let count = 1 + elsewhere.count();
+    Err(Failure::new(format!(
+        "{count} users have a mailMessageStore that is not here, so they cannot log in and their mail waits; \
+         the first is {}",
+        first.entry
+    )))
+}
+
+/// Users whose quotas of folders or types of messages are not enforced.
+fn with_partial_quotas(
+    directory: &EmbeddedDirectory,
+    users: &[User],
+) -> Result<Option<Finding>, Failure> {
+    let mut found = Vec::new();
+    for User { uid, domain, entry, .. } in users {
+        let attributes = directory.attributes(uid, domain).map_err(Failure::new)?;
+        let quotas = attributes.iter().filter(|own| {
+            ["mailQuota", "mailMsgQuota"].iter().any(|name| own.name.eq_ignore_ascii_case(name))
+        });
+        let values =
+            quotas.flat_map(|own| &own.values).filter_map(|value| QuotaValue::parse(value));
+        if values.into_iter().any(|value| value.has_parts) {
+            found.push(entry);
+        }
+    }
+    let (count, first) = (found.len(), found.first());
+    Ok(first.map(|first| Finding {
+        level: Level::Advice,
+        text: format!(
+            "{count} users have quotas of folders or types of messages, of which only the total is enforced, \
+             the first is {first}"
+        ),
+    }))
 }
