@@ -28,6 +28,15 @@ fn pop(world: &World, user: &str) -> String {
     client.say(&format!("PASS {PASSWORD}"))
 }
 
+/// The reply of LMTP to a recipient.
+fn recipient(world: &World, address: &str) -> String {
+    let mut client = world.connect(world.lmtp);
+    assert!(client.say("LHLO localhost").starts_with("250"));
+    while client.line().starts_with("250-") {}
+    assert!(client.say("MAIL FROM:<>").starts_with("250"));
+    client.say(&format!("RCPT TO:<{address}>"))
+}
+
 fn plain(acting_as: &str, user: &str, password: &str) -> String {
     STANDARD.encode(format!("{acting_as}\0{user}\0{password}"))
 }
@@ -103,29 +112,36 @@ fn every_status_has_its_effect() {
     let set = |kind: &str, name: &str, attribute: &str| {
         world.tool(&[kind, "set", name, attribute], "");
     };
-    let lets_in = || imap(&world, "alice").contains("t OK");
-    for (value, expected) in [
-        ("inactive", false),
-        ("hold", false),
-        ("deleted", false),
-        ("disabled", false),
-        ("overquota", true),
-        ("active", true),
+    let mail = [
+        ("inactive", false, "450 4.2.1"),
+        ("hold", false, "450 4.2.1"),
+        ("deleted", false, "550 5.2.1"),
+        ("disabled", false, "550 5.2.1"),
+        ("removed", false, "550 5.2.1"),
+        ("unused", false, "550 5.2.1"),
+        ("overquota", true, "450 4.2.1"),
+        ("active", true, "250 2.1.5"),
+    ];
+    let inet = mail.into_iter().filter(|row| ["inactive", "deleted", "active"].contains(&row.0));
+    let inet: Vec<_> = inet.collect();
+    for (kind, name, attribute, rows) in [
+        ("user", "alice", "mailUserStatus", &mail[..]),
+        ("user", "alice", "inetUserStatus", &inet[..]),
+        ("domain", "example.com", "mailDomainStatus", &mail[..]),
+        ("domain", "example.com", "inetDomainStatus", &inet[..]),
     ] {
-        set("user", "alice", &format!("mailUserStatus={value}"));
-        assert_eq!(lets_in(), expected, "mailUserStatus {value}");
-        set("user", "alice", "mailUserStatus=active");
-        set("domain", "example.com", &format!("mailDomainStatus={value}"));
-        assert_eq!(lets_in(), expected, "mailDomainStatus {value}");
-        set("domain", "example.com", "mailDomainStatus=active");
-    }
-    for (value, expected) in [("inactive", false), ("deleted", false), ("active", true)] {
-        set("user", "alice", &format!("inetUserStatus={value}"));
-        assert_eq!(lets_in(), expected, "inetUserStatus {value}");
-        set("user", "alice", "inetUserStatus=active");
-        set("domain", "example.com", &format!("inetDomainStatus={value}"));
-        assert_eq!(lets_in(), expected, "inetDomainStatus {value}");
-        set("domain", "example.com", "inetDomainStatus=active");
+        for (value, enters, reply) in rows {
+            set(kind, name, &format!("{attribute}={value}"));
+            let (imap, pop) = (imap(&world, "alice"), pop(&world, "alice"));
+            assert_eq!(imap.contains("t OK"), *enters, "{attribute} {value}: {imap}");
+            assert_eq!(pop.starts_with("+OK"), *enters, "{attribute} {value}: {pop}");
+            if !enters {
+                let codes = (imap.contains("[CONTACTADMIN]"), pop.contains("[AUTH]"));
+                assert_eq!(codes, (true, true), "{attribute} {value}: {imap}{pop}");
+            }
+            let answer = recipient(&world, "alice@example.com");
+            assert!(answer.starts_with(reply), "{attribute} {value}: {answer}");
+        }
     }
 }
 
