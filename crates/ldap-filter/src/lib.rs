@@ -1,4 +1,4 @@
-//! Search filters of LDAP (RFC 4515): read, filled in, written and evaluated.
+//! Search filters of LDAP (RFC 4515): read, filled in, written and evaluated; and names of entries (RFC 4514).
 //!
 //! A filter is a tree whose values are bytes. What a client sent gets into it as a value only
 //! ([`Template::fill`]), never as text, so no login name can change what is asked: `*` in it is a star
@@ -7,11 +7,13 @@
 
 mod compare;
 mod evaluate;
+mod name;
 mod node;
 mod parse;
 mod template;
 
 pub use evaluate::Entry;
+pub use name::{DistinguishedName, NamePart, SearchBase};
 pub use node::{Filter, Node, Relation, Substrings, Value};
 pub use parse::FilterError;
 pub use template::{Names, Piece, Template, Variable};
