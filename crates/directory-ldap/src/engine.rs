@@ -65,15 +65,7 @@ impl Engine {
     ) -> Result<Vec<Entry>, DirectoryError> {
         let (base, attributes) = (base.to_owned(), attributes.to_vec());
         let search = Search { base, scope, filter, attributes, limit };
-        let Answer { result, entries } = self.searches.ask(&Request::Search(search)).await?;
-        match result.rc {
-            SUCCESS | SIZE_LIMIT_EXCEEDED => {
-                let real = entries.into_iter().filter(|entry| !entry.is_ref());
-                Ok(real.map(Entry::new).collect())
-            }
-            NO_SUCH_OBJECT => Ok(Vec::new()),
-            _ => Err(refused(&result)),
-        }
+        self.searches.ask(&Request::Search(search)).await.and_then(found)
     }
 
     /// One entry by its name.
@@ -85,6 +77,18 @@ impl Engine {
         let filter = filters::present("objectClass");
         let found = self.search(dn, Scope::Base, filter, attributes, 1).await?;
         Ok(found.into_iter().next())
+    }
+}
+
+/// The entries of an answer.
+pub(crate) fn found(Answer { result, entries }: Answer) -> Result<Vec<Entry>, DirectoryError> {
+    match result.rc {
+        SUCCESS | SIZE_LIMIT_EXCEEDED => {
+            let real = entries.into_iter().filter(|entry| !entry.is_ref());
+            Ok(real.map(Entry::new).collect())
+        }
+        NO_SUCH_OBJECT => Ok(Vec::new()),
+        _ => Err(refused(&result)),
     }
 }
 

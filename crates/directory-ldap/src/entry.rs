@@ -43,13 +43,25 @@ pub(crate) struct Entry {
     pub(crate) dn: String,
     /// By name in lower case: servers write names in whatever case they like.
     attributes: HashMap<String, Vec<String>>,
+    /// Attributes that have a value which is no text.
+    binary: HashMap<String, Vec<Vec<u8>>>,
 }
 
 impl Entry {
     pub(crate) fn new(entry: ResultEntry) -> Self {
-        let SearchEntry { dn, attrs, .. } = SearchEntry::construct(entry);
-        let lower = |(name, values): (String, Vec<String>)| (name.to_ascii_lowercase(), values);
-        Self { dn, attributes: attrs.into_iter().map(lower).collect() }
+        let SearchEntry { dn, attrs, bin_attrs } = SearchEntry::construct(entry);
+        let attributes =
+            attrs.into_iter().map(|(name, values)| (name.to_ascii_lowercase(), values));
+        let binary =
+            bin_attrs.into_iter().map(|(name, values)| (name.to_ascii_lowercase(), values));
+        Self { dn, attributes: attributes.collect(), binary: binary.collect() }
+    }
+
+    /// Whether an attribute has this value.
+    pub(crate) fn holds(&self, name: &str, value: &[u8]) -> bool {
+        let binary = self.binary.get(&name.to_ascii_lowercase());
+        let in_binary = binary.is_some_and(|values| values.iter().any(|own| own == value));
+        in_binary || self.values(name).iter().any(|own| own.as_bytes() == value)
     }
 
     pub(crate) fn values(&self, name: &str) -> &[String] {

@@ -7,6 +7,7 @@
 //!
 //! The contract blocks; what waits for the network runs on a thread of the engine's own.
 
+mod certificates;
 mod check;
 mod config;
 mod connection;
@@ -29,8 +30,8 @@ use std::future::Future;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use waypost_directory::{Directory, DirectoryError, Domain, PasswordVerdict, User};
-use waypost_ldap_filter::Filter;
+use waypost_directory::{Directory, DirectoryError, Domain, Found, PasswordVerdict, User};
+use waypost_ldap_filter::{Filter, SearchBase};
 use waypost_types::Secret;
 
 /// How often at most one question of the contract asks a server: a domain, its alias, an address here and
@@ -122,6 +123,23 @@ impl Directory for LdapDirectory {
         let engine = Arc::clone(&self.engine);
         let (domain, filter) = (domain.map(|domain| domain.name.clone()), filter.clone());
         self.ask(async move { engine.users_by_filter(domain.as_deref(), filter, most).await })
+    }
+
+    fn find_one(
+        &self,
+        base: &SearchBase,
+        filter: &Filter,
+        named: usize,
+    ) -> Result<Found, DirectoryError> {
+        let engine = Arc::clone(&self.engine);
+        let (base, filter) = (base.clone(), filter.clone());
+        self.ask(async move { engine.find_one(&base, filter, named).await })
+    }
+
+    fn holds_certificate(&self, user: &User, der: &[u8]) -> Result<bool, DirectoryError> {
+        let engine = Arc::clone(&self.engine);
+        let (entry, der) = (user.entry.clone(), der.to_vec());
+        self.ask(async move { engine.holds_certificate(&entry, &der).await })
     }
 
     fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {

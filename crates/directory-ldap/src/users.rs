@@ -109,7 +109,7 @@ impl Engine {
 
     /// An entry belongs to the domain of its primary address when it lies there, else to the domain where it
     /// was found. One that lies in neither is nobody's.
-    async fn owner(
+    pub(crate) async fn owner(
         &self,
         entry: &Entry,
         found: Option<&Place>,

@@ -2,7 +2,7 @@
 
 use crate::model::{Domain, User};
 use std::fmt;
-use waypost_ldap_filter::Filter;
+use waypost_ldap_filter::{Filter, SearchBase};
 use waypost_types::Secret;
 
 /// Looks up users and domains and checks passwords.
@@ -27,6 +27,28 @@ pub trait Directory: Send + Sync {
         let (Some(uid), Some(domain)) = (uid, domain) else { return Ok(Vec::new()) };
         let user = self.user_by_login(uid, &domain.name)?;
         Ok(user.into_iter().take(most).collect())
+    }
+
+    /// The one entry that fits a filter within a part of the directory. Of several, at most `named` are named:
+    /// a caller refuses them, and its log says which.
+    ///
+    /// An engine whose entries have no names finds nobody but in the whole tree.
+    fn find_one(
+        &self,
+        base: &SearchBase,
+        filter: &Filter,
+        named: usize,
+    ) -> Result<Found, DirectoryError> {
+        match base {
+            SearchBase::Tree => Ok(Found::of(self.find_users(None, filter, named.max(2))?)),
+            SearchBase::Below(_) | SearchBase::Entry(_) => Ok(Found::Nobody),
+        }
+    }
+
+    /// Whether the entry of a user holds this certificate, byte for byte (`userCertificate`). An engine
+    /// without such an attribute holds none.
+    fn holds_certificate(&self, _user: &User, _der: &[u8]) -> Result<bool, DirectoryError> {
+        Ok(false)
     }
 
     /// The user who receives mail for `local@domain`, by `mail`, `mailAlternateAddress` or
@@ -59,6 +81,30 @@ pub trait Directory: Send + Sync {
     /// with each, so that one per core is right.
     fn checks_at_once(&self) -> Option<usize> {
         None
+    }
+}
+
+/// What was found where one entry is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nobody,
+    /// One user.
+    User(Box<User>),
+    /// One entry, which is no user of a domain that the directory knows.
+    NoUser(String),
+    /// Several entries; some of them by name.
+    Several(Vec<String>),
+}
+
+impl Found {
+    /// What a search among users has found.
+    pub fn of(mut users: Vec<User>) -> Self {
+        match users.len() {
+            0 => Self::Nobody,
+            1 => users.pop().map_or(Self::Nobody, |user| Self::User(Box::new(user))),
+            _ => Self::Several(users.into_iter().map(|user| user.entry).collect()),
+        }
     }
 }
 

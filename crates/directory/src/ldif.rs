@@ -14,6 +14,13 @@ const ENTRY_VALUES_MAX: usize = 10_000;
 /// Where a line is folded.
 const FOLD_AT: usize = 76;
 
+/// The attribute of certificates: bytes here, base64 in the embedded directory.
+const CERTIFICATE: &str = "userCertificate";
+/// What stands behind its name here (RFC 4522 section 3).
+const BINARY: &str = ";binary";
+/// The longest certificate in base64, as the embedded directory holds a value.
+const CERTIFICATE_BYTES_MAX: usize = 4_096;
+
 /// An entry of a file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LdifEntry {
@@ -85,7 +92,10 @@ fn take_in(entry: &mut Option<LdifEntry>, number: usize, line: &[u8]) -> Result<
             }
             match text {
                 Ok(text) => entry.values.push((name, text)),
-                Err(_) => entry.binary += 1,
+                Err(bytes) => match certificate(&name, bytes.as_bytes()) {
+                    Some(text) => entry.values.push((CERTIFICATE.to_owned(), text)),
+                    None => entry.binary += 1,
+                },
             }
         }
         None if name.eq_ignore_ascii_case("version") && text.as_deref() == Ok("1") => {}
@@ -96,6 +106,13 @@ fn take_in(entry: &mut Option<LdifEntry>, number: usize, line: &[u8]) -> Result<
         None => return Err(LdifError::new(number, "an entry begins with its dn")),
     }
     Ok(())
+}
+
+/// A certificate of a user as the embedded directory holds it; one that is too long is left out.
+fn certificate(name: &str, der: &[u8]) -> Option<String> {
+    let plain = name.strip_suffix(BINARY).unwrap_or(name);
+    let text = STANDARD.encode(der);
+    (plain.eq_ignore_ascii_case(CERTIFICATE) && text.len() <= CERTIFICATE_BYTES_MAX).then_some(text)
 }
 
 /// `name: text` or `name:: base64`.
@@ -167,6 +184,12 @@ pub(crate) fn ldif_line(name: &str, value: &str) -> String {
         false => format!("{name}:: {}", STANDARD.encode(value)),
     };
     fold(&line)
+}
+
+/// A value of an attribute as LDIF has it: certificates become bytes again.
+pub(crate) fn attribute_line(name: &str, value: &str) -> String {
+    let is_certificate = name.eq_ignore_ascii_case(CERTIFICATE) && STANDARD.decode(value).is_ok();
+    if is_certificate { fold(&format!("{name}{BINARY}:: {value}")) } else { ldif_line(name, value) }
 }
 
 fn fold(line: &str) -> String {
@@ -258,5 +281,21 @@ mod tests {
     fn names_have_parts() {
         assert_eq!(dn_parts("UID=a\\,b, O = X"), ["uid=a,b", "o=x"]);
         assert_eq!(dn_parts(&format!("o={},dc=y", dn_value("a,b"))), ["o=a,b", "dc=y"]);
+    }
+
+    #[test]
+    fn certificates_go_out_and_come_back_as_bytes() {
+        let der = [0x30, 0x82, 0xff, 0xfe, 0x00];
+        let text = STANDARD.encode(der);
+        let line = attribute_line("userCertificate", &text);
+        assert_eq!(line, format!("userCertificate;binary:: {text}"));
+        assert_eq!(attribute_line("userCertificate", "no base64"), "userCertificate: no base64");
+        let read = |line: &str| read_ldif(format!("dn: x\n{line}\n").as_bytes()).unwrap().remove(0);
+        let entry = read(&line);
+        assert_eq!(entry.values, [("userCertificate".to_owned(), text)]);
+        assert_eq!(entry.binary, 0);
+        let long = read(&attribute_line("userCertificate", &STANDARD.encode([0xff; 4_000])));
+        assert_eq!((long.values.len(), long.binary), (0, 1), "left out and counted");
+        assert_eq!(read("jpegPhoto:: /w==").binary, 1);
     }
 }

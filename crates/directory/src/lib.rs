@@ -17,7 +17,7 @@ mod recipient;
 mod store_id;
 
 pub use address::{split_address, split_subaddress};
-pub use contract::{Directory, DirectoryError, PasswordVerdict};
+pub use contract::{Directory, DirectoryError, Found, PasswordVerdict};
 pub use embedded::{AdminError, Attribute, EmbeddedDirectory, Imported, NewUser};
 pub use ldif::{LdifEntry, LdifError, read_ldif};
 pub use model::{Delivery, Domain, InetStatus, MailStatus, PARTITION, Standing, User, standing};

@@ -5,6 +5,7 @@
 //! in the same commit, which is how workers know that remembered credentials are stale.
 
 mod admin;
+mod certificates;
 mod codec;
 mod names;
 mod records;
@@ -17,7 +18,7 @@ pub use records::Attribute;
 pub use transfer::Imported;
 
 use crate::address::fold;
-use crate::contract::{Directory, DirectoryError, PasswordVerdict};
+use crate::contract::{Directory, DirectoryError, Found, PasswordVerdict};
 use crate::model::{Domain, User};
 use crate::password::{PasswordError, StoredPassword};
 use crate::store_id::store_id;
@@ -25,7 +26,7 @@ use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use tables::{Tables, storage_error};
-use waypost_ldap_filter::Filter;
+use waypost_ldap_filter::{Filter, SearchBase};
 use waypost_types::Secret;
 
 /// Bytes of address space for the environment: room for about a million users. The file is sparse and
@@ -124,6 +125,23 @@ impl Directory for EmbeddedDirectory {
     ) -> Result<Vec<User>, DirectoryError> {
         let records = self.search(domain.map(|domain| domain.name.as_str()), filter, most)?;
         records.into_iter().map(|record| self.user(record)).collect()
+    }
+
+    fn find_one(
+        &self,
+        base: &SearchBase,
+        filter: &Filter,
+        named: usize,
+    ) -> Result<Found, DirectoryError> {
+        let records = self.search_within(base, filter, named.max(2))?;
+        let users = records.into_iter().map(|record| self.user(record));
+        users.collect::<Result<_, _>>().map(Found::of)
+    }
+
+    fn holds_certificate(&self, user: &User, der: &[u8]) -> Result<bool, DirectoryError> {
+        let txn = tables::read(&self.env)?;
+        let record = self.tables.user(&txn, &user.uid, &user.domain)?;
+        Ok(record.is_some_and(|record| certificates::holds(&record, der)))
     }
 
     fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {

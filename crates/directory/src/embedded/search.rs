@@ -10,7 +10,7 @@ use crate::address::fold;
 use crate::contract::DirectoryError;
 use heed::{RoTxn, WithoutTls};
 use std::ops::ControlFlow;
-use waypost_ldap_filter::Filter;
+use waypost_ldap_filter::{DistinguishedName, Filter, NamePart, SearchBase};
 
 /// Attributes whose values are keys of the table of addresses.
 const ADDRESSES: [&str; 3] = ["mail", "mailalternateaddress", "mailequivalentaddress"];
@@ -23,10 +23,31 @@ impl EmbeddedDirectory {
         filter: &Filter,
         most: usize,
     ) -> Result<Vec<UserRecord>, DirectoryError> {
+        self.collect(domain, filter, most, &|record| filter.matches(record))
+    }
+
+    /// The records in a part of the tree that fit.
+    pub(super) fn search_within(
+        &self,
+        base: &SearchBase,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<UserRecord>, DirectoryError> {
+        let fits = |record: &UserRecord| is_within(record, base) && filter.matches(record);
+        self.collect(None, filter, most, &fits)
+    }
+
+    fn collect(
+        &self,
+        domain: Option<&str>,
+        filter: &Filter,
+        most: usize,
+        fits: &dyn Fn(&UserRecord) -> bool,
+    ) -> Result<Vec<UserRecord>, DirectoryError> {
         let txn = tables::read(&self.env)?;
         let mut found = Vec::new();
         let mut visit = |record: UserRecord| {
-            if found.len() < most && filter.matches(&record) {
+            if found.len() < most && fits(&record) {
                 found.push(record);
             }
             if found.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -71,6 +92,22 @@ impl EmbeddedDirectory {
             return users.filter_map(Result::transpose).collect();
         };
         Ok(self.tables.user(txn, uid, domain)?.into_iter().collect())
+    }
+}
+
+/// Whether a user's entry lies there. It is named as an export names it, at the root of the tree.
+fn is_within(record: &UserRecord, base: &SearchBase) -> bool {
+    let name = || {
+        DistinguishedName::of_parts([
+            NamePart::new("uid", record.uid.as_str()),
+            NamePart::new("ou", "People"),
+            NamePart::new("o", record.domain.as_str()),
+        ])
+    };
+    match base {
+        SearchBase::Tree => true,
+        SearchBase::Below(base) => name().is_below(base),
+        SearchBase::Entry(entry) => name().is_same(entry),
     }
 }
 

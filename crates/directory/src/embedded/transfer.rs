@@ -8,7 +8,7 @@ use super::admin::AdminError;
 use super::records::{Attribute, DomainRecord, UserRecord};
 use super::{EmbeddedDirectory, names, tables};
 use crate::address::{fold, split_address};
-use crate::ldif::{LdifEntry, LdifError, dn_parts, dn_value, ldif_line};
+use crate::ldif::{LdifEntry, LdifError, attribute_line, dn_parts, dn_value, ldif_line};
 use heed::RwTxn;
 use std::collections::BTreeMap;
 
@@ -257,7 +257,7 @@ fn begun(dn: &str) -> String {
 
 fn push(entry: &mut String, name: &str, values: &[impl AsRef<str>]) {
     for value in values {
-        entry.push_str(&ldif_line(name, value.as_ref()));
+        entry.push_str(&attribute_line(name, value.as_ref()));
         entry.push('\n');
     }
 }
