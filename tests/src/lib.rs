@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+pub mod authority;
 pub mod instance;
 pub mod line;
 pub mod process;

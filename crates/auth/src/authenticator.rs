@@ -3,7 +3,7 @@
 use crate::config::AuthConfig;
 use crate::delay::{Failures, answered_after};
 use crate::failure::{FailureKind, LoginFailure};
-use crate::login::{Identity, LoginAttempt, LoginName, Service, for_log};
+use crate::login::{Credential, Identity, LoginAttempt, LoginName, Service, for_log};
 use crate::pipeline::{Decided, Run};
 use crate::proxy;
 use crate::queue::HashQueue;
@@ -146,8 +146,7 @@ impl Shared {
         let outcome = self.check(&attempt).await;
         let delay = match &outcome {
             Err(failure) if failure.kind.is_delayed() => {
-                let name = LoginName::parse(&attempt.login, &self.config());
-                let account = name.map(|name| name.counted_as());
+                let account = attempt.counted_as(&self.config());
                 lock(&self.failures).note(attempt.peer, account, Instant::now())
             }
             _ => Duration::ZERO,
@@ -165,9 +164,17 @@ impl Shared {
     async fn check(self: &Arc<Self>, attempt: &LoginAttempt) -> Decided<Identity> {
         let config = self.config();
         let mut run = Run::new(&*self.directory, &config);
-        run.connection(attempt)?;
-        let name = run.name(&attempt.login)?;
-        let identity = self.identify(attempt, name).await?;
+        let identity = match &attempt.credential {
+            Credential::Password(password) => {
+                run.connection(attempt)?;
+                let name = run.name(&attempt.login)?;
+                self.identify(attempt, name, password).await?
+            }
+            Credential::Certificate(shown) => {
+                let shown = shown.clone();
+                self.work(attempt, move |run| run.by_certificate(&shown)).await?
+            }
+        };
         identity.access.check(attempt, &config.hostname, self.names()).await?;
         let Some(wanted) = proxy::asked_for(&run, attempt, &identity) else { return Ok(identity) };
         proxy::permit(&mut run, &identity, wanted)?;
@@ -182,20 +189,20 @@ impl Shared {
         self: &Arc<Self>,
         attempt: &LoginAttempt,
         name: LoginName,
+        password: &Secret<String>,
     ) -> Decided<Identity> {
         let (generation, config) = (self.directory.generation()?, self.config());
         let key = (attempt.service, name.typed.clone());
-        let known =
-            lock(&self.remembered).find(&key, &attempt.password, generation, Instant::now());
+        let known = lock(&self.remembered).find(&key, password, generation, Instant::now());
         if let Some(identity) = known {
             return Ok(identity);
         }
-        let again = attempt.password.clone();
+        let again = password.clone();
         let decide = move |run: &mut Run<'_>| run.decide(&name, Some(&again));
         let identity = self.work(attempt, decide).await?;
         // Settings that changed during the check may find another user.
         if Arc::ptr_eq(&config, &self.config()) {
-            let (password, now) = (&attempt.password, Instant::now());
+            let now = Instant::now();
             lock(&self.remembered).insert(key, password, generation, identity.clone(), now);
         }
         Ok(identity)
@@ -229,9 +236,14 @@ fn explained(
     attempt: &LoginAttempt,
     password: Option<&Secret<String>>,
 ) -> Decided<Identity> {
-    run.connection(attempt)?;
-    let name = run.name(&attempt.login)?;
-    let identity = run.decide(&name, password)?;
+    let identity = match &attempt.credential {
+        Credential::Password(_) => {
+            run.connection(attempt)?;
+            let name = run.name(&attempt.login)?;
+            run.decide(&name, password)?
+        }
+        Credential::Certificate(shown) => run.by_certificate(shown)?,
+    };
     service_access::explain(run, attempt, &identity, names)?;
     let Some(wanted) = proxy::asked_for(run, attempt, &identity) else { return Ok(identity) };
     proxy::permit(run, &identity, wanted)?;
@@ -252,6 +264,8 @@ fn log(attempt: &LoginAttempt, outcome: &Result<Identity, LoginFailure>) {
     let login = for_log(&attempt.login);
     let peer = attempt.peer.map_or_else(|| "local".to_owned(), |peer| peer.to_string());
     let tls_bits = attempt.tls.unwrap_or(0);
+    let by_certificate = matches!(attempt.credential, Credential::Certificate(_));
+    let certificate = by_certificate.then(|| tracing::field::debug(login));
     match outcome {
         Ok(Identity { account, acting: Some(admin), .. }) => {
             let (account, admin) = (account.as_str(), admin.as_str());
@@ -261,12 +275,13 @@ fn log(attempt: &LoginAttempt, outcome: &Result<Identity, LoginFailure>) {
                 admin,
                 peer,
                 tls_bits,
+                certificate,
                 "login by a store administrator"
             );
         }
         Ok(identity) => {
             let account = identity.account.as_str();
-            tracing::info!(service, account, peer, tls_bits, "login");
+            tracing::info!(service, account, peer, tls_bits, certificate, "login");
         }
         Err(LoginFailure { kind: kind @ FailureKind::Damaged, reason }) => {
             tracing::error!(service, ?login, peer, tls_bits, ?kind, reason, "login failed");

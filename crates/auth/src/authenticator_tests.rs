@@ -24,6 +24,7 @@ pub(crate) fn config() -> AuthConfig {
         imap_passwords: PasswordLogin::Always,
         pop_passwords: PasswordLogin::Always,
         quota: Default::default(),
+        cert_maps: None,
         remember_for: Duration::from_secs(900),
         remember_logins: 1_000,
     }
@@ -148,7 +149,7 @@ pub(crate) fn attempt(login: &str, password: &str) -> LoginAttempt {
         service: Service::Imap,
         login: login.to_owned(),
         authorization_id: None,
-        password: Secret::new(password.to_owned()),
+        credential: Credential::Password(Secret::new(password.to_owned())),
         peer: Some("192.0.2.1".parse().unwrap()),
         tls: None,
     }
@@ -444,3 +445,6 @@ async fn until(condition: impl Fn() -> bool) {
 mod quota;
 #[path = "shut_account_tests.rs"]
 mod shut_accounts;
+
+#[path = "certificate_tests.rs"]
+mod certificates;

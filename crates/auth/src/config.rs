@@ -2,7 +2,9 @@
 
 use crate::failure::FailureKind;
 use crate::login::Service;
+use std::sync::Arc;
 use std::time::Duration;
+use waypost_certmap::CertMaps;
 use waypost_directory::QuotaRules;
 use waypost_ldap_filter::Template;
 use waypost_types::AccountName;
@@ -29,6 +31,8 @@ pub struct AuthConfig {
     pub pop_passwords: PasswordLogin,
     /// The server's part of quotas.
     pub quota: QuotaRules,
+    /// `base.certmapfile`: how the owner of a certificate is found; `None` finds him by mail address.
+    pub cert_maps: Option<Arc<CertMaps>>,
     /// `base.authcachettl`: how long a successful login is remembered; zero remembers none.
     pub remember_for: Duration,
     /// `base.authcachesize`: how many successful logins are remembered.

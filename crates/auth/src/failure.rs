@@ -17,6 +17,10 @@ pub struct LoginFailure {
 pub enum FailureKind {
     /// The name or the password is wrong; which of them is not said.
     BadCredentials,
+    /// The certificate is not trusted, or cannot be read.
+    CertificateRefused,
+    /// The certificate is trusted, but is not that of exactly one user.
+    CertificateUnknown,
     /// The password is right, but too old to be taken.
     PasswordExpired,
     /// The password is right, but the user must choose another one first.
@@ -48,6 +52,12 @@ impl FailureKind {
     pub const fn text(self) -> &'static str {
         match self {
             Self::BadCredentials => "the user name or the password is wrong",
+            Self::CertificateRefused => {
+                "your certificate is not accepted; ask the administrator for one that is"
+            }
+            Self::CertificateUnknown => {
+                "no account belongs to your certificate; ask the administrator"
+            }
             Self::PasswordExpired => {
                 "your password has expired; set a new one where your organisation changes passwords"
             }
@@ -80,7 +90,9 @@ impl FailureKind {
     /// The IMAP response code without brackets (RFC 5530 section 3).
     pub const fn imap_code(self) -> &'static str {
         match self {
-            Self::BadCredentials => "AUTHENTICATIONFAILED",
+            Self::BadCredentials | Self::CertificateRefused | Self::CertificateUnknown => {
+                "AUTHENTICATIONFAILED"
+            }
             Self::NotAuthorized => "AUTHORIZATIONFAILED",
             Self::Disabled | Self::WrongHost | Self::PasswordsRefused | Self::Damaged => {
                 "CONTACTADMIN"
@@ -96,6 +108,8 @@ impl FailureKind {
     pub const fn pop3_code(self) -> &'static str {
         match self {
             Self::BadCredentials
+            | Self::CertificateRefused
+            | Self::CertificateUnknown
             | Self::NotAuthorized
             | Self::Disabled
             | Self::PasswordExpired
@@ -116,7 +130,13 @@ impl FailureKind {
 
     /// Whether the answer waits, because it would help somebody who guesses.
     pub(crate) const fn is_delayed(self) -> bool {
-        matches!(self, Self::BadCredentials | Self::NotAuthorized)
+        matches!(
+            self,
+            Self::BadCredentials
+                | Self::CertificateRefused
+                | Self::CertificateUnknown
+                | Self::NotAuthorized
+        )
     }
 }
 

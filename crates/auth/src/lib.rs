@@ -7,6 +7,7 @@
 //! and take the same time.
 
 mod authenticator;
+mod certificate;
 mod config;
 mod delay;
 mod failure;
@@ -25,7 +26,10 @@ pub use authenticator::{Authenticator, LoginFuture};
 pub use config::{AuthConfig, PasswordLogin};
 pub use delay::{LONGEST_DELAY, SHORTEST_DELAY};
 pub use failure::{FailureKind, LoginFailure};
-pub use login::{Identity, LoginAttempt, MAX_LOGIN_BYTES, Service};
+pub use login::{
+    Credential, Identity, LoginAttempt, MAX_LOGIN_BYTES, PresentedCertificate, Service,
+};
 pub use queue::{HASH_QUEUE, PEER_SHARE};
 pub use quota::{FRESH as QUOTA_FRESH, QuotaFuture, SessionQuota};
 pub use trace::{Explanation, Rule, Step};
+pub use waypost_certmap::{CertMaps, ClientCertificate};

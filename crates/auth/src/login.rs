@@ -4,6 +4,7 @@ use crate::config::AuthConfig;
 use crate::service_access::ServiceAccess;
 use std::fmt;
 use std::net::IpAddr;
+use waypost_certmap::ClientCertificate;
 use waypost_directory::{User, UserQuota};
 use waypost_types::{AccountName, Secret};
 
@@ -48,16 +49,64 @@ impl fmt::Display for Service {
 pub struct LoginAttempt {
     /// The service.
     pub service: Service,
-    /// The login name as sent.
+    /// The login name as sent; of a certificate its subject.
     pub login: String,
     /// The SASL authorization identity; `None` or empty asks for the login's own.
     pub authorization_id: Option<String>,
-    /// The password.
-    pub password: Secret<String>,
+    /// What proves it.
+    pub credential: Credential,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
     /// The bits of the TLS cipher's key; `None` without TLS.
     pub tls: Option<u32>,
+}
+
+/// What a login is proven by.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// A password.
+    Password(Secret<String>),
+    /// A certificate.
+    Certificate(PresentedCertificate),
+}
+
+/// A certificate whose key the client holds.
+#[derive(Debug, Clone)]
+pub struct PresentedCertificate {
+    /// All of it, in DER.
+    pub der: Vec<u8>,
+    /// Why it is not trusted now, if so: no authority stands behind it, or its time is over.
+    pub fault: Option<String>,
+}
+
+impl PresentedCertificate {
+    /// The login attempt by this certificate.
+    pub fn into_attempt(
+        self,
+        service: Service,
+        authorization_id: Option<String>,
+        peer: Option<IpAddr>,
+        tls: Option<u32>,
+    ) -> LoginAttempt {
+        let read = ClientCertificate::read(&self.der);
+        let subject = read.map(|certificate| certificate.subject().to_string());
+        let login = subject.unwrap_or_default();
+        let credential = Credential::Certificate(self);
+        LoginAttempt { service, login, authorization_id, credential, peer, tls }
+    }
+}
+
+impl LoginAttempt {
+    /// What failures of it are counted by.
+    pub(crate) fn counted_as(&self, config: &AuthConfig) -> Option<String> {
+        match self.credential {
+            Credential::Password(_) => {
+                LoginName::parse(&self.login, config).map(|name| name.counted_as())
+            }
+            // A space and no domain: no login name is counted so.
+            Credential::Certificate(_) => Some(format!("certificate {}", for_log(&self.login))),
+        }
+    }
 }
 
 /// Who has logged in.

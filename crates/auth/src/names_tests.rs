@@ -3,7 +3,7 @@
 use super::*;
 
 /// An embedded directory with the users of the names, password "wonder", in example.com.
-fn embedded(users: &[&str]) -> (Arc<EmbeddedDirectory>, tempfile::TempDir) {
+pub(super) fn embedded(users: &[&str]) -> (Arc<EmbeddedDirectory>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let directory = EmbeddedDirectory::open_writable(folder.path(), "example.com").unwrap();
     directory.add_domain("example.com").unwrap();
@@ -23,7 +23,7 @@ fn embedded(users: &[&str]) -> (Arc<EmbeddedDirectory>, tempfile::TempDir) {
     (Arc::new(directory), folder)
 }
 
-fn set(directory: &EmbeddedDirectory, uid: &str, name: &str, value: &str) {
+pub(super) fn set(directory: &EmbeddedDirectory, uid: &str, name: &str, value: &str) {
     let attribute =
         waypost_directory::Attribute { name: name.to_owned(), values: vec![value.to_owned()] };
     directory.set_attributes(uid, "example.com", &[attribute]).unwrap();
@@ -99,7 +99,8 @@ async fn an_explanation_comes_to_what_the_login_comes_to() {
         for status in statuses {
             directory.user.lock().unwrap().mail_user_status = status;
             let attempt = attempt(login, password);
-            let explained = auth.explain(&attempt, Some(&attempt.password));
+            let secret = Secret::new(password.to_owned());
+            let explained = auth.explain(&attempt, Some(&secret));
             let last = explained.steps.last().unwrap();
             assert_eq!(last.passed, explained.outcome.is_ok(), "{login} {password} {status}");
             assert_eq!(explained.outcome, auth.login(attempt).await);

@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         Ok(Found { domain, user })
     }
 
-    fn domain(&mut self, name: &str) -> Decided<Domain> {
+    pub(crate) fn domain(&mut self, name: &str) -> Decided<Domain> {
         let step = Step::new("domain", name, Rule::Always("the directory holds it or does not"));
         match self.asked(&step, |run| run.directory.domain(name))? {
             Some(domain) => {
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
     }
 
     /// Asks the directory; a failure of it ends the step.
-    fn asked<T>(
+    pub(crate) fn asked<T>(
         &mut self,
         step: &Step,
         ask: impl FnOnce(&Self) -> Result<T, DirectoryError>,

@@ -4,7 +4,7 @@
 //! services and host let him in. Who is no administrator is not told whether the other exists.
 
 use crate::failure::FailureKind;
-use crate::login::{Identity, LoginAttempt, LoginName, for_log};
+use crate::login::{Credential, Identity, LoginAttempt, LoginName, for_log};
 use crate::pipeline::{Decided, Run};
 use crate::trace::{Rule, Step};
 
@@ -18,7 +18,12 @@ pub(crate) fn asked_for<'a>(
     identity: &Identity,
 ) -> Option<&'a str> {
     let wanted = attempt.authorization_id.as_deref().filter(|id| !id.is_empty())?;
-    let own_name = wanted.eq_ignore_ascii_case(&attempt.login)
+    let typed = match attempt.credential {
+        Credential::Password(_) => &attempt.login,
+        // Clients send the address that their user typed.
+        Credential::Certificate(_) => &identity.mail,
+    };
+    let own_name = wanted.eq_ignore_ascii_case(typed)
         || wanted.eq_ignore_ascii_case(identity.account.as_str());
     let names = |name: LoginName| name.names(identity);
     let is_own = own_name || LoginName::parse(wanted, run.config).is_some_and(names);

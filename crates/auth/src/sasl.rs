@@ -1,4 +1,5 @@
-//! The SASL mechanisms PLAIN (RFC 4616) and LOGIN, server side: from messages to name and password.
+//! The SASL mechanisms PLAIN (RFC 4616), LOGIN and EXTERNAL (RFC 4422 appendix A), server side: from messages to
+//! name and password, or to whom the owner of the client's certificate acts as.
 //!
 //! LOGIN never became a standard; old clients know nothing else. The server asks for the name, then for the
 //! password, and there is no authorization identity.
@@ -6,7 +7,7 @@
 //! Names and passwords are taken as they are but for control characters, which are refused (RFC 4013
 //! section 2.3 prohibits them); Unicode normalisation is left out, as most clients leave it out.
 
-use crate::login::{LoginAttempt, MAX_LOGIN_BYTES, Service};
+use crate::login::{Credential, LoginAttempt, MAX_LOGIN_BYTES, Service};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
@@ -20,30 +21,34 @@ pub const MAX_MESSAGE_BYTES: usize = 2 * MAX_LOGIN_BYTES + 2 + MAX_PASSWORD_BYTE
 /// The longest message in base64, in bytes.
 pub const MAX_BASE64_BYTES: usize = MAX_MESSAGE_BYTES.div_ceil(3) * 4;
 
-/// A mechanism. All of them send the password itself, so `plaintextmincipher` rules them all.
+/// A mechanism. Those of [`Mechanism::BY_PASSWORD`] send the password itself, so `plaintextmincipher` rules them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// Everything in one message.
     Plain,
     /// Name and password one after the other.
     Login,
+    /// The client's certificate has said who it is.
+    External,
 }
 
 impl Mechanism {
-    /// Every mechanism in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+    /// The mechanisms that take a password, in the order in which they are offered.
+    pub const BY_PASSWORD: [Self; 2] = [Self::Plain, Self::Login];
 
     /// The name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::External => "EXTERNAL",
         }
     }
 
     /// The mechanism of a name in capitals.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
+        let all = [Self::Plain, Self::Login, Self::External];
+        all.into_iter().find(|mechanism| mechanism.name() == name)
     }
 }
 
@@ -56,6 +61,7 @@ enum Awaited {
     Message,
     Name,
     Password { login: String },
+    Authorization,
 }
 
 /// What follows a message.
@@ -65,6 +71,8 @@ pub enum Turn {
     Ask(Exchange),
     /// Name and password are there.
     Done(Plain),
+    /// Whom the owner of the certificate wants to act as; `None` is himself.
+    External(Option<String>),
 }
 
 impl Exchange {
@@ -73,13 +81,14 @@ impl Exchange {
         Self(match mechanism {
             Mechanism::Plain => Awaited::Message,
             Mechanism::Login => Awaited::Name,
+            Mechanism::External => Awaited::Authorization,
         })
     }
 
     /// What the client is asked with, before base64.
     pub const fn challenge(&self) -> &'static [u8] {
         match self.0 {
-            Awaited::Message => b"",
+            Awaited::Message | Awaited::Authorization => b"",
             Awaited::Name => b"Username:",
             Awaited::Password { .. } => b"Password:",
         }
@@ -96,6 +105,10 @@ impl Exchange {
             Awaited::Password { login } => {
                 let password = Secret::new(filled(message, MAX_PASSWORD_BYTES)?.to_owned());
                 Ok(Turn::Done(Plain { authorization_id: None, login, password }))
+            }
+            Awaited::Authorization => {
+                let id = text(message, MAX_LOGIN_BYTES)?;
+                Ok(Turn::External((!id.is_empty()).then(|| id.to_owned())))
             }
         }
     }
@@ -187,7 +200,8 @@ impl Plain {
         tls: Option<u32>,
     ) -> LoginAttempt {
         let Self { authorization_id, login, password } = self;
-        LoginAttempt { service, login, authorization_id, password, peer, tls }
+        let credential = Credential::Password(password);
+        LoginAttempt { service, login, authorization_id, credential, peer, tls }
     }
 }
 
@@ -217,6 +231,22 @@ mod tests {
         let plain = Plain::parse(b"Ursel\0Kurt\0xipj3plmq").unwrap();
         assert_eq!(plain.authorization_id.as_deref(), Some("Ursel"));
         assert_eq!(plain.login, "Kurt");
+    }
+
+    #[test]
+    fn external_says_whom_to_act_as() {
+        let begin = || Exchange::begin(Mechanism::External);
+        assert_eq!(begin().challenge(), b"");
+        let said = |message: &[u8]| match begin().respond(message) {
+            Ok(Turn::External(id)) => id,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said(b""), None);
+        assert_eq!(said(b"bob@example.com").as_deref(), Some("bob@example.com"));
+        let refused = |message: &[u8]| begin().respond(message).unwrap_err();
+        assert_eq!(refused(b"b\0b"), SaslError::Character);
+        assert_eq!(refused(b"\xff"), SaslError::Character);
+        assert_eq!(refused(&[b'x'; MAX_LOGIN_BYTES + 1]), SaslError::TooLong);
     }
 
     fn from_base64(text: &[u8]) -> Result<Plain, SaslError> {

@@ -32,6 +32,14 @@ pub(crate) struct Standing {
     pub(crate) starttls: bool,
     /// Passwords are taken over this connection.
     pub(crate) passwords: bool,
+    /// The client has shown a certificate that is accepted.
+    pub(crate) certificate: bool,
+}
+
+impl Standing {
+    /// After a login nothing else decides.
+    pub(crate) const LOGGED_IN: Self =
+        Self { logged_in: true, starttls: false, passwords: false, certificate: false };
 }
 
 /// The capabilities in the order in which they are shown.
@@ -48,6 +56,9 @@ pub(crate) fn names(standing: Standing) -> Vec<&'static str> {
         names.extend(["AUTH=PLAIN", "AUTH=LOGIN"]);
     } else {
         names.push("LOGINDISABLED");
+    }
+    if standing.certificate {
+        names.push("AUTH=EXTERNAL");
     }
     names
 }

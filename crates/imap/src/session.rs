@@ -17,11 +17,11 @@ use waypost_imap_wire::{
     AppendStart, Command, Decoder, Frame, Limits, Refusal, ResponseCode, Tag, Tagged, Writer,
 };
 use waypost_net::session::{
-    ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary, TlsFacts,
+    ConnectionFacts, Event, Farewell, Io, Next, OUTPUT_STEP_BYTES, Session, Summary,
 };
 use waypost_net::user_list::Listed;
 use waypost_store::StoreError;
-use waypost_types::Spoken;
+use waypost_types::{Moment, Spoken};
 
 /// Refused commands in a row after which a peer is no mail client and the connection is closed.
 const REFUSALS_MAX: u8 = 20;
@@ -129,12 +129,17 @@ impl ImapSession {
             logged_in: self.state.user().is_some(),
             starttls: self.facts.starttls_available && self.facts.tls.is_none(),
             passwords: self.password_refusal().is_none(),
+            certificate: self.facts.tls.as_ref().is_some_and(|tls| tls.accepted().is_some()),
         }
     }
 
     fn password_refusal(&self) -> Option<FailureKind> {
-        let bits = self.facts.tls.map(|TlsFacts { cipher_bits }| u32::from(cipher_bits));
+        let bits = self.tls_bits().map(u32::from);
         self.service.auth().password_refusal(AuthService::Imap, bits)
+    }
+
+    fn tls_bits(&self) -> Option<u16> {
+        self.facts.tls.as_ref().map(|tls| tls.cipher_bits)
     }
 
     /// Takes frames until one has to be waited for.
@@ -211,7 +216,7 @@ impl ImapSession {
                 self.state.deselect();
                 Completion::ok("UNSELECT completed").into()
             }
-            Command::Login { .. } | Command::Authenticate { .. } => self.log_in(command),
+            Command::Login { .. } | Command::Authenticate { .. } => self.log_in(command, io.now),
             other => self.with_env(io, |state, env| command::start(other, state, env)),
         };
         match started {
@@ -242,26 +247,35 @@ impl ImapSession {
         }
     }
 
-    fn log_in(&self, command: Command) -> Started {
-        if let Command::Authenticate { mechanism, .. } = &command
-            && Mechanism::named(mechanism).is_none()
+    fn log_in(&self, command: Command, now: Moment) -> Started {
+        let certificate = self.facts.tls.as_ref().and_then(|tls| tls.client.as_ref());
+        let mechanism = match &command {
+            Command::Authenticate { mechanism, .. } => match Mechanism::named(mechanism) {
+                None => return mechanism_not_offered().into(),
+                Some(Mechanism::External) if certificate.is_none() => {
+                    return no_certificate().into();
+                }
+                named => named,
+            },
+            _ => None,
+        };
+        if mechanism != Some(Mechanism::External)
+            && let Some(refused) = self.password_refusal()
         {
-            return mechanism_not_offered().into();
-        }
-        if let Some(refused) = self.password_refusal() {
             return login_refusal(refused).into();
         }
         let logins = Logins {
             auth: Arc::clone(self.service.auth()),
             peer: self.facts.peer,
-            tls_bits: self.facts.tls.map(|tls| tls.cipher_bits),
+            tls_bits: self.tls_bits(),
+            certificate: certificate.map(|client| client.certificate.clone()),
             session: self.facts.id,
             waker: self.facts.waker.clone(),
         };
         let login = match command {
             Command::Login { user, password } => Login::with_password(logins, user, &password),
-            Command::Authenticate { mechanism, initial } => match Mechanism::named(&mechanism) {
-                Some(mechanism) => Login::with_sasl(logins, mechanism, initial.as_ref()),
+            Command::Authenticate { initial, .. } => match mechanism {
+                Some(mechanism) => Login::with_sasl(logins, mechanism, initial.as_ref(), now),
                 None => Err(mechanism_not_offered()),
             },
             _ => Err(mechanism_not_offered()),
@@ -406,8 +420,8 @@ impl ImapSession {
     /// Notes a login that succeeded.
     fn entered(&mut self, io: &Io<'_>, mechanism: &'static str) {
         if let Some(user) = self.state.user() {
-            let (account, tls) = (user.identity.account.clone(), self.facts.tls);
-            let bits = tls.map_or(0, |tls| tls.cipher_bits);
+            let account = user.identity.account.clone();
+            let bits = self.tls_bits().unwrap_or(0);
             self.listed = Some(self.facts.arrival.log_in(account, mechanism, bits, io.now));
             self.user = Some(user.identity.account.as_str().to_owned());
             self.decoder.set_limits(self.limits());
@@ -547,6 +561,11 @@ fn tell(
         Some(announcer) => announcer.step(open, env),
         None => Ok(Told::All),
     }
+}
+
+fn no_certificate() -> Completion {
+    let text = "EXTERNAL needs TLS to which your client shows a certificate";
+    Completion::no(ResponseCode::Cannot, text)
 }
 
 fn mechanism_not_offered() -> Completion {

@@ -234,7 +234,12 @@ mod tests {
 
     #[test]
     fn every_capability_of_the_table_is_offered_somewhere() {
-        let standing = capability::Standing { logged_in: false, starttls: true, passwords: true };
+        let standing = capability::Standing {
+            logged_in: false,
+            starttls: true,
+            passwords: true,
+            certificate: true,
+        };
         let mut offered = capability::names(standing);
         offered.extend(capability::names(capability::Standing { logged_in: true, ..standing }));
         for row in COMMANDS.iter().chain([&APPEND]) {

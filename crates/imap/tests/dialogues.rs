@@ -32,6 +32,7 @@ macro_rules! dialogues {
 dialogues! {
     append
     authenticate
+    authenticate_external
     authenticate_login
     bad_input
     capability

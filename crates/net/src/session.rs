@@ -6,6 +6,7 @@
 //! most about [`OUTPUT_STEP_BYTES`], holds no read transaction when it returns, and is called again
 //! when the socket has drained. So a client that stops reading holds neither a thread nor a snapshot.
 
+use crate::tls::ShownCertificate;
 use crate::user_list::Arrival;
 use bytes::BytesMut;
 use std::future::Future;
@@ -101,10 +102,34 @@ pub enum Next<R> {
 }
 
 /// Facts about an established TLS layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TlsFacts {
     /// Key length of the cipher in bits, for `plaintextmincipher`.
     pub cipher_bits: u16,
+    /// The client's certificate; `None` when it has shown none.
+    pub client: Option<ClientFacts>,
+}
+
+/// Facts about a client's certificate, whose key the client holds.
+#[derive(Debug, Clone)]
+pub struct ClientFacts {
+    /// The certificate. A login by it judges it again, because that may be much later.
+    pub certificate: ShownCertificate,
+    /// Whether it was accepted when TLS began; else why not, for the log.
+    pub verdict: Result<(), String>,
+}
+
+impl TlsFacts {
+    /// A layer whose client has shown no certificate.
+    pub const fn without_client(cipher_bits: u16) -> Self {
+        Self { cipher_bits, client: None }
+    }
+
+    /// The client's certificate, if it was accepted when TLS began.
+    pub fn accepted(&self) -> Option<&ShownCertificate> {
+        let client = self.client.as_ref()?;
+        client.verdict.is_ok().then_some(&client.certificate)
+    }
 }
 
 /// Facts about a connection, given to the session when it is made.

@@ -104,7 +104,7 @@ async fn a_new_certificate_serves_new_handshakes() {
     assert_eq!(early.line().await, "hello tls");
 
     let new = write_certificate(folder.path());
-    tls.replace(&identity(folder.path()), &TlsPolicy::default()).unwrap();
+    tls.replace(&identity(folder.path()), &TlsPolicy::default(), None).unwrap();
     assert!(tls_client(connect().await.unwrap(), &old).await.is_err());
     let mut late = tls_client(connect().await.unwrap(), &new).await.unwrap();
     assert_eq!(late.line().await, "hello tls");
@@ -120,7 +120,7 @@ fn a_bad_identity_leaves_the_old_settings() {
     let good = identity(folder.path());
     let before = tls.config().unwrap();
     let policy = TlsPolicy::default();
-    let refuse = |identity: &TlsIdentity| tls.replace(identity, &policy).unwrap_err();
+    let refuse = |identity: &TlsIdentity| tls.replace(identity, &policy, None).unwrap_err();
     let key = |text: &[u8]| Secret::new(text.to_vec());
     let nonsense = TlsIdentity { key: key(b"nonsense"), ..good.clone() };
     assert!(matches!(refuse(&nonsense), TlsError::Key(_)));
@@ -131,9 +131,9 @@ fn a_bad_identity_leaves_the_old_settings() {
     let other = TlsIdentity { key: identity(folder.path()).key, ..good.clone() };
     assert!(matches!(refuse(&other), TlsError::KeyMismatch));
     let nothing = TlsPolicy { suites: Vec::new(), ..TlsPolicy::default() };
-    assert!(matches!(tls.replace(&good, &nothing), Err(TlsError::NoCipherSuite)));
+    assert!(matches!(tls.replace(&good, &nothing, None), Err(TlsError::NoCipherSuite)));
     assert!(Arc::ptr_eq(&before, &tls.config().unwrap()));
-    tls.replace(&good, &policy).unwrap();
+    tls.replace(&good, &policy, None).unwrap();
     assert!(!Arc::ptr_eq(&before, &tls.config().unwrap()));
 }
 
@@ -148,12 +148,12 @@ fn suites_for_another_kind_of_key_are_none() {
     let identity = identity(folder.path());
     let with = |suites| TlsPolicy { min_version: TlsVersion::Tls12, suites };
     let rsa = with(suites(|suite| suite.name.contains("_RSA_")));
-    assert!(matches!(TlsSettings::new(&identity, &rsa), Err(TlsError::NoCipherSuite)));
-    TlsSettings::new(&identity, &with(suites(|suite| suite.name.contains("ECDSA")))).unwrap();
+    assert!(matches!(TlsSettings::new(&identity, &rsa, None), Err(TlsError::NoCipherSuite)));
+    TlsSettings::new(&identity, &with(suites(|suite| suite.name.contains("ECDSA"))), None).unwrap();
     let new = TlsPolicy { min_version: TlsVersion::Tls13, ..with(suites(|s| s.key_bits == 256)) };
-    TlsSettings::new(&identity, &new).unwrap();
+    TlsSettings::new(&identity, &new, None).unwrap();
     let old = TlsPolicy { suites: suites(|s| s.version == TlsVersion::Tls12), ..new };
-    assert!(matches!(TlsSettings::new(&identity, &old), Err(TlsError::NoCipherSuite)));
+    assert!(matches!(TlsSettings::new(&identity, &old, None), Err(TlsError::NoCipherSuite)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +167,7 @@ async fn only_allowed_versions_and_suites_are_spoken() {
     };
     for version in TlsVersion::ALL {
         for bits in [128, 256] {
-            tls.replace(&identity, &policy(version, bits)).unwrap();
+            tls.replace(&identity, &policy(version, bits), None).unwrap();
             let mut client = Client::connect(&running).await;
             assert_eq!(client.line().await, "hello");
             assert_eq!(client.ask("starttls").await, "go");

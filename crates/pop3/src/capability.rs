@@ -8,8 +8,18 @@ use waypost_auth::sasl::Mechanism;
 pub(crate) struct Offer {
     /// Passwords may be sent now: USER and the SASL mechanisms are offered.
     pub(crate) password: bool,
+    /// The client has shown a certificate that is accepted: EXTERNAL is offered.
+    pub(crate) certificate: bool,
     /// TLS can be started: STLS is offered.
     pub(crate) stls: bool,
+}
+
+impl Offer {
+    /// The mechanisms of SASL that would work now.
+    pub(crate) fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        let by_password = Mechanism::BY_PASSWORD.into_iter().filter(|_| self.password);
+        by_password.chain(self.certificate.then_some(Mechanism::External))
+    }
 }
 
 /// What is always offered. EXPIRE NEVER: the service itself removes no mail (RFC 2449 section 6.7).
@@ -32,8 +42,10 @@ pub(crate) fn list(output: &mut Vec<u8>, config: &Config, offer: &Offer) {
     }
     if offer.password {
         reply::line(output, "USER");
-        let mechanisms = Mechanism::ALL.map(Mechanism::name).join(" ");
-        reply::line(output, format_args!("SASL {mechanisms}"));
+    }
+    let mechanisms: Vec<_> = offer.mechanisms().map(Mechanism::name).collect();
+    if !mechanisms.is_empty() {
+        reply::line(output, format_args!("SASL {}", mechanisms.join(" ")));
     }
     if offer.stls {
         reply::line(output, "STLS");

@@ -7,7 +7,9 @@ use crate::reply;
 use crate::session::{Phase, Pop3Session, Reply, State, Step};
 use std::sync::Arc;
 use waypost_auth::sasl::{self, Exchange, Mechanism, Plain, Turn};
-use waypost_auth::{FailureKind, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_auth::{
+    FailureKind, Identity, LoginAttempt, LoginFailure, PresentedCertificate, Service,
+};
 use waypost_net::session::{Io, Next};
 use waypost_store::{Mutation, Outcome, StoreError};
 use waypost_types::{AccountId, AccountName, Secret};
@@ -56,7 +58,12 @@ impl Pop3Session {
         let Some(mechanism) = Mechanism::named(&auth.mechanism) else {
             return self.refuse(io, "this mechanism is not known here");
         };
-        if let Some(kind) = self.password_refusal() {
+        if mechanism == Mechanism::External {
+            if self.facts.tls.as_ref().is_none_or(|tls| tls.client.is_none()) {
+                return self
+                    .refuse(io, "EXTERNAL needs TLS to which your client shows a certificate");
+            }
+        } else if let Some(kind) = self.password_refusal() {
             return self.refuse_password(io, kind);
         }
         self.mechanism = mechanism.name();
@@ -77,7 +84,7 @@ impl Pop3Session {
     /// AUTH without an argument lists the mechanisms; no RFC says so, but clients ask.
     fn mechanisms(&self, io: &mut Io<'_>) -> Option<Step> {
         reply::ok(io.output, "mechanisms follow");
-        for mechanism in Mechanism::ALL.iter().filter(|_| self.password_refusal().is_none()) {
+        for mechanism in self.offer().mechanisms() {
             reply::line(io.output, mechanism.name());
         }
         reply::end(io.output);
@@ -102,6 +109,7 @@ impl Pop3Session {
         match turn {
             Ok(Turn::Ask(exchange)) => self.challenge(io, exchange),
             Ok(Turn::Done(plain)) => Some(self.log_in(plain, self.mechanism)),
+            Ok(Turn::External(id)) => self.by_certificate(io, id),
             Err(error) => self.refuse(io, &error.to_string()),
         }
     }
@@ -123,8 +131,22 @@ impl Pop3Session {
 
     fn log_in(&mut self, plain: Plain, mechanism: &'static str) -> Step {
         self.mechanism = mechanism;
-        let attempt: LoginAttempt =
-            plain.into_attempt(Service::Pop3, self.facts.peer, self.tls_bits());
+        self.ask(plain.into_attempt(Service::Pop3, self.facts.peer, self.tls_bits()))
+    }
+
+    /// The certificate is judged again: it may have expired since TLS began, or its authority gone.
+    fn by_certificate(&mut self, io: &mut Io<'_>, id: Option<String>) -> Option<Step> {
+        let shown = self.facts.tls.as_ref().and_then(|tls| tls.client.as_ref());
+        let Some(shown) = shown.map(|client| &client.certificate) else {
+            return self.refuse(io, FailureKind::CertificateRefused.text());
+        };
+        let fault = shown.judge(io.now.wall.seconds).err();
+        let presented = PresentedCertificate { der: shown.der().to_vec(), fault };
+        let (peer, tls) = (self.facts.peer, self.tls_bits());
+        Some(self.ask(presented.into_attempt(Service::Pop3, id, peer, tls)))
+    }
+
+    fn ask(&self, attempt: LoginAttempt) -> Step {
         let login = self.context.auth.login(attempt);
         Next::Call(Box::pin(async { Reply::Login(login.await) }))
     }
@@ -179,7 +201,7 @@ impl Pop3Session {
         reply::ok(io.output, format_args!("{messages} messages ({bytes} octets)"));
         self.state = State::Transaction(Box::new(maildrop));
         if let Some(account) = self.user.clone() {
-            let bits = self.facts.tls.map_or(0, |tls| tls.cipher_bits);
+            let bits = self.facts.tls.as_ref().map_or(0, |tls| tls.cipher_bits);
             self.listed = Some(self.facts.arrival.log_in(account, self.mechanism, bits, io.now));
         }
     }

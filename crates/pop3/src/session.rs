@@ -275,13 +275,19 @@ impl Pop3Session {
     }
 
     fn capa(&self, io: &mut Io<'_>) {
+        capability::list(io.output, &self.context.config(), &self.offer());
+    }
+
+    /// What would work now.
+    pub(crate) fn offer(&self) -> Offer {
         let in_clear = self.facts.tls.is_none();
         let before_login = matches!(self.state, State::Authorization { .. });
-        let offer = Offer {
+        let accepted = self.facts.tls.as_ref().is_some_and(|tls| tls.accepted().is_some());
+        Offer {
             password: self.password_refusal().is_none(),
+            certificate: accepted && before_login,
             stls: before_login && in_clear && self.facts.starttls_available,
-        };
-        capability::list(io.output, &self.context.config(), &offer);
+        }
     }
 
     /// Why the connection is not private enough for a password.
@@ -291,7 +297,7 @@ impl Pop3Session {
 
     /// Key length of the connection's cipher in bits.
     pub(crate) fn tls_bits(&self) -> Option<u32> {
-        self.facts.tls.map(|tls| u32::from(tls.cipher_bits))
+        self.facts.tls.as_ref().map(|tls| u32::from(tls.cipher_bits))
     }
 
     /// Commands on the maildrop.

@@ -52,6 +52,27 @@ fn logged_in(world: &World) -> Dialogue<Pop3Session> {
     dialogue
 }
 
+/// EXTERNAL (RFC 4422 appendix A, RFC 5034).
+#[test]
+fn a_certificate_logs_its_owner_in() {
+    let policy = Policy { min_cipher: -1, any_password: false };
+    let world = World::new(store(), policy);
+    let script = "S: +OK {*}\nC: AUTH\nS: +OK {*}\nS: EXTERNAL\nS: .\nC: AUTH EXTERNAL eA==\n\
+                  S: -ERR [AUTH] you may not {*}\nC: AUTH EXTERNAL\nS: + \nC: \n\
+                  S: +OK 3 messages {*}\n";
+    play(&mut world.open_certified(Ok(())), script);
+    let world = World::new(store(), Policy::default());
+    let script = "S: +OK {*}\nC: AUTH\nS: +OK {*}\nS: PLAIN\nS: LOGIN\nS: EXTERNAL\nS: .\n\
+                  C: AUTH EXTERNAL =\nS: +OK 3 messages {*}\n";
+    play(&mut world.open_certified(Ok(())), script);
+    let refused = "S: +OK {*}\nC: AUTH\nS: +OK {*}\nS: PLAIN\nS: LOGIN\nS: .\n\
+                   C: AUTH EXTERNAL =\nS: -ERR [AUTH] your certificate is not accepted; {*}\n\
+                   C: USER alice\nS: +OK {*}\nC: PASS wonder land\nS: +OK {*}\n";
+    play(&mut world.open_certified(Err("expired".to_owned())), refused);
+    let without = "S: +OK {*}\nC: AUTH EXTERNAL =\nS: -ERR EXTERNAL needs TLS {*}\n";
+    play(&mut world.open(), without);
+}
+
 #[test]
 fn every_script_is_answered_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogues");

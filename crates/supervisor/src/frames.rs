@@ -34,7 +34,7 @@ pub(crate) const LIST: u8 = b'c';
 pub(crate) const DISCONNECT: u8 = b'x';
 
 /// The most bytes of one message; settings are by far the largest.
-pub(crate) const PAYLOAD_BYTES: usize = 4 << 20;
+pub(crate) const PAYLOAD_BYTES: usize = 8 << 20;
 /// What is waiting to be sent to a process that does not read is bounded by this, in bytes.
 const OUTBOX_BYTES: usize = 4 * PAYLOAD_BYTES;
 /// Number and length, in bytes.

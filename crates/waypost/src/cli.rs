@@ -262,7 +262,11 @@ pub(crate) enum DomainCommand {
 #[derive(Debug, Args)]
 pub(crate) struct LoginExplainArguments {
     /// The login name as a client sends it
-    pub(crate) user: String,
+    #[arg(required_unless_present = "certificate")]
+    pub(crate) user: Option<String>,
+    /// A client's certificate in PEM form, with those that lead to its authority: the way of SASL EXTERNAL
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "password_stdin"])]
+    pub(crate) certificate: Option<PathBuf>,
     /// The client's address
     #[arg(long, value_name = "ADDR")]
     pub(crate) from: Option<std::net::IpAddr>,

@@ -1,11 +1,13 @@
 //! From options to the settings of the services.
 
+pub(crate) mod clients;
 pub(crate) mod ldap;
 
 use crate::failure::{Context, Failure};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use waypost_access::{Filters, RuleList};
-use waypost_auth::{AuthConfig, PasswordLogin};
+use waypost_auth::{AuthConfig, CertMaps, PasswordLogin};
 use waypost_directory::{Directory, EmbeddedDirectory, QuotaRules};
 use waypost_ldap_filter::Template;
 use waypost_net::limits::{AddressLimit, Limits};
@@ -46,8 +48,8 @@ pub(crate) fn hostname(config: &Config) -> String {
         .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
-/// Settings of the login pipeline.
-pub(crate) fn auth(config: &Config) -> AuthConfig {
+/// Settings of the login pipeline, with the maps of certificates' owners.
+pub(crate) fn auth(config: &Config, cert_maps: Option<Arc<CertMaps>>) -> AuthConfig {
     AuthConfig {
         default_domain: default_domain(config),
         login_separators: config.read(&BASE_LOGINSEPARATOR),
@@ -58,6 +60,7 @@ pub(crate) fn auth(config: &Config) -> AuthConfig {
         imap_passwords: PasswordLogin::from_min_cipher(config.read(&IMAP_PLAINTEXTMINCIPHER)),
         pop_passwords: PasswordLogin::from_min_cipher(config.read(&POP_PLAINTEXTMINCIPHER)),
         quota: quota(config),
+        cert_maps,
         remember_for: config.read(&BASE_AUTHCACHETTL),
         remember_logins: config.read(&BASE_AUTHCACHESIZE),
     }
@@ -192,7 +195,7 @@ pub(crate) fn tls_policy(config: &Config) -> TlsPolicy {
 pub(crate) fn check_certificate(config: &Config) -> Result<(), Failure> {
     let Some(files) = certificate_files(config) else { return Ok(()) };
     let identity = files.read(key_passphrase(config)).map_err(certificate_failure)?;
-    let made = TlsSettings::new(&identity, &tls_policy(config));
+    let made = TlsSettings::new(&identity, &tls_policy(config), None);
     made.map(drop).map_err(certificate_failure)
 }
 
@@ -299,8 +302,8 @@ mod tests {
                     store.quotaenforcement = 0\nbase.defaultdomain = \"d.example\"";
         let config = Config::from_str(text).unwrap();
         assert_eq!(imap(&config).idle_timeout.as_secs(), 45 * 60);
-        assert_eq!(auth(&config).imap_passwords, PasswordLogin::Encrypted { bits: 128 });
-        assert_eq!(auth(&config).default_domain, "d.example");
+        assert_eq!(auth(&config, None).imap_passwords, PasswordLogin::Encrypted { bits: 128 });
+        assert_eq!(auth(&config, None).default_domain, "d.example");
         assert_eq!(lmtp(&config).max_message_bytes, 100_000);
         assert_eq!(engine(&config).cleanup_age.as_secs(), 2 * 3_600);
         let rules = quota(&config);

@@ -72,14 +72,15 @@ pub(crate) fn serve(
 /// What a process of a service works with. Those that speak TLS get the certificate.
 fn make(keeper: &Keeper, config: &Config, service: Service) -> Result<Made, String> {
     let uses_tls = matches!(service, Service::Imap | Service::Pop);
-    let Kept { identity, complaint } = if uses_tls { keeper.read(config) } else { Kept::default() };
-    let bytes = handover::pack(config, identity.as_ref())?;
-    Ok(Made { bytes, complaint })
+    let kept = if uses_tls { keeper.read(config) } else { Kept::default() };
+    let bytes = handover::pack(config, &kept)?;
+    Ok(Made { bytes, complaint: kept.complaint })
 }
 
 /// Everything that a person should hear of at once instead of finding it in a worker's log.
 fn prepare(config: &Config) -> Result<(), Failure> {
     settings::check_certificate(config)?;
+    settings::clients::read(config)?;
     settings::private_folder(&settings::store_path(config))?;
     if settings::ldap::is_used(config) {
         return settings::ldap::check(config);

@@ -80,13 +80,14 @@ complete -c waypost -n "__fish_waypost_using_subcommand imsconnutil" -s c -d 'Li
 complete -c waypost -n "__fish_waypost_using_subcommand imsconnutil" -s a -d 'List when users have last logged in and out'
 complete -c waypost -n "__fish_waypost_using_subcommand imsconnutil" -s k -d 'Disconnect the users of -u or -f'
 complete -c waypost -n "__fish_waypost_using_subcommand imsconnutil" -s h -l help -d 'Print help'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -s h -l help -d 'Print help'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -f -a "self-signed" -d 'Make a key and a certificate that it signs itself'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -f -a "show" -d 'Show what is written in the configured certificate, or in that of a file'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -f -a "check" -d 'Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -f -a "install" -d 'Check a certificate and its key, and put them in the place of the configured ones'
-complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show check install help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "self-signed" -d 'Make a key and a certificate that it signs itself'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "show" -d 'Show what is written in the configured certificate, or in that of a file'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "clients" -d 'Show the authorities whose certificates let clients log in, and the maps of certificates\' owners'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "check" -d 'Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "install" -d 'Check a certificate and its key, and put them in the place of the configured ones'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and not __fish_seen_subcommand_from self-signed show clients check install help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from self-signed" -l name -d 'A host name or address that clients call the server; may be repeated [default: base.hostname]' -r
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from self-signed" -l days -d 'How many days it is valid' -r
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from self-signed" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
@@ -94,6 +95,8 @@ complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from self-signed" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from clients" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from clients" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from check" -l host -d 'A name that clients call the server [default: base.hostname, which only gives a warning]' -r
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from check" -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
@@ -103,6 +106,7 @@ complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_su
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "self-signed" -d 'Make a key and a certificate that it signs itself'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what is written in the configured certificate, or in that of a file'
+complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "clients" -d 'Show the authorities whose certificates let clients log in, and the maps of certificates\' owners'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "install" -d 'Check a certificate and its key, and put them in the place of the configured ones'
 complete -c waypost -n "__fish_waypost_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -201,6 +205,7 @@ complete -c waypost -n "__fish_waypost_using_subcommand directory; and __fish_se
 complete -c waypost -n "__fish_waypost_using_subcommand directory; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c waypost -n "__fish_waypost_using_subcommand directory; and __fish_seen_subcommand_from help" -f -a "check" -d 'Look whether users, domains and servers are as logins and deliveries need them'
 complete -c waypost -n "__fish_waypost_using_subcommand directory; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c waypost -n "__fish_waypost_using_subcommand login-explain" -l certificate -d 'A client\'s certificate in PEM form, with those that lead to its authority: the way of SASL EXTERNAL' -r -F
 complete -c waypost -n "__fish_waypost_using_subcommand login-explain" -l from -d 'The client\'s address' -r
 complete -c waypost -n "__fish_waypost_using_subcommand login-explain" -l service -d 'imap or pop' -r -f -a "imap\t''
 pop\t''"
@@ -283,6 +288,7 @@ complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_see
 complete -c waypost -n "__fish_waypost_using_subcommand help; and not __fish_seen_subcommand_from run demo status start-msg stop-msg refresh counters imsconnutil cert user domain directory login-explain deliver quota import backup check compact repair check-config msconfig version stored imapd popd lmtpd help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "self-signed" -d 'Make a key and a certificate that it signs itself'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "show" -d 'Show what is written in the configured certificate, or in that of a file'
+complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "clients" -d 'Show the authorities whose certificates let clients log in, and the maps of certificates\' owners'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "check" -d 'Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "install" -d 'Check a certificate and its key, and put them in the place of the configured ones'
 complete -c waypost -n "__fish_waypost_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add a user; the password is asked for'

@@ -1,4 +1,5 @@
-//! LOGIN, and AUTHENTICATE PLAIN and LOGIN (RFC 3501 sections 6.2.2, 6.2.3, RFC 4616, RFC 4959).
+//! LOGIN, and AUTHENTICATE PLAIN, LOGIN and EXTERNAL (RFC 3501 sections 6.2.2, 6.2.3, RFC 4616, RFC 4422 appendix A,
+//! RFC 4959).
 
 use super::unexpected;
 use crate::capability;
@@ -8,17 +9,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::warn;
 use waypost_auth::sasl::{Exchange, Mechanism, SaslError, Turn};
-use waypost_auth::{Authenticator, FailureKind, Identity, LoginAttempt, LoginFailure, Service};
+use waypost_auth::{
+    Authenticator, Credential, FailureKind, Identity, LoginAttempt, LoginFailure,
+    PresentedCertificate, Service,
+};
 use waypost_imap_wire::{ResponseCode, SaslLine, decode_sasl};
 use waypost_net::session::WakeHandle;
+use waypost_net::tls::ShownCertificate;
 use waypost_store::{Mutation, Outcome};
-use waypost_types::{AccountId, Secret};
+use waypost_types::{AccountId, Moment, Secret};
 
 /// What a login needs to know of its connection.
 pub(crate) struct Logins {
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) tls_bits: Option<u16>,
+    pub(crate) certificate: Option<ShownCertificate>,
     pub(crate) session: u64,
     pub(crate) waker: WakeHandle,
 }
@@ -62,7 +68,7 @@ impl Login {
             service: Service::Imap,
             login: user,
             authorization_id: None,
-            password: Secret::new(password.to_owned()),
+            credential: Credential::Password(Secret::new(password.to_owned())),
             peer: logins.peer,
             tls: logins.tls_bits.map(u32::from),
         };
@@ -74,11 +80,12 @@ impl Login {
         logins: Logins,
         mechanism: Mechanism,
         initial: Option<&Secret<Vec<u8>>>,
+        now: Moment,
     ) -> Result<Self, Completion> {
         let exchange = Exchange::begin(mechanism);
         let mut login = Self { logins, mechanism: mechanism.name(), stage: Stage::Ended };
         login.stage = match initial {
-            Some(initial) => login.after(exchange.respond(initial.expose()))?,
+            Some(initial) => login.after(exchange.respond(initial.expose()), now)?,
             None => Stage::Challenge(exchange),
         };
         Ok(login)
@@ -121,17 +128,19 @@ impl Login {
         match decode_sasl(line.expose()) {
             None => Completion::bad("The response is not valid base64").into(),
             Some(SaslLine::Cancel) => Completion::bad("AUTHENTICATE cancelled").into(),
-            Some(SaslLine::Data(message)) => match self.after(exchange.respond(message.expose())) {
-                Err(completion) => completion.into(),
-                Ok(Stage::Challenge(exchange)) => self.challenge(exchange, env),
-                Ok(Stage::Ask(attempt)) => self.ask(*attempt),
-                Ok(_) => Completion::bad("AUTHENTICATE failed").into(),
-            },
+            Some(SaslLine::Data(message)) => {
+                match self.after(exchange.respond(message.expose()), env.now) {
+                    Err(completion) => completion.into(),
+                    Ok(Stage::Challenge(exchange)) => self.challenge(exchange, env),
+                    Ok(Stage::Ask(attempt)) => self.ask(*attempt),
+                    Ok(_) => Completion::bad("AUTHENTICATE failed").into(),
+                }
+            }
         }
     }
 
     /// What follows a response.
-    fn after(&self, turn: Result<Turn, SaslError>) -> Result<Stage, Completion> {
+    fn after(&self, turn: Result<Turn, SaslError>, now: Moment) -> Result<Stage, Completion> {
         match turn.map_err(|error| Completion::bad(error.to_string()))? {
             Turn::Ask(exchange) => Ok(Stage::Challenge(exchange)),
             Turn::Done(plain) => {
@@ -139,7 +148,24 @@ impl Login {
                 let attempt = plain.into_attempt(Service::Imap, self.logins.peer, tls);
                 Ok(Stage::Ask(Box::new(attempt)))
             }
+            Turn::External(id) => match &self.logins.certificate {
+                Some(shown) => Ok(Stage::Ask(Box::new(self.by_certificate(shown, id, now)))),
+                None => Err(login_refusal(FailureKind::CertificateRefused)),
+            },
         }
+    }
+
+    /// The certificate is judged again: it may have expired since TLS began, or its authority gone.
+    fn by_certificate(
+        &self,
+        shown: &ShownCertificate,
+        id: Option<String>,
+        now: Moment,
+    ) -> LoginAttempt {
+        let fault = shown.judge(now.wall.seconds).err();
+        let presented = PresentedCertificate { der: shown.der().to_vec(), fault };
+        let tls = self.logins.tls_bits.map(u32::from);
+        presented.into_attempt(Service::Imap, id, self.logins.peer, tls)
     }
 
     fn ask(&mut self, attempt: LoginAttempt) -> Flow {
@@ -179,7 +205,7 @@ impl Login {
         let watch = env.store.watch(account, Arc::new(move || waker.wake()));
         let enabled = Default::default();
         *state = State::Authenticated(Box::new(User { identity, account, watch, enabled }));
-        let standing = capability::Standing { logged_in: true, starttls: false, passwords: false };
+        let standing = capability::Standing::LOGGED_IN;
         Completion::ok("You are logged in").with_code(capability::code(standing)).into()
     }
 }

@@ -8,6 +8,9 @@
 //! | `@ A login` | likewise, logged in as alice, with nothing left to read |
 //! | `@ A select NAME` | likewise, with a mailbox open |
 //! | `@ A tls` | session A opens on a port that begins with TLS |
+//! | `@ A certificate` | likewise, and the client has shown the certificate of alice |
+//! | `@ A certificate WORD` | likewise, and it is not accepted, for the reason WORD |
+//! | `@ distrust` | from now on no certificate is accepted |
 //! | `@ A woken` | the store has woken session A; it may look now |
 //! | `@ refuse WHAT` | the store refuses changes: `space`, `unavailable`, `limit`, `uploads`, `nothing` |
 //! | `@ damage N` | email N of alice cannot be read |
@@ -24,15 +27,18 @@ use probe::Probe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
 use waypost_directory::{
-    Directory, DirectoryError, Domain, InetStatus, MailStatus, PasswordVerdict, User,
+    Directory, DirectoryError, Domain, Found, InetStatus, MailStatus, PasswordVerdict, User,
 };
 use waypost_imap::{Config, ImapService, ImapSession, SharedConfig};
-use waypost_net::session::Service;
+use waypost_ldap_filter::{Filter, SearchBase};
+use waypost_net::session::{ClientFacts, Service};
 use waypost_net::testing::Dialogue;
+use waypost_net::tls::ShownCertificate;
 use waypost_store::model::payload;
 use waypost_store::{Deliver, LimitName, Mutation, Recipient, StoreError};
 use waypost_types::{AccountName, EmailId, FlagSet, Secret, UnixTime};
@@ -49,6 +55,7 @@ pub(crate) struct World {
     auth_config: AuthConfig,
     service: ImapService,
     sessions: BTreeMap<String, Dialogue<ImapSession>>,
+    distrust: Arc<AtomicBool>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -65,6 +72,7 @@ impl World {
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::Always,
             quota: Default::default(),
+            cert_maps: None,
             remember_for: Duration::from_secs(600),
             remember_logins: 1_000,
         };
@@ -76,7 +84,8 @@ impl World {
         let config = Arc::new(SharedConfig::new(settings.clone()));
         let service = ImapService::new(store.clone(), Arc::clone(&auth), Arc::clone(&config));
         let sessions = BTreeMap::new();
-        Self { store, config, settings, auth, auth_config, service, sessions, runtime }
+        let distrust = Arc::default();
+        Self { store, config, settings, auth, auth_config, service, sessions, distrust, runtime }
     }
 
     /// Plays a script; panics at the first line that does not fit.
@@ -133,8 +142,13 @@ impl World {
                 self.store.damaged.lock().unwrap().push(EmailId(email.parse().unwrap()));
             }
             ["fail", nth] => self.store.fail_look_up.store(nth.parse().unwrap(), SeqCst),
+            ["distrust"] => self.distrust.store(true, SeqCst),
             [session] => return Some(self.open(session, false)),
             [session, "tls"] => return Some(self.open(session, true)),
+            [session, "certificate"] => return Some(self.open_certified(session, Ok(()))),
+            [session, "certificate", fault] => {
+                return Some(self.open_certified(session, Err(fault.to_owned())));
+            }
             [session, "login"] => return Some(self.log_in(session)),
             [session, "select", mailbox] => return Some(self.select(session, mailbox)),
             [session, "woken"] => return Some(self.wake(session)),
@@ -152,6 +166,18 @@ impl World {
             };
             self.sessions.insert(session.to_owned(), dialogue);
         }
+        session.to_owned()
+    }
+
+    fn open_certified(&mut self, session: &str, verdict: Result<(), String>) -> String {
+        let der = std::fs::read(in_tests("certificates").join("alice.der")).unwrap();
+        let (distrust, later) = (Arc::clone(&self.distrust), verdict.clone());
+        let certificate = ShownCertificate::new(vec![der.into()], move |_, _| {
+            if distrust.load(SeqCst) { Err("no authority".to_owned()) } else { later.clone() }
+        });
+        let client = ClientFacts { certificate, verdict };
+        let dialogue = Dialogue::open_certified(client, |facts| self.service.session(facts));
+        self.sessions.insert(session.to_owned(), dialogue.unwrap());
         session.to_owned()
     }
 
@@ -260,6 +286,12 @@ impl Directory for OneUser {
             inet_user_status: InetStatus::Active,
             mail_allowed_service_access: None,
         }))
+    }
+
+    fn find_one(&self, _: &SearchBase, filter: &Filter, _: usize) -> Result<Found, DirectoryError> {
+        let is_alice = filter.required("mail") == Some(b"alice@example.com");
+        let user = self.user_by_login("alice", "example.com")?.filter(|_| is_alice);
+        Ok(Found::of(user.into_iter().collect()))
     }
 
     fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {

@@ -13,9 +13,11 @@ use self::threads::Threads;
 use crate::counters::{Counters, Seat};
 use crate::gate::{Case, Gate};
 use crate::limits::{Limits, REFUSAL_TIMEOUT};
-use crate::session::{ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle};
+use crate::session::{
+    ClientFacts, ConnectionFacts, Refusal, Service, Summary, TlsFacts, WakeHandle,
+};
 use crate::stream::{Socket, Stream};
-use crate::tls::{TlsSettings, facts};
+use crate::tls::{ShownCertificate, TlsSettings, facts};
 use crate::user_list::{Arrival, UserList};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use waypost_certmap::ClientCertificate;
 
 /// Numbers the connections of this process, over all its services.
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
@@ -224,11 +227,12 @@ impl<S: Service> Connection<S> {
     /// Makes the session.
     fn open(&mut self, tls: Option<TlsFacts>) {
         let control = Arc::clone(&self.control);
+        let is_plain = tls.is_none();
         let facts = ConnectionFacts {
             id: self.id,
             peer: self.peer,
             tls,
-            starttls_available: tls.is_none() && self.shared.tls.config().is_some(),
+            starttls_available: is_plain && self.shared.tls.config().is_some(),
             waker: WakeHandle::new(move || control.wake.notify_one()),
             arrival: Arrival(Arc::clone(&self.control)),
         };
@@ -241,9 +245,29 @@ impl<S: Service> Connection<S> {
         let socket = self.stream.take_plain().ok_or(End::Misuse("TLS is already active"))?;
         let limit = self.shared.limits.handshake_timeout;
         let tls = handshake(&self.shared.tls, socket, limit).await?;
-        let known = facts(tls.get_ref().1);
+        let known = facts(tls.get_ref().1, &self.shared.tls);
+        if let Some(ClientFacts { certificate, verdict: Err(reason) }) = &known.client {
+            self.log_client(certificate, reason);
+        }
         self.stream = Stream::Tls(tls);
         Ok(known)
+    }
+
+    /// Says why a client's certificate is not accepted; the client may still log in by password.
+    fn log_client(&self, certificate: &ShownCertificate, reason: &str) {
+        let (subject, issuer) = ClientCertificate::read(certificate.der()).map_or_else(
+            |_| Default::default(),
+            |read| (read.subject().to_string(), read.issuer().to_string()),
+        );
+        tracing::warn!(
+            service = self.shared.service.name(),
+            connection = self.id,
+            peer = self.peer.map(tracing::field::display),
+            subject,
+            issuer,
+            reason,
+            "client certificate not accepted"
+        );
     }
 
     /// Ends the session, writes its log line, and then lets the client go. The session is dropped

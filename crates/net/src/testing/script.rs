@@ -1,7 +1,7 @@
 //! Plays a text script against a session in memory.
 
 use super::memory::{Memory, MemoryError};
-use crate::session::{ConnectionFacts, Session, TlsFacts};
+use crate::session::{ClientFacts, ConnectionFacts, Session, TlsFacts};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -55,7 +55,19 @@ impl<S: Session> Dialogue<S> {
     /// # Errors
     /// When the greeting step misbehaves.
     pub fn open_tls(make: impl FnOnce(ConnectionFacts) -> S) -> Result<Self, MemoryError> {
-        Ok(Self { memory: Memory::open(Some(TlsFacts { cipher_bits: CIPHER_BITS }), make)? })
+        Ok(Self { memory: Memory::open(Some(TlsFacts::without_client(CIPHER_BITS)), make)? })
+    }
+
+    /// Opens a session on a port that begins with TLS, of a client that has shown a certificate.
+    ///
+    /// # Errors
+    /// When the greeting step misbehaves.
+    pub fn open_certified(
+        client: ClientFacts,
+        make: impl FnOnce(ConnectionFacts) -> S,
+    ) -> Result<Self, MemoryError> {
+        let facts = TlsFacts { cipher_bits: CIPHER_BITS, client: Some(client) };
+        Ok(Self { memory: Memory::open(Some(facts), make)? })
     }
 
     /// The session underneath, for what a script cannot say.
@@ -115,7 +127,7 @@ impl<S: Session> Dialogue<S> {
             "CLOSE" => return self.closed(text),
             "WAKE" => self.memory.wake(),
             "TIME" => self.memory.pass(duration(rest)?),
-            "STARTTLS" => self.memory.start_tls(TlsFacts { cipher_bits: bits(rest)? }),
+            "STARTTLS" => self.memory.start_tls(TlsFacts::without_client(bits(rest)?)),
             "EOF" => self.memory.end_input(),
             "SHUTDOWN" => self.memory.shut_down(),
             _ => return Err(Unmet::script("a known script word", text)),

@@ -24,6 +24,10 @@ pub enum TlsError {
     KeyMismatch,
     /// Certificate or key is of a kind that is not usable.
     Unusable(rustls::Error),
+    /// The authorities of clients are none, or one of them is damaged.
+    ClientAuthority(String),
+    /// The lists of revoked certificates are none, or one of them is damaged.
+    RevocationList(String),
     /// None of the selected cipher suites works with the allowed versions and the kind of the key.
     NoCipherSuite,
 }
@@ -47,6 +51,8 @@ impl fmt::Display for TlsError {
             ),
             Self::KeyMismatch => f.write_str("the private key belongs to another certificate"),
             Self::Unusable(e) => write!(f, "certificate and key cannot be used: {e}"),
+            Self::ClientAuthority(why) => write!(f, "authorities of clients: {why}"),
+            Self::RevocationList(why) => write!(f, "lists of revoked certificates: {why}"),
             Self::NoCipherSuite => f.write_str(
                 "no selected cipher suite (base.ssladjustciphersuites, base.tlsminversion) works \
                  with this kind of key",

@@ -57,12 +57,39 @@ impl CertificateFiles {
     }
 
     fn stamps(&self) -> Option<Stamps> {
-        let stamp = |path: &Path| std::fs::metadata(path).ok().map(|m| Stamp::of(&m));
-        Some(Stamps([stamp(&self.certificate)?, stamp(&self.key)?]))
+        Some(Stamps([Stamp::at(&self.certificate)?, Stamp::at(&self.key)?]))
     }
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, TlsError> {
+/// Files of which each may change by itself.
+#[derive(Debug, Default)]
+pub struct WatchedFiles(Vec<(PathBuf, Option<Stamp>)>);
+
+impl WatchedFiles {
+    /// Files as they are now; read them after this, so that a change during the read shows.
+    pub fn now(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let stamped = paths.into_iter().map(|path| {
+            let stamp = Stamp::at(&path);
+            (path, stamp)
+        });
+        Self(stamped.collect())
+    }
+
+    /// Whether one of them has changed since; one that is missing for a moment has not.
+    pub fn changed(&self) -> bool {
+        let has = |(path, seen): &(PathBuf, Option<Stamp>)| {
+            let now = Stamp::at(path);
+            now.is_some() && now != *seen
+        };
+        self.0.iter().any(has)
+    }
+}
+
+/// Reads a file of at most [`PEM_FILE_BYTES`].
+///
+/// # Errors
+/// When it cannot be read or is too large.
+pub fn read_bounded(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |e: io::Error| TlsError::Read(path.to_owned(), e);
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len().min(PEM_FILE_BYTES);
@@ -88,6 +115,10 @@ struct Stamp {
 }
 
 impl Stamp {
+    fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|found| Self::of(&found))
+    }
+
     fn of(found: &Metadata) -> Self {
         Self {
             device: found.dev(),

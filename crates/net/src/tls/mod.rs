@@ -5,14 +5,16 @@
 //! [`TlsPolicy`]; [`CertificateFiles`] reads an identity from disk and tells when it has changed. So a
 //! process without access to the key's file can be handed the identity by one that has it.
 
+mod clients;
 mod error;
 mod files;
 mod identity;
 mod policy;
 mod settings;
 
+pub use clients::{ClientTrust, ShownCertificate};
 pub use error::TlsError;
-pub use files::{CERTIFICATE_POLL, CertificateFiles, PEM_FILE_BYTES};
+pub use files::{CERTIFICATE_POLL, CertificateFiles, PEM_FILE_BYTES, WatchedFiles, read_bounded};
 pub use identity::TlsIdentity;
 pub use policy::TlsPolicy;
 pub(crate) use policy::facts;

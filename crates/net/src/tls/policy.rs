@@ -1,12 +1,13 @@
 //! Which TLS versions and cipher suites are allowed, and how strong an established layer is.
 
-use super::TlsError;
-use crate::session::TlsFacts;
+use super::{ShownCertificate, TlsError, TlsSettings};
+use crate::session::{ClientFacts, TlsFacts};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConnection, SupportedProtocolVersion};
-use waypost_types::{CIPHER_SUITES, CipherSuite, TlsVersion};
+use std::sync::Arc;
+use waypost_types::{CIPHER_SUITES, CipherSuite, Moment, TlsVersion};
 
 /// What a client may negotiate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +55,14 @@ impl TlsPolicy {
 
 /// The facts of a finished handshake. A suite that is not known here counts as having no key, so that a
 /// policy on strength errs on the safe side.
-pub(crate) fn facts(connection: &ServerConnection) -> TlsFacts {
+pub(crate) fn facts(connection: &ServerConnection, settings: &Arc<TlsSettings>) -> TlsFacts {
     let suite = connection.negotiated_cipher_suite();
     let known = suite.and_then(|suite| CipherSuite::numbered(u16::from(suite.suite())));
-    TlsFacts { cipher_bits: known.map_or(0, |suite| suite.key_bits) }
+    let client = ShownCertificate::of(connection, settings).map(|certificate| {
+        let verdict = certificate.judge(Moment::now().wall.seconds);
+        ClientFacts { certificate, verdict }
+    });
+    TlsFacts { cipher_bits: known.map_or(0, |suite| suite.key_bits), client }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The settings of handshakes that begin now.
 
-use super::{TlsError, TlsIdentity, TlsPolicy};
+use super::clients::Authorities;
+use super::{ClientTrust, TlsError, TlsIdentity, TlsPolicy};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::sign::SingleCertAndKey;
@@ -11,7 +12,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// A handshake uses the settings that are current when it begins; established connections keep theirs.
 #[derive(Debug, Default)]
 pub struct TlsSettings {
-    current: RwLock<Option<Arc<ServerConfig>>>,
+    current: RwLock<Option<Current>>,
+}
+
+/// What handshakes begin with, and what their clients are judged by.
+#[derive(Debug, Clone)]
+struct Current {
+    config: Arc<ServerConfig>,
+    /// `None` asks clients for no certificate.
+    authorities: Option<Arc<Authorities>>,
 }
 
 impl TlsSettings {
@@ -20,17 +29,30 @@ impl TlsSettings {
         Self::default()
     }
 
-    /// Settings to begin with.
+    /// Settings to begin with; with `clients`, certificates are asked for.
     ///
     /// # Errors
-    /// When certificate, key and policy cannot be used, or not together.
-    pub fn new(identity: &TlsIdentity, policy: &TlsPolicy) -> Result<Self, TlsError> {
-        let config = Arc::new(server_config(identity, policy)?);
-        Ok(Self { current: RwLock::new(Some(config)) })
+    /// When certificate, key, policy and authorities cannot be used, or not together.
+    pub fn new(
+        identity: &TlsIdentity,
+        policy: &TlsPolicy,
+        clients: Option<&ClientTrust>,
+    ) -> Result<Self, TlsError> {
+        let current = current(identity, policy, clients)?;
+        Ok(Self { current: RwLock::new(Some(current)) })
     }
 
     /// The settings for a handshake that begins now; `None` without a certificate.
     pub fn config(&self) -> Option<Arc<ServerConfig>> {
+        self.read().map(|current| current.config)
+    }
+
+    /// What certificates of clients are judged by now.
+    pub(super) fn authorities(&self) -> Option<Arc<Authorities>> {
+        self.read()?.authorities
+    }
+
+    fn read(&self) -> Option<Current> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -38,10 +60,15 @@ impl TlsSettings {
     ///
     /// # Errors
     /// As [`TlsSettings::new`]; the old settings stay, and the error is logged.
-    pub fn replace(&self, identity: &TlsIdentity, policy: &TlsPolicy) -> Result<(), TlsError> {
-        match server_config(identity, policy) {
-            Ok(config) => {
-                self.set(Some(Arc::new(config)));
+    pub fn replace(
+        &self,
+        identity: &TlsIdentity,
+        policy: &TlsPolicy,
+        clients: Option<&ClientTrust>,
+    ) -> Result<(), TlsError> {
+        match current(identity, policy, clients) {
+            Ok(current) => {
+                self.set(Some(current));
                 Ok(())
             }
             Err(error) => {
@@ -56,21 +83,34 @@ impl TlsSettings {
         self.set(None);
     }
 
-    fn set(&self, config: Option<Arc<ServerConfig>>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+    fn set(&self, current: Option<Current>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 }
 
 /// Fresh settings with ticket keys of their own: a session resumed from before a change would hide the
-/// new certificate from the client, and go on with a cipher that is no longer allowed.
-fn server_config(identity: &TlsIdentity, policy: &TlsPolicy) -> Result<ServerConfig, TlsError> {
+/// new certificate from the client, go on with a cipher that is no longer allowed, or show no certificate
+/// of its own where one is asked for now.
+fn current(
+    identity: &TlsIdentity,
+    policy: &TlsPolicy,
+    clients: Option<&ClientTrust>,
+) -> Result<Current, TlsError> {
     let certified = identity.certified()?;
     let provider = policy.provider(certified.key.algorithm())?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+    let authorities = clients.map(|trust| Authorities::new(trust, &provider)).transpose()?;
+    let authorities = authorities.map(Arc::new);
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&policy.versions())
-        .map_err(TlsError::Unusable)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        .map_err(TlsError::Unusable)?;
+    let builder = match &authorities {
+        None => builder.with_no_client_auth(),
+        Some(authorities) => {
+            let asking: Arc<Authorities> = Arc::clone(authorities);
+            builder.with_client_cert_verifier(asking)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.ticketer = Ticketer::new().map_err(TlsError::Unusable)?;
-    Ok(config)
+    Ok(Current { config: Arc::new(config), authorities })
 }

@@ -119,10 +119,22 @@ impl ToySession {
                 say(io, "go");
                 return Next::StartTls;
             }
+            "client" => say(io, &self.client(None)),
+            "client now" => say(io, &self.client(Some(io.now.wall.seconds))),
+            "client later" => say(io, &self.client(Some(io.now.wall.seconds + 86_400 * 365))),
             "short" => self.idle = Duration::from_millis(30),
             other => say(io, other),
         }
         self.next_line(io)
+    }
+
+    /// What is said of the client's certificate when TLS began, or now.
+    fn client(&self, now: Option<i64>) -> String {
+        let Some(client) = self.facts.tls.as_ref().and_then(|tls| tls.client.as_ref()) else {
+            return "no certificate".to_owned();
+        };
+        let verdict = now.map_or(client.verdict.clone(), |now| client.certificate.judge(now));
+        verdict.map_or_else(|why| format!("refused: {why}"), |()| "accepted".to_owned())
     }
 
     fn pour(&mut self, io: &mut Io<'_>) -> Next<&'static str> {
@@ -260,7 +272,7 @@ pub fn identity(folder: &Path) -> TlsIdentity {
 
 /// Settings of TLS from the files, with everything allowed.
 pub fn settings(folder: &Path) -> Arc<TlsSettings> {
-    Arc::new(TlsSettings::new(&identity(folder), &TlsPolicy::default()).unwrap())
+    Arc::new(TlsSettings::new(&identity(folder), &TlsPolicy::default(), None).unwrap())
 }
 
 /// A TLS client side on `stream` that trusts exactly `certificate`.

@@ -55,6 +55,22 @@ options! {
         "the passphrase of an encrypted private key",
         "Set it with `msconfig set -prompt base.sslkeypassword`.",
         "Encryption";
+    BASE_SSLCLIENTCAFILE: Option<PathBuf> = "sslclientcafile", Kind::Path { default: "" }, Refresh("all"),
+        "the authorities whose certificates let clients log in, in PEM form",
+        "With it, IMAP and POP ask every TLS client for a certificate, and SASL EXTERNAL logs its owner in; a client \
+         without one, or with one that is not accepted, logs in by password. Authorities of servers are not trusted for \
+         this: list only those that issue certificates to your users. A file that changes is read again by itself.",
+        "Logging in with certificates";
+    BASE_SSLCLIENTCRLFILE: Option<PathBuf> = "sslclientcrlfile", Kind::Path { default: "" }, Refresh("all"),
+        "the lists of revoked certificates of these authorities, in PEM form",
+        "Certificates that are on a list are refused, and all of an authority whose list is past its next update. An \
+         authority without a list revokes none. A file that changes is read again by itself.",
+        "Logging in with certificates";
+    BASE_CERTMAPFILE: Option<PathBuf> = "certmapfile", Kind::Path { default: "" }, Refresh("all"),
+        "the maps that say which user a certificate belongs to (certmap.conf)",
+        "Not set, it is the user whose mail is an e-mail address of the certificate. `waypost login-explain \
+         --certificate FILE` shows what the maps come to. A file that changes is read again by itself.",
+        "Logging in with certificates";
     BASE_TLSMINVERSION: String = "tlsminversion",
         Kind::Choice { default: "TLS1.2", choices: &["TLS1.2", "TLS1.3"] },
         Refresh("all"),

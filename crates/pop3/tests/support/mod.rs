@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
 use waypost_directory::{
-    Directory, DirectoryError, Domain, InetStatus, MailStatus, PasswordVerdict, User,
+    Directory, DirectoryError, Domain, Found, InetStatus, MailStatus, PasswordVerdict, User,
 };
-use waypost_net::session::Service;
+use waypost_ldap_filter::{Filter, SearchBase};
+use waypost_net::session::{ClientFacts, Service};
 use waypost_net::testing::{Dialogue, Memory};
+use waypost_net::tls::ShownCertificate;
 use waypost_pop3::{Config, Pop3Service, Pop3Session, SharedConfig, limits};
 use waypost_store::model::{ModelStore, payload};
 use waypost_store::{Deliver, Mutation, Recipient, Store};
@@ -56,6 +58,12 @@ impl Directory for Everybody {
             inet_user_status: InetStatus::Active,
             mail_allowed_service_access: None,
         }))
+    }
+
+    fn find_one(&self, _: &SearchBase, filter: &Filter, _: usize) -> Result<Found, DirectoryError> {
+        let is_alice = filter.required("mail") == Some(b"alice@example.com");
+        let user = self.user_by_login("alice", "example.com")?.filter(|_| is_alice);
+        Ok(Found::of(user.into_iter().collect()))
     }
 
     fn resolve_address(&self, local: &str, domain: &str) -> Result<Option<User>, DirectoryError> {
@@ -118,6 +126,7 @@ impl World {
             imap_passwords: PasswordLogin::Always,
             pop_passwords: PasswordLogin::from_min_cipher(policy.min_cipher),
             quota: Default::default(),
+            cert_maps: None,
             remember_for: Duration::ZERO,
             remember_logins: 1_000,
         };
@@ -136,6 +145,15 @@ impl World {
 
     pub fn open(&self) -> Dialogue<Pop3Session> {
         Dialogue::open(|facts| self.service.session(facts)).unwrap()
+    }
+
+    /// A session over TLS whose client has shown the certificate of alice.
+    pub fn open_certified(&self, verdict: Result<(), String>) -> Dialogue<Pop3Session> {
+        let der = include_bytes!("../../../imap/tests/certificates/alice.der");
+        let (later, chain) = (verdict.clone(), vec![der.to_vec().into()]);
+        let certificate = ShownCertificate::new(chain, move |_, _| later.clone());
+        let client = ClientFacts { certificate, verdict };
+        Dialogue::open_certified(client, |facts| self.service.session(facts)).unwrap()
     }
 
     /// Changes settings under the sessions.

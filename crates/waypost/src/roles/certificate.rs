@@ -4,7 +4,7 @@ use crate::handover::Handover;
 use crate::settings;
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
-use waypost_net::tls::{TlsError, TlsIdentity, TlsPolicy, TlsSettings};
+use waypost_net::tls::{ClientTrust, TlsError, TlsIdentity, TlsPolicy, TlsSettings};
 
 /// Tells one identity from another; the identity itself is not kept, for the key is in it.
 type Digest = [u8; 32];
@@ -13,8 +13,8 @@ type Digest = [u8; 32];
 #[derive(Default)]
 pub(super) struct Certificate {
     tls: Arc<TlsSettings>,
-    /// The digest of the identity, and the policy.
-    made_from: Mutex<Option<(Digest, TlsPolicy)>>,
+    /// The digest of the identity, the policy, and whose clients are trusted.
+    made_from: Mutex<Option<(Digest, TlsPolicy, Option<ClientTrust>)>>,
 }
 
 impl Certificate {
@@ -37,11 +37,10 @@ impl Certificate {
         };
         let policy = settings::tls_policy(&handover.config);
         let digest = digest(identity);
-        let is_known =
-            made_from.as_ref().is_some_and(|(old, used)| *old == digest && *used == policy);
-        if !is_known {
-            self.tls.replace(identity, &policy)?;
-            if made_from.replace((digest, policy)).is_some() {
+        let from = (digest, policy, handover.trust.clone());
+        if made_from.as_ref() != Some(&from) {
+            self.tls.replace(identity, &from.1, from.2.as_ref())?;
+            if made_from.replace(from).is_some() {
                 tracing::info!("certificate reloaded");
             }
         }

@@ -2,6 +2,7 @@
 
 use super::worker::{Built, Parts, Role, run as run_worker};
 use crate::failure::{Context, Failure};
+use crate::handover::Handover;
 use crate::settings;
 use std::sync::Arc;
 use waypost_auth::Authenticator;
@@ -25,7 +26,8 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
-    let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
+    let config = settings::auth(&parts.config, parts.cert_maps.clone());
+    let auth = Authenticator::new(Arc::clone(&parts.directory), config);
     let auth = Arc::new(auth.context("cannot check logins")?);
     let counters = Arc::clone(&parts.counters);
     auth.observe(move |good| counters.login(good));
@@ -33,8 +35,9 @@ fn build(parts: &Parts) -> Result<Built<ImapService>, Failure> {
     let shared = Arc::new(SharedConfig::new(settings::imap(&parts.config)));
     let service =
         ImapService::new(Arc::clone(&parts.store), Arc::clone(&auth), Arc::clone(&shared));
-    let reconfigure = Box::new(move |config: &_| {
-        auth.reconfigure(settings::auth(config));
+    let reconfigure = Box::new(move |handover: &Handover| {
+        let config = &handover.config;
+        auth.reconfigure(settings::auth(config, handover.cert_maps.clone()));
         shared.replace(settings::imap(config));
     });
     Ok(Built { service, reconfigure })

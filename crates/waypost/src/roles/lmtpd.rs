@@ -2,6 +2,7 @@
 
 use super::worker::{Built, Parts, Role, run as run_worker};
 use crate::failure::Failure;
+use crate::handover::Handover;
 use crate::settings;
 use std::sync::{Arc, PoisonError, RwLock};
 use waypost_lmtp::{LmtpService, SharedConfig};
@@ -26,7 +27,8 @@ fn build(parts: &Parts) -> Result<Built<LmtpService>, Failure> {
     let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::lmtp(&parts.config))));
     let (store, directory) = (Arc::clone(&parts.store), Arc::clone(&parts.directory));
     let service = LmtpService::new(store, directory, Arc::clone(&shared));
-    let reconfigure = Box::new(move |config: &_| {
+    let reconfigure = Box::new(move |handover: &Handover| {
+        let config = &handover.config;
         *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings::lmtp(config));
     });
     Ok(Built { service, reconfigure })

@@ -2,6 +2,7 @@
 
 use super::worker::{Built, Parts, Role, run as run_worker};
 use crate::failure::{Context, Failure};
+use crate::handover::Handover;
 use crate::settings;
 use std::sync::{Arc, PoisonError, RwLock};
 use waypost_auth::Authenticator;
@@ -25,15 +26,17 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 fn build(parts: &Parts) -> Result<Built<Pop3Service>, Failure> {
-    let auth = Authenticator::new(Arc::clone(&parts.directory), settings::auth(&parts.config));
+    let config = settings::auth(&parts.config, parts.cert_maps.clone());
+    let auth = Authenticator::new(Arc::clone(&parts.directory), config);
     let auth = auth.context("cannot check logins")?;
     let counters = Arc::clone(&parts.counters);
     auth.observe(move |good| counters.login(good));
     auth.ask_names(Arc::clone(&parts.names));
     let shared: SharedConfig = Arc::new(RwLock::new(Arc::new(settings::pop3(&parts.config))));
     let service = Pop3Service::new(Arc::clone(&parts.store), auth.clone(), Arc::clone(&shared));
-    let reconfigure = Box::new(move |config: &_| {
-        auth.reconfigure(settings::auth(config));
+    let reconfigure = Box::new(move |handover: &Handover| {
+        let config = &handover.config;
+        auth.reconfigure(settings::auth(config, handover.cert_maps.clone()));
         *shared.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings::pop3(config));
     });
     Ok(Built { service, reconfigure })

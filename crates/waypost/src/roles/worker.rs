@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use waypost_access::{Filters, Names, NoNames};
+use waypost_auth::CertMaps;
 use waypost_directory::Directory;
 use waypost_names::Dns;
 use waypost_net::counters::Counters;
@@ -57,6 +58,7 @@ pub(super) struct Role {
 /// What a service is built from.
 pub(super) struct Parts {
     pub(super) config: Config,
+    pub(super) cert_maps: Option<Arc<CertMaps>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) names: Arc<dyn Names>,
@@ -66,7 +68,7 @@ pub(super) struct Parts {
 /// A service and what takes in changed settings.
 pub(super) struct Built<S> {
     pub(super) service: S,
-    pub(super) reconfigure: Box<dyn Fn(&Config) + Send>,
+    pub(super) reconfigure: Box<dyn Fn(&Handover) + Send>,
 }
 
 /// Runs a service process until the watcher ends it.
@@ -140,7 +142,7 @@ async fn work<S: Service>(
     let certificate: Arc<Certificate> = Arc::default();
     let taken = certificate.take(&handover, (role.tls)(&handover.config));
     taken.map_err(settings::certificate_failure)?;
-    let config = handover.config;
+    let Handover { config, cert_maps, .. } = handover;
     let store_config = settings::store_client(&config, role.name, role.watches);
     let store = StoreClient::connect(store_config).await.context("cannot reach the store")?;
     let directory: Arc<dyn Directory> = settings::directory(&config)?.into();
@@ -148,7 +150,8 @@ async fn work<S: Service>(
     let store: Arc<dyn Store> = Arc::<StoreClient>::clone(&client);
     let gate = Arc::new(Gate::new(Arc::clone(&names)));
     gate.judge_by((role.filters)(&config));
-    let parts = Parts { config, store, directory, names, counters: Arc::clone(&counters) };
+    let shared = Arc::clone(&counters);
+    let parts = Parts { config, cert_maps, store, directory, names, counters: shared };
     let Built { service, reconfigure } = build(&parts)?;
     let users = users(role, &parts);
     attendant.answer_with(users.desk(limits.shutdown_grace));
@@ -158,11 +161,12 @@ async fn work<S: Service>(
         let (limited, limits) = (Arc::clone(&counters), role.limits);
         let (users, shown) = (Arc::clone(&users), role.shows_users);
         let (gate, filters) = (Arc::clone(&gate), role.filters);
-        let reconfigure = move |config: &Config| {
+        let reconfigure = move |handover: &Handover| {
+            let config = &handover.config;
             limited.allow(&limits(config));
             gate.judge_by(filters(config));
             users.reconfigure(config, shown(config));
-            reconfigure(config);
+            reconfigure(handover);
         };
         let certificate = (Arc::clone(&certificate), role.tls);
         tokio::spawn(obey(reloads, certificate, Box::new(reconfigure)));
@@ -195,7 +199,7 @@ fn users(role: &Role, parts: &Parts) -> Arc<Users> {
 async fn obey(
     mut reloads: Reloads,
     (certificate, uses_tls): (Arc<Certificate>, fn(&Config) -> bool),
-    reconfigure: Box<dyn Fn(&Config) + Send>,
+    reconfigure: Box<dyn Fn(&Handover) + Send>,
 ) {
     while let Some(order) = reloads.next().await {
         let (certificate, settings) = (Arc::clone(&certificate), Arc::clone(&order.settings));
@@ -203,14 +207,14 @@ async fn obey(
             let handover = handover::unpack(&settings)?;
             // Logged there; a bad one leaves the old.
             let is_taken = certificate.take(&handover, uses_tls(&handover.config)).is_ok();
-            Ok::<_, Failure>((handover.config, is_taken))
+            Ok::<_, Failure>((handover, is_taken))
         };
         // Making keys ready takes milliseconds.
         let taken = tokio::task::spawn_blocking(take).await;
         let well = match taken.context("settings").flatten() {
-            Ok((config, is_taken)) => {
-                log::reconfigure(&config);
-                reconfigure(&config);
+            Ok((handover, is_taken)) => {
+                log::reconfigure(&handover.config);
+                reconfigure(&handover);
                 tracing::info!("settings taken in");
                 is_taken
             }

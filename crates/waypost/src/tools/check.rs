@@ -10,6 +10,7 @@ use waypost_options::SECRETS_FILE;
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     let config = config_file::load(file)?;
     settings::check_certificate(&config)?;
+    settings::clients::read(&config)?;
     // Not a fault of the file: the user may be made after it, as packages do.
     if let Err(missing) = ownership::check_user(&config) {
         progress(format_args!("warning: {missing}"));

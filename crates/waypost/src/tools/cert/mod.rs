@@ -1,6 +1,7 @@
 //! `waypost cert`: makes, shows, checks and installs the server's certificate.
 
 mod check;
+mod clients;
 mod findings;
 mod install;
 mod self_signed;
@@ -29,6 +30,8 @@ pub(crate) enum CertCommand {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Show the authorities whose certificates let clients log in, and the maps of certificates' owners
+    Clients,
     /// Check the configured certificate and its key; exit status 0 good, 1 warning, 2 bad
     #[command(after_help = "Warnings are given from 30 days before the certificate expires.")]
     Check {
@@ -68,6 +71,7 @@ pub(crate) fn run(file: &Path, command: &CertCommand) -> Result<(), Failure> {
         CertCommand::Show { file: None } => {
             show_file(&configured(&config_file::load(file)?)?.certificate)
         }
+        CertCommand::Clients => clients::run(&config_file::load(file)?),
         CertCommand::Check { host } => check::run(&config_file::load(file)?, host.as_deref()),
         CertCommand::Install { cert, key } => install::run(file, cert, key),
     }

@@ -3,6 +3,7 @@
 use super::command::{Command, NewValue};
 use super::{listing, write_failure};
 use crate::failure::{Context, Failure};
+use crate::settings::clients;
 use crate::{ownership, prompt};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -74,6 +75,10 @@ impl<'a> Session<'a> {
         // The next start would fail. A user that is there already may be made later, as in a package.
         if self.config().read(&BASE_USER) != self.stored.read(&BASE_USER) {
             ownership::check_user(self.config())?;
+        }
+        // A server that runs would keep what it has, and the next one would not start.
+        if clients::files(self.config()) != clients::files(&self.stored) {
+            clients::read(self.config())?;
         }
         let number = writer.store(&self.draft, &note(remark)?).map_err(write_failure)?;
         *self = Self::open(self.file)?;
