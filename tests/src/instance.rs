@@ -5,6 +5,7 @@ use crate::{PATIENCE, program, wait_for};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -26,17 +27,24 @@ pub struct Instance {
     folder: tempfile::TempDir,
     watcher: Option<Child>,
     settings: BTreeMap<String, String>,
+    surroundings: Vec<(&'static str, OsString)>,
     input: RefCell<Option<File>>,
 }
 
 impl Instance {
     /// Starts a server and waits until it answers on all ports.
     pub fn start() -> Self {
+        Self::start_below(|_| Vec::new())
+    }
+
+    /// The same with variables in the environment of all its processes, which may lie in its folder.
+    pub fn start_below(variables: impl FnOnce(&Path) -> Vec<(&'static str, OsString)>) -> Self {
         let folder = tempfile::Builder::new().prefix("waypost-e2e-").tempdir();
         let folder = folder.expect("a temporary folder can be made");
         fs::create_dir(folder.path().join("scratch")).expect("a folder can be made");
-        let mut instance =
-            Self { folder, watcher: None, settings: BTreeMap::new(), input: RefCell::new(None) };
+        let surroundings = variables(folder.path());
+        let (settings, input) = (BTreeMap::new(), RefCell::new(None));
+        let mut instance = Self { folder, watcher: None, settings, surroundings, input };
         let home = instance.home();
         instance.spawn(Command::new(program::waypost()).arg("demo").arg(&home));
         instance.settings = wait_for("the demo's settings", || {
@@ -186,6 +194,7 @@ impl Instance {
         let log = File::options().create(true).append(true).open(log).expect("a log can be made");
         let errors = log.try_clone().expect("a file can be cloned");
         let command = command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let command = command.envs(self.surroundings.iter().cloned());
         self.watcher = Some(command.spawn().expect("the program starts"));
     }
 

@@ -19,6 +19,7 @@ const TRIES: usize = 3;
 /// The bytes of one message.
 pub(super) struct SegmentBody {
     file: Arc<File>,
+    segment: u64,
     blob: BlobId,
     start: u64,
     length: u64,
@@ -60,6 +61,7 @@ impl SegmentBody {
             .is_some_and(|h| h.blob == blob && h.length == row.length && h.crc == row.crc);
         Ok(right.then(|| Self {
             file,
+            segment: row.segment,
             blob,
             start: row.offset + u64::from(row.front),
             length: row.length,
@@ -80,9 +82,22 @@ impl SegmentBody {
         read.1.update(bytes);
         read.0 += bytes.len() as u64;
         if read.0 == self.length && read.1.clone().finalize() != self.crc {
-            return Err(corrupt(format!("bytes of blob {}", self.blob)));
+            return Err(corrupt(format!(
+                "bytes of blob {} in segment {}",
+                self.blob, self.segment
+            )));
         }
         Ok(())
+    }
+}
+
+impl SegmentBody {
+    /// A failed read with what an administrator looks for.
+    fn named(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Io(why) => StoreError::Io(format!("segment {}: {why}", self.segment)),
+            other => other,
+        }
     }
 }
 
@@ -100,6 +115,7 @@ impl Body for SegmentBody {
         out.resize(before + count, 0);
         let buffer = out.get_mut(before..).unwrap_or_default();
         let read = segment::read_at(&self.file, buffer, self.start + start)
+            .map_err(|error| self.named(error))
             .and_then(|()| self.verify(start, buffer));
         if read.is_err() {
             out.truncate(before);

@@ -1,0 +1,184 @@
+//! Faults of the disk below the whole server: clients are told what failed and what to do, everything
+//! else goes on, and when the fault ends so do they.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use waypost_e2e::instance::Instance;
+use waypost_e2e::line::LineClient;
+use waypost_e2e::wait_for;
+use waypost_powercut::control::{Control, UNLIMITED, Word};
+use waypost_powercut::record::{CONTROL_VARIABLE, ROOT_VARIABLE};
+
+/// More faults than any test lets happen.
+const ALWAYS: u64 = 1 << 40;
+
+/// A server all of whose processes run below the library of faults.
+fn faulty() -> (Instance, Control) {
+    let mut control = None;
+    let server = Instance::start_below(|folder| {
+        let folder = folder.canonicalize().unwrap();
+        let page = Control::create(&folder.join("control")).unwrap();
+        let variable = |path: &Path| OsString::from(path);
+        let variables = vec![
+            ("LD_PRELOAD", variable(&library())),
+            (ROOT_VARIABLE, variable(&folder)),
+            (CONTROL_VARIABLE, variable(page.path())),
+        ];
+        control = Some(page);
+        variables
+    });
+    (server, control.unwrap())
+}
+
+fn library() -> PathBuf {
+    let path = std::env::current_exe().unwrap().parent().unwrap().join("libwaypost_faults.so");
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+fn imap(server: &Instance) -> LineClient {
+    let (mut client, _) = LineClient::connect(server.port("IMAP"));
+    let login = format!("LOGIN alice@example.com \"{}\"", server.password("alice"));
+    ok(&client.imap("A1", &login));
+    client
+}
+
+fn ok(answer: &[String]) {
+    assert!(answer.last().is_some_and(|line| line.contains(" OK")), "{answer:?}");
+}
+
+/// A client in an INBOX of three messages.
+fn three_messages(server: &Instance) -> LineClient {
+    let mut client = imap(server);
+    for number in 1..4 {
+        let text = format!("Subject: {number}\r\n\r\nthis is message {number}\r\n");
+        ok(&client.imap("A2", &format!("APPEND INBOX {{{}+}}\r\n{text}", text.len())));
+    }
+    ok(&client.imap("A3", "SELECT INBOX"));
+    client
+}
+
+/// What a FETCH of all bodies shows, and its last line.
+fn bodies(client: &mut LineClient) -> (Vec<usize>, String) {
+    // Messages hold empty lines, which elsewhere stand for the end of the connection.
+    client.send("F1 FETCH 1:* BODY.PEEK[]\r\n");
+    let mut answer = vec![client.line()];
+    while answer.len() < 100 && !answer.last().unwrap().starts_with("F1 ") {
+        answer.push(client.line());
+    }
+    let holds = |number: &usize| {
+        let text = format!("this is message {number}");
+        answer.iter().any(|line| line.starts_with(&text))
+    };
+    ((1..4).filter(holds).collect(), answer.last().unwrap().clone())
+}
+
+#[test]
+fn a_read_error_costs_the_bytes_and_nothing_else() {
+    let (server, control) = faulty();
+    let mut client = three_messages(&server);
+    control.set(Word::SegmentReadErrors, ALWAYS).unwrap();
+    let (shown, last) = bodies(&mut client);
+    assert!(shown.is_empty() && last.contains(" NO "), "{shown:?} {last}");
+    ok(&client.imap("F2", "FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)"));
+    ok(&client.imap("F3", "STORE 2 +FLAGS (\\Seen)"));
+    assert!(control.read(Word::ReadErrorsSeen).unwrap() > 0);
+    control.set(Word::SegmentReadErrors, 0).unwrap();
+    let (shown, last) = bodies(&mut client);
+    assert!(shown == [1, 2, 3] && last.contains(" OK"), "{shown:?} {last}");
+}
+
+#[test]
+fn a_flipped_bit_costs_one_message_and_the_log_names_it() {
+    let (server, _control) = faulty();
+    let mut client = three_messages(&server);
+    assert_eq!(flip(&server.home(), b"this is message 2"), 1);
+    let (shown, last) = bodies(&mut client);
+    assert_eq!(shown, [1, 3]);
+    assert!(last.contains(" NO "), "{last}");
+    let named = |line: &&str| {
+        line.contains("message left out of FETCH")
+            && line.contains("segment")
+            && line.contains("uid=2")
+    };
+    wait_for("the log", || server.log().lines().find(named).map(str::to_owned));
+    ok(&client.imap("A4", "FETCH 3 BODY.PEEK[TEXT]"));
+}
+
+/// Flips a bit where a segment below a folder holds a text; how often it does.
+fn flip(folder: &Path, text: &[u8]) -> usize {
+    let mut flipped = 0;
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            flipped += flip(&path, text);
+        } else if path.extension().is_some_and(|end| end == "seg") {
+            let bytes = fs::read(&path).unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            for at in bytes.windows(text.len()).enumerate().filter(|(_, found)| *found == text) {
+                file.write_all_at(&[text[0] ^ 4], at.0 as u64).unwrap();
+                flipped += 1;
+            }
+        }
+    }
+    flipped
+}
+
+#[test]
+fn a_full_disk_refuses_mail_for_now_and_reads_go_on() {
+    let (server, control) = faulty();
+    let mut client = three_messages(&server);
+    control.set(Word::SegmentSpace, 0).unwrap();
+    let reply = deliver(&server);
+    assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    let answer = client.imap("A4", "APPEND INBOX {3+}\r\nabc");
+    assert!(answer.last().unwrap().starts_with("A4 NO"), "{answer:?}");
+    assert_eq!(bodies(&mut client).0, [1, 2, 3]);
+    ok(&client.imap("A5", "STORE 1 +FLAGS (\\Flagged)"));
+    assert!(control.read(Word::FullSeen).unwrap() > 0);
+    control.set(Word::SegmentSpace, UNLIMITED).unwrap();
+    let reply = deliver(&server);
+    assert!(reply.starts_with("250"), "{reply}");
+}
+
+/// The reply to a delivery to alice.
+fn deliver(server: &Instance) -> String {
+    let (mut client, _) = LineClient::connect(server.port("LMTP"));
+    client.send("LHLO here\r\n");
+    client.until(|line| line.starts_with("250 "));
+    assert!(client.ask("MAIL FROM:<a@example.net>").starts_with("250"));
+    assert!(client.ask("RCPT TO:<alice@example.com>").starts_with("250"));
+    assert!(client.ask("DATA").starts_with("354"));
+    client.ask("Subject: delivered\r\n\r\nx\r\n.")
+}
+
+#[test]
+fn without_descriptors_sessions_that_are_there_go_on() {
+    let (server, _control) = faulty();
+    let mut client = three_messages(&server);
+    assert_eq!(bodies(&mut client).0, [1, 2, 3]);
+    let imapd = server.pid("imapd");
+    limit(imapd, 8);
+    let port = server.port("IMAP");
+    let crowd: Vec<_> =
+        (0..8).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    ok(&client.imap("N1", "NOOP"));
+    ok(&client.imap("N2", "STORE 1 +FLAGS (\\Answered)"));
+    assert_eq!(bodies(&mut client).0, [1, 2, 3]);
+    drop(crowd);
+    limit(imapd, 1_024);
+    ok(&imap(&server).imap("N3", "LIST \"\" *"));
+    assert_eq!(server.pid("imapd"), imapd, "no process was lost");
+}
+
+/// Lowers or raises how many descriptors a process may have from now on.
+fn limit(pid: u32, descriptors: u32) {
+    let limits = format!("--nofile={descriptors}:");
+    let status = Command::new("prlimit").args([&format!("--pid={pid}"), &limits]).status();
+    assert!(status.expect("prlimit is there").success());
+}
