@@ -60,7 +60,7 @@ fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"
 
 powercut: ## Cut the power at STATES=100000 moments of a recording of the store's writer
-	WAYPOST_POWERCUT_STATES=$(or $(STATES),100000) cargo test --locked -p waypost-store-local --test powercut \
+	WAYPOST_POWERCUT_STATES=$(or $(STATES),100000) cargo test --release --locked -p waypost-store-local --test powercut \
 	    every_cut -- --nocapture
 
 clean-demo: ## Remove the demo server's mail, users and settings
