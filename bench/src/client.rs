@@ -136,18 +136,29 @@ impl Client {
         self.finish_imap()
     }
 
+    /// The same, where NO will do as well; BAD is an error.
+    pub(crate) fn imap_any(&mut self, command: &str) -> io::Result<Answer> {
+        self.send(format!("x {command}\r\n").as_bytes())?;
+        self.answer(true)
+    }
+
     /// Reads to the OK of a command that was sent with the tag `x`.
     pub(crate) fn finish_imap(&mut self) -> io::Result<Answer> {
+        self.answer(false)
+    }
+
+    fn answer(&mut self, may_refuse: bool) -> io::Result<Answer> {
         let mut answer = Answer::default();
         loop {
             let line = self.line()?;
             if line.starts_with(b"x ") {
-                let ok = line.starts_with(b"x OK");
-                return if ok { Ok(answer) } else { Err(unexpected(line)) };
+                let ended = line.starts_with(b"x OK") || may_refuse && line.starts_with(b"x NO");
+                return if ended { Ok(answer) } else { Err(unexpected(line)) };
             }
             let literal = literal_size(line);
             if line.starts_with(b"* ") {
                 answer.lines += 1;
+                answer.exists = exists(line).unwrap_or(answer.exists);
             }
             if let Some(size) = literal {
                 answer.literal_bytes += size as u64;
@@ -185,6 +196,13 @@ pub(crate) struct Answer {
     pub(crate) lines: u64,
     /// Bytes of literals.
     pub(crate) literal_bytes: u64,
+    /// The last EXISTS, 0 without one.
+    pub(crate) exists: u32,
+}
+
+fn exists(line: &[u8]) -> Option<u32> {
+    let count = line.strip_prefix(b"* ")?.strip_suffix(b" EXISTS")?;
+    std::str::from_utf8(count).ok()?.parse().ok()
 }
 
 fn literal_size(line: &[u8]) -> Option<usize> {

@@ -24,12 +24,17 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn user(&self, server: &Server) -> String {
+    pub(crate) fn user(&self, server: &Server) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.users.max(1) + 1;
         server.user.replace("{}", &number.to_string())
     }
 
-    fn is_over(&self) -> bool {
+    /// A number that no other turn was given.
+    pub(crate) fn number(&self) -> u32 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.deadline
     }
 }
@@ -42,7 +47,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, begun: Instant, operations: u64) {
+    pub(crate) fn add(&mut self, begun: Instant, operations: u64) {
         self.times.push(begun.elapsed());
         self.operations += operations;
     }

@@ -49,7 +49,8 @@ pub(crate) fn fill_of(
     client.imap("LOGOUT").map(drop)
 }
 
-fn append(client: &mut Client, mailbox: &str, message: &[u8]) -> io::Result<()> {
+/// Appends a message to a mailbox.
+pub(crate) fn append(client: &mut Client, mailbox: &str, message: &[u8]) -> io::Result<()> {
     client.send(format!("a APPEND \"{mailbox}\" {{{}}}\r\n", message.len()).as_bytes())?;
     let line = client.line()?;
     if !line.starts_with(b"+") {
@@ -57,7 +58,16 @@ fn append(client: &mut Client, mailbox: &str, message: &[u8]) -> io::Result<()> 
     }
     client.send(message)?;
     client.send(b"\r\n")?;
-    client.expect(b"a OK")
+    // A client that has selected the mailbox is told of the message first.
+    loop {
+        let line = client.line()?;
+        if line.starts_with(b"a OK") {
+            return Ok(());
+        }
+        if !line.starts_with(b"* ") {
+            return Err(crate::client::unexpected(line));
+        }
+    }
 }
 
 fn expunge_every_second(client: &mut Client, count: u32) -> io::Result<()> {

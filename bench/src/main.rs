@@ -12,6 +12,7 @@ mod idle;
 mod load;
 mod mail;
 mod mailbox;
+mod mixed;
 mod notice;
 mod plot;
 mod report;
@@ -87,6 +88,8 @@ enum What {
     ImapLogin,
     /// Connect, log in, STAT, QUIT over POP3.
     PopLogin,
+    /// Sessions of many commands in the proportions of imaptest's default mix.
+    Mixed,
     /// FETCH 1:* BODY.PEEK[] over the inbox of each user in turn.
     Fetch,
     /// RETR of every message of the inbox of each user in turn.
@@ -148,6 +151,7 @@ fn run(what: &What, server: &Server) -> io::Result<String> {
         What::Lmtp => load::run(server, "LMTP delivery", load::lmtp),
         What::ImapLogin => load::run(server, "IMAP login + logout", load::imap_login),
         What::PopLogin => load::run(server, "POP3 login + STAT + QUIT", load::pop_login),
+        What::Mixed => load::run(server, "mixed commands", mixed::sessions),
         What::Fetch => load::run(server, "FETCH BODY.PEEK[] (a message)", load::fetch),
         What::Retr => load::run(server, "RETR (a message)", load::retr),
         What::Select { mailbox, fill, holes } => {
