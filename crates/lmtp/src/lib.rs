@@ -6,6 +6,7 @@
 mod command;
 mod data;
 mod delivery;
+mod known;
 mod path;
 mod reply;
 mod session;
@@ -14,6 +15,7 @@ mod transaction;
 pub use delivery::trace_lines;
 pub use session::LmtpSession;
 
+use known::KnownRecipients;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use waypost_directory::{Directory, QuotaRules};
@@ -61,6 +63,7 @@ pub struct LmtpService {
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) known: KnownRecipients,
     config: SharedConfig,
 }
 
@@ -93,7 +96,8 @@ impl Context {
 impl LmtpService {
     /// A service over a store and a directory.
     pub fn new(store: Arc<dyn Store>, directory: Arc<dyn Directory>, config: SharedConfig) -> Self {
-        Self { context: Arc::new(Context { store, directory, config }) }
+        let known = KnownRecipients::default();
+        Self { context: Arc::new(Context { store, directory, known, config }) }
     }
 }
 

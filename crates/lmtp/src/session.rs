@@ -7,10 +7,10 @@ use crate::transaction::Transaction;
 use crate::{Context, limits, reply};
 use std::sync::Arc;
 use std::time::Instant;
-use waypost_directory::{Recipient, User, resolve_recipient};
+use waypost_directory::{Recipient, User};
 use waypost_net::session::{ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Session, Summary};
 use waypost_store::{StoreError, Upload};
-use waypost_types::{Moment, Spoken, Usage};
+use waypost_types::{Moment, QuotaLimits, Spoken, Usage};
 
 /// One LMTP session.
 pub struct LmtpSession {
@@ -228,8 +228,18 @@ impl LmtpSession {
         if transaction.accepted() >= limits::RECIPIENTS {
             return Self::decline(io, reply::TOO_MANY_RECIPIENTS);
         }
-        self.phase = Phase::Lookup(address);
-        None
+        // With limits the store is read, which may block.
+        let quota = |user: &User| self.context.config().quota.enforced_limits(user.quota);
+        let known = self.context.known.find(&*self.context.directory, &address);
+        match known.as_deref() {
+            Some(Recipient::Accept { user, folder }) if quota(user) == QuotaLimits::NONE => {
+                self.accept(io, &address, user, folder.as_deref())
+            }
+            _ => {
+                self.phase = Phase::Lookup(address);
+                None
+            }
+        }
     }
 
     /// Asks the directory; runs on a thread that may block.
@@ -238,13 +248,14 @@ impl LmtpSession {
         let address = std::mem::take(address);
         self.phase = Phase::Commands;
         let connection = self.facts.id;
-        match resolve_recipient(&*self.context.directory, &address) {
+        let found = self.context.known.resolve(&*self.context.directory, &address);
+        match found.as_deref() {
             Ok(Recipient::Accept { user, folder }) => {
-                self.accept(io, &address, &user, folder.as_deref())
+                self.accept(io, &address, user, folder.as_deref())
             }
             Ok(recipient) => {
-                let text = reply::not_accepted(&recipient);
-                if let Recipient::OtherPartition { user, partition } = &recipient {
+                let text = reply::not_accepted(recipient);
+                if let Recipient::OtherPartition { user, partition } = recipient {
                     let (user, partition) = (&user.entry, partition.as_str());
                     tracing::error!(
                         service = "lmtp",
