@@ -18,6 +18,7 @@ const ROLE: Role = Role {
     watches: true,
     access: Some(AccessService::Imap),
     shows_users: |config| config.read(&IMAP_ENABLEUSERLIST),
+    threads: |cores| cores,
 };
 
 /// Runs until the watcher ends it.

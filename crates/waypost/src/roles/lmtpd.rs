@@ -16,6 +16,8 @@ const ROLE: Role = Role {
     watches: false,
     access: None,
     shows_users: |_| false,
+    // Half the cores bring in more mail than the one writer behind them can store.
+    threads: |cores| cores.div_ceil(2),
 };
 
 /// Runs until the watcher ends it.

@@ -18,6 +18,7 @@ const ROLE: Role = Role {
     watches: true,
     access: Some(AccessService::Pop),
     shows_users: |_| true,
+    threads: |cores| cores,
 };
 
 /// Runs until the watcher ends it.

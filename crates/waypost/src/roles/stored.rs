@@ -21,7 +21,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     let config = handover::unpack(&inherited.settings)?.config;
     let _log = log::start(&config, NAME).context("cannot start the log")?;
     raise_descriptor_limit();
-    let runtime = Builder::new_multi_thread().enable_all().build();
+    // Its tasks only move frames between sockets and the writer's thread. One thread does that for
+    // more clients than the writer serves, and tasks that wake each other on it wake no other.
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     // A failure is told on standard error, which the watcher logs.
     runtime.context("cannot start threads")?.block_on(work(&config, inherited))
 }

@@ -53,6 +53,9 @@ pub(super) struct Role {
     pub(super) access: Option<AccessService>,
     /// Whether administrators see who is logged in.
     pub(super) shows_users: fn(&Config) -> bool,
+    /// Threads that its connections share, of a machine's cores. One too many is not free: each task
+    /// that becomes ready while a thread rests wakes it, to find that another has done the work.
+    pub(super) threads: fn(usize) -> usize,
 }
 
 /// What a service is built from.
@@ -98,7 +101,7 @@ pub(super) fn run<S: Service>(
     };
     raise_descriptor_limit();
     let limits = (role.limits)(config);
-    let runtime = runtime()?;
+    let runtime = runtime(role.threads)?;
     let is_confined = confined == Confinement::Full;
     let start = Start { handover, inherited, is_confined, limits, names };
     let ended = runtime.block_on(work(role, start, build));
@@ -107,10 +110,10 @@ pub(super) fn run<S: Service>(
     ended
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+fn runtime(threads: fn(usize) -> usize) -> Result<Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let built = Builder::new_multi_thread()
-        .worker_threads(cores)
+        .worker_threads(threads(cores).max(1))
         .max_blocking_threads(cores.saturating_add(BLOCKING_THREADS))
         .thread_keep_alive(BLOCKING_THREAD_KEPT)
         .enable_all()
