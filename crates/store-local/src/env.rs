@@ -1,8 +1,12 @@
 //! Opening the metadata: one LMDB environment, its tables, its format number.
 
+mod upgrade;
+
 use crate::codec::{corrupt, rows};
+pub(crate) use crate::table::{Entry, Table};
+use crate::table::{Mark, Tree};
 use heed::types::Bytes;
-use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, WithoutTls};
+use heed::{CommitOrAbort, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, WithoutTls};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -13,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use waypost_store::StoreError;
 
 /// The format that this program writes.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 /// Read transactions that may exist at once, over all processes.
 pub(crate) const READERS_MAX: u32 = 8_192;
 
@@ -33,23 +37,22 @@ const DIR_MODE: u32 = 0o700;
 /// The key of the format number in `state`.
 const FORMAT_KEY: &[u8] = b"format";
 
-/// A key and its value.
-pub(crate) type Entry<'t> = (&'t [u8], &'t [u8]);
-
-/// One table of bytes to bytes.
-pub(crate) type Table = Database<'static, Bytes, Bytes>;
-
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident in $tree:ident, $mark:expr;)*) => {
         /// Every table.
         pub(crate) struct Tables { $($(#[$doc])* pub(crate) $name: Table,)* }
 
-        const NAMES: &[&str] = &[$(stringify!($name)),*];
-        const COUNT: usize = NAMES.len();
+        /// The name, the tree and the mark of every table.
+        const LAYOUT: &[(&str, &str, Mark)] = &[$((stringify!($name), stringify!($tree), $mark)),*];
 
         impl Tables {
-            fn from_array([$($name),*]: [Table; COUNT]) -> Self {
-                Self { $($name),* }
+            fn new(tree: impl Fn(&str) -> Option<Tree>) -> Option<Self> {
+                Some(Self { $($name: Table::new(tree(stringify!($tree))?, $mark),)* })
+            }
+
+            /// All of them, in the order of `LAYOUT`.
+            fn list(&self) -> Vec<&Table> {
+                vec![$(&self.$name),*]
             }
         }
     };
@@ -57,47 +60,69 @@ macro_rules! tables {
 
 tables! {
     /// Format number and counters.
-    state,
+    state in state, Mark::From(b'a');
     /// Account → record.
-    accounts,
+    accounts in state, Mark::Before(1);
     /// Store id → account.
-    account_names,
+    account_names in account_names, ALONE;
     /// (account, mailbox) → record.
-    mailboxes,
+    mailboxes in state, Mark::Before(2);
     /// (account, name) → mailbox.
-    mailbox_names,
+    mailbox_names in mailbox_names, ALONE;
     /// (account, name) → nothing.
-    subscriptions,
+    subscriptions in subscriptions, ALONE;
     /// (mailbox, page, part) → page.
-    pages,
+    pages in numbered, Mark::Before(1);
     /// (mailbox, keyword) → uses and spelling.
-    keywords,
+    keywords in numbered, Mark::Before(2);
     /// (mailbox, uid) → row.
-    messages,
+    messages in numbered, Mark::Before(3);
     /// (account, email) → record.
-    emails,
+    emails in mail, Mark::Behind(1);
     /// (account, email, mailbox, uid) → nothing.
-    copies,
+    copies in mail, Mark::Behind(2);
     /// (account, thread, email) → nothing.
-    threads,
+    threads in mail, Mark::Behind(3);
     /// (account, hash, email) → thread and subject.
-    message_ids,
+    message_ids in found, Mark::Before(1);
     /// (account, email) → form.
-    forms,
+    forms in mail, Mark::Behind(4);
     /// Blob → place.
-    blobs,
+    blobs in state, Mark::Before(4);
     /// Segment → what is known of it.
-    segments,
+    segments in state, Mark::Before(5);
     /// (account, modseq, sequence) → change.
-    changes,
+    changes in found, Mark::Before(2);
     /// (time, account, mailbox, modseq, sequence) → what left.
-    purge,
+    purge in purge, ALONE;
     /// (sequence, part) → outcome.
-    outcomes,
-    /// Store id → last log-ins and log-outs. Came after the others and is still format 1: a program
-    /// that does not know it never opens it, one that does makes it when it opens a store to write,
-    /// which `stored` and every tool do before they read.
-    access,
+    outcomes in state, Mark::Before(3);
+    /// Store id → last log-ins and log-outs.
+    access in access, ALONE;
+}
+
+/// The mark of a table that has a tree of its own.
+const ALONE: Mark = Mark::From(0);
+
+/// Every tree.
+const TREES: [&str; 9] = [
+    "state",
+    "account_names",
+    "mailbox_names",
+    "subscriptions",
+    "numbered",
+    "mail",
+    "found",
+    "purge",
+    "access",
+];
+
+impl Tables {
+    fn of(trees: &[Tree]) -> Result<Self, StoreError> {
+        let found = |name: &str| TREES.iter().zip(trees).find(|(tree, _)| **tree == name);
+        Self::new(|name| found(name).map(|(_, tree)| *tree))
+            .ok_or_else(|| corrupt("metadata trees"))
+    }
 }
 
 /// The open metadata of a partition.
@@ -149,21 +174,27 @@ impl Meta {
         }
         let env = open_env(&path.join(META_DIR), None)?;
         let txn = env.read_txn().map_err(fault)?;
-        let tables = env
+        let trees = env
             .open_databases_and_commit(txn, |opener, txn| {
-                let mut all = Vec::with_capacity(COUNT);
-                for name in NAMES {
-                    let table = opener.open_database::<Bytes, Bytes>(txn, Some(name))?;
-                    all.push(table.ok_or(heed::Error::Mdb(MdbError::NotFound))?);
+                let mut all = Vec::with_capacity(TREES.len());
+                for name in TREES {
+                    // A store of format 1 lacks some; nothing is read there but its number.
+                    all.push(match opener.open_database::<Bytes, Bytes>(txn, Some(name))? {
+                        Some(tree) => tree,
+                        None => {
+                            let state = opener.open_database(txn, Some(TREES[0]))?;
+                            state.ok_or(heed::Error::Mdb(MdbError::NotFound))?
+                        }
+                    });
                 }
-                let all: Result<[_; COUNT], _> = all.try_into();
+                let all: Result<[_; TREES.len()], _> = all.try_into();
                 all.map(CommitOrAbort::<_, ()>::Commit)
                     .map_err(|_| heed::Error::Mdb(MdbError::Problem))
             })
             .map_err(fault)?
             .commit()
-            .ok_or_else(|| corrupt("metadata tables"))?;
-        let meta = Arc::new(Self { env, tables: Tables::from_array(tables), path: path.clone() });
+            .ok_or_else(|| corrupt("metadata trees"))?;
+        let meta = Arc::new(Self { env, tables: Tables::of(&trees)?, path: path.clone() });
         let txn = meta.env.read_txn().map_err(fault)?;
         check_format(&path, meta.format(&txn)?)?;
         drop(txn);
@@ -176,17 +207,27 @@ impl Meta {
         crate::segment::path(&self.path, segment)
     }
 
+    /// Bytes of a page of the metadata's file.
+    pub(crate) fn page_bytes(&self) -> Result<u64, StoreError> {
+        let txn = self.env.read_txn().map_err(fault)?;
+        self.tables.state.page_bytes(&txn)
+    }
+
     fn format(&self, txn: &RoTxn<'_>) -> Result<Option<u64>, StoreError> {
         let value = get(&self.tables.state, txn, FORMAT_KEY)?;
         value.map(|v| rows::decode_number(v).ok_or_else(|| corrupt("format number"))).transpose()
     }
 
-    /// Writes the format number into a new store, checks that of an old one. Format 1 is the first,
-    /// so there is nothing to upgrade from yet.
+    /// Writes the format number into a new store, brings an old one to this program's format.
     fn settle_format(&self) -> Result<(), StoreError> {
         let mut txn = self.env.write_txn().map_err(fault)?;
-        if let Some(found) = self.format(&txn)? {
-            return check_format(&self.path, Some(found));
+        match self.format(&txn)? {
+            Some(upgrade::FIRST) => {
+                drop(txn);
+                return upgrade::run(self);
+            }
+            Some(found) => return check_format(&self.path, Some(found)),
+            None => {}
         }
         put(&self.tables.state, &mut txn, FORMAT_KEY, &rows::encode_number(FORMAT))?;
         txn.commit().map_err(fault)
@@ -196,6 +237,11 @@ impl Meta {
 fn check_format(path: &Path, found: Option<u64>) -> Result<(), StoreError> {
     match found {
         Some(FORMAT) => Ok(()),
+        Some(upgrade::FIRST) => Err(StoreError::Unavailable(format!(
+            "the store in {} has format {}: `waypost run` brings it to format {FORMAT}",
+            path.display(),
+            upgrade::FIRST
+        ))),
         Some(found) if found > FORMAT => Err(StoreError::Unavailable(format!(
             "the store in {} has format {found}, this program knows formats up to {FORMAT}: install \
              the Waypost that wrote it, then run `waypost run`",
@@ -222,28 +268,30 @@ fn make_metadata(dir: &Path, map_size: usize) -> Result<(), StoreError> {
     std::fs::remove_dir_all(&making).map_err(io_fault)
 }
 
-/// Opens every table, making those that are missing.
+/// Opens every tree, making those that are missing.
 fn make_tables(env: &Env<WithoutTls>) -> Result<Tables, StoreError> {
     let txn = env.write_txn().map_err(fault)?;
-    let tables = env
+    let trees = env
         .create_databases_and_commit(txn, |opener, txn| {
-            let mut all = Vec::with_capacity(COUNT);
-            for name in NAMES {
+            let mut all = Vec::with_capacity(TREES.len());
+            for name in TREES {
                 all.push(opener.create_database::<Bytes, Bytes>(txn, Some(name))?);
             }
-            let all: Result<[_; COUNT], _> = all.try_into();
+            let all: Result<[_; TREES.len()], _> = all.try_into();
             all.map(CommitOrAbort::<_, ()>::Commit).map_err(|_| heed::Error::Mdb(MdbError::Problem))
         })
         .map_err(fault)?
         .commit()
-        .ok_or_else(|| corrupt("metadata tables"))?;
-    Ok(Tables::from_array(tables))
+        .ok_or_else(|| corrupt("metadata trees"))?;
+    Tables::of(&trees)
 }
 
 #[allow(unsafe_code, reason = "LMDB maps a file, which no type can prove unchanged by others")]
 fn open_env(dir: &Path, map_size: Option<usize>) -> Result<Env<WithoutTls>, StoreError> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.max_dbs(u32::try_from(COUNT).unwrap_or(u32::MAX)).max_readers(READERS_MAX);
+    options
+        .max_dbs(u32::try_from(TREES.len() + LAYOUT.len()).unwrap_or(u32::MAX))
+        .max_readers(READERS_MAX);
     match map_size {
         Some(size) => {
             options.map_size(size);
@@ -293,25 +341,25 @@ pub(crate) fn get<'t>(
     txn: &'t RoTxn<'_>,
     key: &[u8],
 ) -> Result<Option<&'t [u8]>, StoreError> {
-    table.get(txn, key).map_err(fault)
+    table.get(txn, key)
 }
 
-/// The first entry at or after a key, which must not be empty.
+/// The first entry at or after a key.
 pub(crate) fn at_or_after<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
     key: &[u8],
 ) -> Result<Option<Entry<'t>>, StoreError> {
-    table.get_greater_than_or_equal_to(txn, key).map_err(fault)
+    table.from(txn, Bound::Included(key), &[])?.next().transpose()
 }
 
-/// The entries whose keys begin with `prefix` (never empty), in order.
+/// The entries whose keys begin with `prefix`, in order.
 pub(crate) fn under<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
     prefix: &[u8],
 ) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
-    Ok(table.prefix_iter(txn, prefix).map_err(fault)?.map(|entry| entry.map_err(fault)))
+    table.from(txn, Bound::Included(prefix), prefix)
 }
 
 /// Every entry of a table, in order.
@@ -319,7 +367,7 @@ pub(crate) fn all<'t>(
     table: &Table,
     txn: &'t RoTxn<'_>,
 ) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
-    Ok(table.iter(txn).map_err(fault)?.map(|entry| entry.map_err(fault)))
+    table.from(txn, Bound::Unbounded, &[])
 }
 
 /// The entries from `from` on whose keys begin with the first `prefix` bytes of it.
@@ -329,12 +377,7 @@ pub(crate) fn under_from<'t>(
     from: &[u8],
     prefix: usize,
 ) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
-    let start = from.get(..prefix).unwrap_or_default().to_vec();
-    let range = (Bound::Included(from), Bound::Unbounded);
-    let entries = table.range(txn, &range).map_err(fault)?;
-    Ok(entries
-        .map(|entry| entry.map_err(fault))
-        .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&start))))
+    table.from(txn, Bound::Included(from), from.get(..prefix).unwrap_or_default())
 }
 
 /// The entries after a key, or all, in order.
@@ -343,8 +386,7 @@ pub(crate) fn after<'t>(
     txn: &'t RoTxn<'_>,
     key: Option<&[u8]>,
 ) -> Result<impl Iterator<Item = Result<Entry<'t>, StoreError>> + use<'t>, StoreError> {
-    let range = (key.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-    Ok(table.range(txn, &range).map_err(fault)?.map(|entry| entry.map_err(fault)))
+    table.from(txn, key.map_or(Bound::Unbounded, Bound::Excluded), &[])
 }
 
 /// Writes an entry.
@@ -354,7 +396,7 @@ pub(crate) fn put(
     key: &[u8],
     value: &[u8],
 ) -> Result<(), StoreError> {
-    table.put(txn, key, value).map_err(fault)
+    table.put(txn, key, value)
 }
 
 /// Removes an entry; false when there was none.
@@ -363,7 +405,7 @@ pub(crate) fn delete(
     txn: &mut heed::RwTxn<'_>,
     key: &[u8],
 ) -> Result<bool, StoreError> {
-    table.delete(txn, key).map_err(fault)
+    table.delete(txn, key)
 }
 
 /// What an error of LMDB means for a mutation or a read.
@@ -391,45 +433,5 @@ pub(crate) fn io_fault(error: io::Error) -> StoreError {
             StoreError::NoSpace
         }
         _ => StoreError::Io(error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
-    use super::*;
-
-    const MAP_BYTES: usize = 1 << 30;
-
-    /// A store as the programs of format 1 made it that knew no table of last accesses.
-    fn older_store(path: &Path) {
-        make_dirs(&path.join(META_DIR)).unwrap();
-        let env = open_env(&path.join(META_DIR), Some(MAP_BYTES)).unwrap();
-        let make = |name| {
-            let made = env.create_databases_and_commit(env.write_txn().unwrap(), |opener, txn| {
-                let table = opener.create_database::<Bytes, Bytes>(txn, Some(name))?;
-                Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(table))
-            });
-            made.unwrap().commit().unwrap()
-        };
-        let names = NAMES.iter().filter(|name| **name != "access");
-        let tables: HashMap<_, _> = names.map(|name| (*name, make(*name))).collect();
-        let mut txn = env.write_txn().unwrap();
-        put(&tables["state"], &mut txn, FORMAT_KEY, &rows::encode_number(FORMAT)).unwrap();
-        txn.commit().unwrap();
-        env.prepare_for_closing().wait();
-    }
-
-    #[test]
-    fn an_older_store_gets_the_table_of_last_accesses_when_it_is_opened_to_write() {
-        let dir = tempfile::tempdir().unwrap();
-        older_store(dir.path());
-        assert!(Meta::open_reader(dir.path()).is_err());
-        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
-        let mut txn = meta.env.write_txn().unwrap();
-        put(&meta.tables.access, &mut txn, b"ada", rows::PRESENT).unwrap();
-        txn.commit().unwrap();
-        let txn = meta.env.read_txn().unwrap();
-        assert_eq!(all(&meta.tables.access, &txn).unwrap().count(), 1);
     }
 }

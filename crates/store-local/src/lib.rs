@@ -2,7 +2,7 @@
 //!
 //! - [`engine`]: the one writer: applies mutations in batches, purges, backs up.
 //! - [`reader`]: snapshots, in any number of processes.
-//! - [`codec`], [`keys`], [`segment`], [`env`]: the format on disk.
+//! - [`codec`], [`keys`], [`segment`], [`env`], [`table`]: the format on disk.
 //! - [`check`]: every table against every other, and the files against the rows.
 //! - [`local`]: writer and reader in one process, for tools and tests.
 //! - [`server`]: the `stored` process around the engine; [`client`]: a worker's way to it, over
@@ -21,5 +21,6 @@ pub mod proto;
 pub mod reader;
 mod segment;
 pub mod server;
+mod table;
 
 pub use engine::MutationId;

@@ -5,7 +5,6 @@ use super::scan::{At, Scan, Sink};
 use crate::codec::rows::Numbers;
 use crate::codec::{Take, access as access_value, page};
 use crate::engine::{NUMBERS_KEY, Waiting, read_outcome, read_waiting};
-use crate::env;
 use crate::keys::{self, Purge};
 use waypost_store::{StatePage, StoreError};
 use waypost_types::{AccountId, AccountName};
@@ -19,7 +18,7 @@ pub(super) fn state(scan: &mut Scan<'_>) -> Result<(), StoreError> {
                 sink.add(Part::State, Problem::Damaged, Place::STORE, "the numbers cannot be read");
             }
             // A store that was never written has none.
-            None if at.tables.accounts.is_empty(at.txn).map_err(env::fault)? => {}
+            None if at.tables.accounts.is_empty(at.txn)? => {}
             None => {
                 sink.add(Part::State, Problem::Missing, Place::STORE, "the numbers are not there");
             }

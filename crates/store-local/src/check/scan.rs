@@ -280,12 +280,9 @@ fn walk_step(
         (None, []) => Bound::Unbounded,
         (None, prefix) => Bound::Included(prefix.to_vec()),
     };
-    let bound = (start.as_ref().map(Vec::as_slice), Bound::Unbounded);
-    for (count, entry) in table.range(at.txn, &bound).map_err(fault)?.enumerate() {
-        let (key, value) = entry.map_err(fault)?;
-        if !key.starts_with(prefix) {
-            return Ok(false);
-        }
+    let entries = table.from(at.txn, start.as_ref().map(Vec::as_slice), prefix)?;
+    for (count, entry) in entries.enumerate() {
+        let (key, value) = entry?;
         if count == STEP_ENTRIES {
             return Ok(true);
         }

@@ -176,7 +176,7 @@ impl Engine {
             })
             .transpose()?;
         // New numbers would name other things a second time.
-        let empty = meta.tables.accounts.is_empty(&txn).map_err(fault)?;
+        let empty = meta.tables.accounts.is_empty(&txn)?;
         if numbers.is_none() && !empty {
             return Err(corrupt("counters are missing; `waypost repair` makes them anew"));
         }

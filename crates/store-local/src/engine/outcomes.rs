@@ -12,6 +12,9 @@ use waypost_store::{Outcome, StoreError};
 
 /// Outcomes kept.
 pub const OUTCOMES: usize = 10_000;
+/// Older ones are removed when so many of them have gathered: removing each as it comes of age would
+/// write another page with every batch.
+pub(super) const OLD_OUTCOMES: u64 = 256;
 
 /// Version and id in front of the first part of an outcome.
 const FRONT_BYTES: usize = 1 + 16;
@@ -81,7 +84,9 @@ impl Ring {
             let value = [&[VERSION], &id.0.to_be_bytes()[..], chunk].concat();
             env::put(&tables.outcomes, txn, &keys::outcome(sequence, part), &value)?;
         }
-        if let Some(old) = sequence.checked_sub(OUTCOMES as u64) {
+        if let Some(old) = sequence.checked_sub(OUTCOMES as u64)
+            && sequence.is_multiple_of(OLD_OUTCOMES)
+        {
             drop_parts(tables, txn, old)?;
         }
         Ok(sequence)
@@ -100,23 +105,19 @@ impl Ring {
     }
 }
 
-/// Removes an outcome. Numbers that a failed batch skipped leave older ones behind, so everything
-/// up to `old` goes, a few at a time.
+/// Removes the outcomes up to `old`, not too many at once: numbers that failed batches skipped may
+/// leave more of them.
 fn drop_parts(tables: &Tables, txn: &mut RwTxn<'_>, old: u64) -> Result<(), StoreError> {
-    const STEP: usize = 4;
-    for _ in 0..STEP {
-        let first = env::at_or_after(&tables.outcomes, txn, &[0])?;
-        let key = first.map(|(key, _)| key.to_vec());
-        let Some(key) = key.filter(|key| Take(key).u64().is_some_and(|n| n <= old)) else {
-            return Ok(());
-        };
-        let prefix = key.get(..8).unwrap_or_default().to_vec();
-        let parts: Vec<Vec<u8>> = env::under(&tables.outcomes, txn, &prefix)?
-            .map(|entry| entry.map(|(key, _)| key.to_vec()))
-            .collect::<Result<_, _>>()?;
-        for key in parts {
-            env::delete(&tables.outcomes, txn, &key)?;
-        }
+    const STEP: usize = 1_024;
+    const _: () = assert!(STEP as u64 > OLD_OUTCOMES);
+    let is_old = |key: &[u8]| Take(key).u64().is_some_and(|sequence| sequence <= old);
+    let keys: Vec<Vec<u8>> = env::all(&tables.outcomes, txn)?
+        .map(|entry| entry.map(|(key, _)| key.to_vec()))
+        .take_while(|key| key.as_deref().map_or(true, is_old))
+        .take(STEP)
+        .collect::<Result<_, _>>()?;
+    for key in keys {
+        env::delete(&tables.outcomes, txn, &key)?;
     }
     Ok(())
 }

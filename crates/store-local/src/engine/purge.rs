@@ -97,14 +97,8 @@ impl Work<'_, '_> {
     }
 
     fn next_entry(&self, at: &Bound<Vec<u8>>) -> Result<Option<QueueEntry>, StoreError> {
-        let found = match at {
-            Bound::Excluded(key) => self.tables.purge.get_greater_than(&self.txn, key),
-            Bound::Included(key) if !key.is_empty() => {
-                self.tables.purge.get_greater_than_or_equal_to(&self.txn, key)
-            }
-            _ => self.tables.purge.first(&self.txn),
-        };
-        Ok(found.map_err(env::fault)?.map(|(key, value)| (key.to_vec(), value.to_vec())))
+        let found = self.tables.purge.from(&self.txn, at.as_ref().map(Vec::as_slice), &[])?.next();
+        Ok(found.transpose()?.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
     /// Purges an entry, or as much of it as the step has room for; true when it is done.

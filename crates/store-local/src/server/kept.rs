@@ -21,7 +21,7 @@ impl KeptOutcomes {
     /// The number of outcomes kept so far. Numbers are skipped now and then, none is used twice.
     pub(crate) fn count(&self) -> Result<u64, StoreError> {
         let txn = self.meta.env.read_txn().map_err(fault)?;
-        let last = self.meta.tables.outcomes.last(&txn).map_err(fault)?;
+        let last = self.meta.tables.outcomes.last(&txn)?;
         Ok(last.and_then(|(key, _)| Take(key).u64()).map_or(0, |last| last + 1))
     }
 }

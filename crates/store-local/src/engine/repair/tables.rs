@@ -260,12 +260,12 @@ fn least_numbers(tables: &env::Tables, txn: &heed::RoTxn<'_>) -> Result<Numbers,
         mailbox = mailbox.max(Purge::read(entry?.0).map_or(0, |entry| entry.mailbox.0));
     }
     for table in [&tables.pages, &tables.messages, &tables.keywords] {
-        let last = table.last(txn).map_err(fault)?;
+        let last = table.last(txn)?;
         mailbox = mailbox.max(last.and_then(|(key, _)| Take(key).u32()).unwrap_or(0));
     }
     least.mailbox = mailbox.saturating_add(1);
     let last = |table: &env::Table| -> Result<u64, StoreError> {
-        let last = table.last(txn).map_err(fault)?;
+        let last = table.last(txn)?;
         Ok(last.and_then(|(key, _)| Take(key).u64()).map_or(0, |last| last.saturating_add(1)))
     };
     least.blob = last(&tables.blobs)?.max(1);
@@ -279,7 +279,7 @@ fn least_numbers(tables: &env::Tables, txn: &heed::RoTxn<'_>) -> Result<Numbers,
 pub(crate) fn mend_numbers(meta: &Meta, now: waypost_types::UnixTime) -> Result<bool, StoreError> {
     let mut txn = meta.env.write_txn().map_err(fault)?;
     let value = env::get(&meta.tables.state, &txn, NUMBERS_KEY)?;
-    let empty = meta.tables.accounts.is_empty(&txn).map_err(fault)?;
+    let empty = meta.tables.accounts.is_empty(&txn)?;
     if value.map_or(empty, |value| Numbers::decode(value).is_some()) {
         return Ok(false);
     }
