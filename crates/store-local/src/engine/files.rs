@@ -1,4 +1,9 @@
 //! Appending to segments: records gather in memory and go out in one write and one sync a batch.
+//!
+//! A file is kept longer than its records by up to [`RESERVE_BYTES`] of written zeros. A sync after a
+//! write into them flushes data alone, while one after a write that makes the file longer (or turns
+//! a preallocated extent into a written one) waits for the file system's journal as well, which
+//! takes twice the time and the processor. Only a batch that passes the reserve pays for it.
 
 use crate::codec::rows::{Numbers, SegmentRow};
 use crate::env::{io_fault, new_file, sync_dir};
@@ -11,6 +16,17 @@ use waypost_store::StoreError;
 
 /// Bytes gathered in memory before they are written, synced or not.
 const GATHER_BYTES: usize = 4 << 20;
+/// Zeros written behind the records when those reach the end of the file: room for about fifty
+/// messages of ordinary size, and few enough that the batch which writes them is hardly later.
+const RESERVE_BYTES: usize = 512 << 10;
+/// Zeros written with one call: the page cache keeps them in one folio, and a later write into a
+/// folio looks at each of its blocks.
+const ZEROS_BYTES: usize = 16 << 10;
+/// A batch that appends this much makes the file longer and reserves nothing: it shares the journal's
+/// commit among its messages, and zeros would be half of what it writes.
+const UNRESERVED_BYTES: u64 = 256 << 10;
+/// Bytes read at once when the end of the records is looked for.
+const SCAN_BYTES: u64 = 64 << 10;
 
 /// Where a record was put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +43,8 @@ struct Current {
     end: u64,
     /// Up to here the last commit knows the file.
     committed: u64,
+    /// How long the file is; behind the records lie zeros.
+    length: u64,
 }
 
 /// The writer's end of the segments.
@@ -35,7 +53,8 @@ pub(super) struct Appender {
     limit: u64,
     current: Option<Current>,
     gathered: Vec<u8>,
-    full: Vec<File>,
+    /// Files that the batch has filled, with the ends of their records.
+    full: Vec<(File, u64)>,
     grown: BTreeMap<u64, SegmentRow>,
 }
 
@@ -59,11 +78,11 @@ impl Appender {
             Err(error) => return Err(io_fault(error)),
         };
         let length = file.metadata().map_err(io_fault)?.len();
-        if length > known_end {
+        if end_of_bytes(&file, known_end, length)? > known_end {
             return Ok(true);
         }
         let end = segment::aligned(known_end);
-        self.current = Some(Current { number, file, end, committed: end });
+        self.current = Some(Current { number, file, end, committed: end, length });
         Ok(false)
     }
 
@@ -75,7 +94,8 @@ impl Appender {
     /// Lets the next record begin a new segment. Only between batches: all is synced then.
     pub(super) fn leave_current(&mut self) {
         if let Some(current) = self.current.take_if(|current| current.end == current.committed) {
-            drop(current.file);
+            // Zeros behind the records that stay there do no harm.
+            let _ = current.file.set_len(current.end);
         }
     }
 
@@ -127,11 +147,12 @@ impl Appender {
     /// Writes and syncs everything appended.
     pub(super) fn sync(&mut self) -> Result<(), StoreError> {
         self.write_gathered()?;
-        for file in self.full.drain(..) {
-            file.sync_data().map_err(io_fault)?;
+        for (file, end) in self.full.drain(..) {
+            file.set_len(end).and_then(|()| file.sync_data()).map_err(io_fault)?;
         }
-        match &self.current {
+        match &mut self.current {
             Some(current) if current.end > current.committed => {
+                current.reserve();
                 current.file.sync_data().map_err(io_fault)
             }
             _ => Ok(()),
@@ -167,8 +188,9 @@ impl Appender {
         let path = segment::path(&self.partition, number);
         let file = new_file(&path)?;
         sync_dir(path.parent().unwrap_or(&self.partition))?;
-        if let Some(old) = self.current.replace(Current { number, file, end: 0, committed: 0 }) {
-            self.full.push(old.file);
+        let current = Current { number, file, end: 0, committed: 0, length: 0 };
+        if let Some(old) = self.current.replace(current) {
+            self.full.push((old.file, old.end));
         }
         numbers.current = number;
         Ok(())
@@ -185,4 +207,52 @@ impl Appender {
         self.gathered.clear();
         Ok(())
     }
+}
+
+impl Current {
+    /// Writes zeros behind the records when they have reached the end of the file.
+    fn reserve(&mut self) {
+        if self.end <= self.length {
+            return;
+        }
+        self.length = self.end;
+        if self.end - self.committed < UNRESERVED_BYTES {
+            // Without room for them the next batch finds none either and says so itself.
+            let written = write_zeros(&self.file, self.end, RESERVE_BYTES as u64, ZEROS_BYTES);
+            self.length += written.unwrap_or(0);
+        }
+    }
+}
+
+/// Writes `length` zeros at `start`, `piece` bytes with each call; answers their number.
+pub(super) fn write_zeros(
+    file: &File,
+    start: u64,
+    length: u64,
+    piece: usize,
+) -> std::io::Result<u64> {
+    let zeros = vec![0; piece];
+    let mut written = 0;
+    while written < length {
+        let piece = zeros.len().min(usize::try_from(length - written).unwrap_or(zeros.len()));
+        file.write_all_at(&zeros[..piece], start + written)?;
+        written += piece as u64;
+    }
+    Ok(written)
+}
+
+/// The end of the last byte that is not zero in `known_end..length`; `known_end` when all are.
+fn end_of_bytes(file: &File, known_end: u64, length: u64) -> Result<u64, StoreError> {
+    let mut buffer = Vec::new();
+    let mut end = length;
+    while end > known_end {
+        let start = known_end.max(end.saturating_sub(SCAN_BYTES));
+        buffer.resize(usize::try_from(end - start).unwrap_or(0), 0);
+        segment::read_at(file, &mut buffer, start)?;
+        if let Some(last) = buffer.iter().rposition(|byte| *byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(known_end)
 }

@@ -15,6 +15,7 @@ mod quota;
 mod relocate;
 mod repair;
 mod retire;
+mod room;
 mod tidy;
 mod transfer;
 mod upload;
@@ -41,6 +42,7 @@ use cache::Cache;
 use files::Appender;
 use heed::RwTxn;
 use outcomes::Ring;
+use room::MetaRoom;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -142,6 +144,7 @@ pub struct Engine {
     meta: Arc<Meta>,
     cache: Cache,
     files: Appender,
+    room: MetaRoom,
     numbers: Numbers,
     ring: Ring,
     cleanup_age: Duration,
@@ -184,10 +187,12 @@ impl Engine {
         let ring = Ring::load(&meta.tables, &txn)?;
         drop(txn);
         let files = Appender::new(&meta.path, config.segment_bytes);
+        let room = MetaRoom::open(&meta)?;
         let mut engine = Self {
             meta,
             cache: Cache::default(),
             files,
+            room,
             numbers,
             ring,
             cleanup_age: config.cleanup_age,
@@ -407,6 +412,7 @@ impl Engine {
         }
         env::put(&meta.tables.state, &mut txn, NUMBERS_KEY, &self.numbers.encode())?;
         notes::write(&meta.tables, &mut txn, notes)?;
+        self.room.make(meta);
         self.files.sync()?;
         txn.commit().map_err(fault)?;
         self.files.committed();
@@ -490,5 +496,7 @@ mod care_tests;
 mod compact_tests;
 #[cfg(test)]
 mod notes_tests;
+#[cfg(test)]
+mod room_tests;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,7 @@ impl Bench {
     }
 
     /// An account whose inbox holds `count` small messages.
-    fn filled(&mut self, count: u32) -> (AccountId, MailboxId) {
+    pub(super) fn filled(&mut self, count: u32) -> (AccountId, MailboxId) {
         let jobs =
             (0..count).map(|n| self.job(delivery(&["a"], &format!("Subject: {n}\r\n\r\nx"))));
         let jobs: Vec<Job> = jobs.collect();

@@ -1,0 +1,77 @@
+//! Tests of the room behind a segment's records and behind the metadata.
+
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+use super::tests::{Bench, NOW, delivery};
+use super::*;
+use std::os::unix::fs::FileExt;
+
+#[test]
+fn zeros_behind_the_records_are_room_and_not_garbage() {
+    let mut bench = Bench::new();
+    bench.filled(3);
+    let blob = |bench: &Bench, number: u64| {
+        let txn = bench.engine.meta.env.read_txn().unwrap();
+        let value = env::get(&bench.engine.meta.tables.blobs, &txn, &keys::number(number));
+        crate::codec::rows::BlobRow::decode(value.unwrap().unwrap()).unwrap()
+    };
+    let last = blob(&bench, 3);
+    let end = crate::segment::aligned(last.offset + u64::from(last.front) + last.length);
+    let path = bench.engine.meta.segment_path(1);
+    let length = std::fs::metadata(&path).unwrap().len();
+    assert!(length > end, "no room behind the records");
+    let mut bench = bench.reopen();
+    bench.deliver(&["a"], "Subject: four\r\n\r\n");
+    assert_eq!(blob(&bench, 4).offset, end, "the next record lies behind the last");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), length, "the file did not grow");
+    // Bytes that no row knows, in the middle of the zeros, as a batch leaves them that never was
+    // committed.
+    let file = File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"torn record", length - 100).unwrap();
+    let mut bench = bench.reopen();
+    bench.deliver(&["a"], "Subject: after\r\n\r\n");
+    let after = blob(&bench, 5 + BLOB_GAP);
+    assert_eq!((after.segment > 1, after.offset), (true, 0), "the file is left as it is");
+}
+
+#[test]
+fn a_full_segment_ends_with_its_last_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig { segment_bytes: 4_000, ..EngineConfig::new(dir.path()) };
+    let mut engine = Engine::open(config).unwrap();
+    for number in 0..3 {
+        let text = format!("Subject: s\r\n\r\n{}", "x".repeat(3_000));
+        let job = Job { id: MutationId(number), mutation: delivery(&["a"], &text) };
+        assert!(engine.commit(vec![job], NOW)[0].outcome.is_ok());
+    }
+    let txn = engine.meta.env.read_txn().unwrap();
+    for number in 1..=2 {
+        let row = env::get(&engine.meta.tables.segments, &txn, &keys::number(number)).unwrap();
+        let row = crate::codec::rows::SegmentRow::decode(row.unwrap()).unwrap();
+        let length = std::fs::metadata(engine.meta.segment_path(number)).unwrap().len();
+        assert_eq!(length, row.end);
+    }
+}
+
+#[test]
+fn metadata_grows_into_room_that_is_there_already() {
+    let mut bench = Bench::new();
+    bench.filled(1);
+    let path = bench.dir.path().join(env::META_DIR).join("data.mdb");
+    let length = || std::fs::metadata(&path).unwrap().len();
+    let room =
+        |bench: &Bench| length() - 4_096 * bench.engine.meta.env.info().last_page_number as u64;
+    let mut grown = 0;
+    for _ in 0..40 {
+        let before = length();
+        bench.filled(20);
+        grown += u32::from(length() > before);
+        assert!(room(&bench) > 100_000, "{} bytes left", room(&bench));
+    }
+    assert!(grown < 10, "{grown} of 40 commits made the file longer");
+    let mut bench = bench.reopen();
+    let (account, inbox) = bench.filled(1);
+    let reader = bench.engine.reader();
+    let mailbox = reader.snapshot().unwrap().mailbox(account, inbox).unwrap().unwrap();
+    assert_eq!(mailbox.counters.messages, 802);
+}
