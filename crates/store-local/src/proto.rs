@@ -16,8 +16,8 @@ use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
 use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
-/// log-ins, 3 limits to mutations, 4 compaction, 5 repair.
-pub const PROTOCOL_VERSION: u16 = 5;
+/// log-ins, 3 limits to mutations, 4 compaction, 5 repair, 6 what a worker listens to.
+pub const PROTOCOL_VERSION: u16 = 6;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -35,6 +35,10 @@ pub const HOLD_MAILBOXES: usize = 131_072;
 pub const WAKE_ACCOUNTS: usize = 16_384;
 /// Segments named in one [`FromStored::Removed`].
 pub const REMOVED_SEGMENTS: usize = 1_024;
+/// Accounts in one frame of [`ToStored::Listen`] or [`ToStored::Unlisten`].
+pub const FRAME_LISTENS: usize = 4_096;
+/// Accounts of one worker that `stored` keeps apart; a worker with more is told of every change.
+pub const LISTENED_ACCOUNTS: usize = 131_072;
 /// Accounts in one frame of notes.
 pub const FRAME_NOTES: usize = 1_024;
 /// Lines of the report of a repair in one frame; more are left out.
@@ -186,6 +190,17 @@ pub enum ToStored {
     Suspect {
         /// Where.
         suspect: Suspect,
+    },
+    /// Sessions watch these accounts and have seen them at these modification sequences: wake-ups are
+    /// wanted, at once where an account is further already.
+    Listen {
+        /// At most [`FRAME_LISTENS`].
+        accounts: Vec<(AccountId, ModSeq)>,
+    },
+    /// No session watches these accounts any more.
+    Unlisten {
+        /// At most [`FRAME_LISTENS`].
+        accounts: Vec<AccountId>,
     },
 }
 

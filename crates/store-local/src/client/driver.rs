@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use waypost_types::AccountId;
 
 /// The first pause before another attempt to connect; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -42,6 +43,8 @@ pub(crate) async fn drive(shared: Arc<Shared>) {
                 let again = shared.link().connected(hello.outcomes);
                 shared.connected.send_replace(true);
                 if again {
+                    // Listening first: what changes after the sessions have looked is told.
+                    shared.watchers.listen_again(&shared);
                     shared.watchers.wake_all();
                 }
                 let error = converse(&shared, frames, write).await;
@@ -173,7 +176,10 @@ fn take(shared: &Shared, frame: FromStored) {
         }
         FromStored::Wake { outcomes, accounts } => {
             shared.link().heard(outcomes);
-            accounts.into_iter().for_each(|(account, _)| shared.watchers.wake(account));
+            let deaf = |account: &AccountId| !shared.watchers.wake(*account);
+            let deaf: Vec<_> =
+                accounts.into_iter().map(|(account, _)| account).filter(deaf).collect();
+            shared.watchers.unlisten(shared, &deaf);
         }
         FromStored::Dirty { outcomes } => {
             shared.link().heard(outcomes);

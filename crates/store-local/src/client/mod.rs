@@ -33,7 +33,7 @@ use watchers::{ClientWatch, Watchers};
 use waypost_store::{
     Access, BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
 };
-use waypost_types::AccountId;
+use waypost_types::{AccountId, ModSeq};
 
 /// Mutations of this process under way at once; a further one waits for room.
 pub const PENDING_MUTATIONS: usize = 4_096;
@@ -106,7 +106,7 @@ pub(crate) struct Shared {
     mutations: Arc<Semaphore>,
     kib: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
-    /// Told of files that are removed.
+    /// Told of files that are removed; says how far this process sees an account.
     reader: OnceLock<Reader>,
     /// Damage that `stored` was told of.
     told: Told,
@@ -373,6 +373,14 @@ impl Shared {
         let sent = self.link().push_upload(slot, frame);
         self.ready.notify_one();
         sent
+    }
+
+    /// The modification sequence at which this process sees an account now; 0 when it sees none: a
+    /// wake-up too many is harmless.
+    fn modseq(&self, account: AccountId) -> ModSeq {
+        let snapshot = self.reader.get().and_then(|reader| reader.snapshot().ok());
+        let found = snapshot.and_then(|snapshot| snapshot.account_by_id(account).ok().flatten());
+        found.map_or(ModSeq(0), |account| account.modseq)
     }
 
     fn push(&self, frame: &ToStored) {

@@ -3,25 +3,28 @@
 use super::Hub;
 use super::compact::Order;
 use super::intake::{Asked, Queued, Request};
-use super::outbox::Outbox;
+use super::listens::Listens;
+use super::outbox::{Outbox, WakeFrame};
 use super::uploads::{Flow, Piece};
 use crate::MutationId;
 use crate::engine::Job;
 use crate::notes::Noted;
 use crate::proto::{
-    CONNECTION_UPLOADS, FRAME_NOTES, FrameReader, FromStored, HOLD_MAILBOXES, Hello, Holds,
-    PROTOCOL_VERSION, QUERY_IDS, ROLE_BYTES, ToStored, UPLOAD_CHUNK_BYTES,
+    CONNECTION_UPLOADS, FRAME_LISTENS, FRAME_NOTES, FrameReader, FromStored, HOLD_MAILBOXES, Hello,
+    Holds, PROTOCOL_VERSION, QUERY_IDS, ROLE_BYTES, ToStored, UPLOAD_CHUNK_BYTES,
 };
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use waypost_store::Mutation;
+use waypost_types::{AccountId, ModSeq};
 
 /// Mutations of one connection that wait; then its socket is not read.
 pub(crate) const CONNECTION_JOBS: usize = 4_096;
@@ -43,6 +46,8 @@ pub(crate) struct Connection {
     pub(crate) hello: Hello,
     /// What is sent to it.
     pub(crate) outbox: Outbox,
+    /// Which accounts it wants to hear of.
+    pub(crate) listens: Listens,
     jobs: Arc<Semaphore>,
     job_kib: Arc<Semaphore>,
     files: Arc<Semaphore>,
@@ -73,6 +78,7 @@ pub(crate) async fn serve(hub: Arc<Hub>, stream: UnixStream) {
         id: hub.next_connection(),
         hello,
         outbox,
+        listens: Listens::default(),
         jobs: Arc::new(Semaphore::new(CONNECTION_JOBS)),
         job_kib: Arc::new(Semaphore::new(CONNECTION_JOB_KIB)),
         files: Arc::new(Semaphore::new(CONNECTION_FILES)),
@@ -185,6 +191,15 @@ impl Inbox {
             ToStored::Compact { request, percent } => {
                 self.hub.compaction.order(Order { origin, request, percent });
             }
+            ToStored::Listen { accounts } if accounts.len() <= FRAME_LISTENS => {
+                self.listen(&accounts);
+            }
+            ToStored::Unlisten { accounts } if accounts.len() <= FRAME_LISTENS => {
+                origin.listens.remove(&accounts);
+            }
+            ToStored::Listen { .. } | ToStored::Unlisten { .. } => {
+                return Err(violation("too many accounts at once"));
+            }
         }
         Ok(())
     }
@@ -211,6 +226,28 @@ impl Inbox {
         let kib = u32::try_from(size.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.connection.job_kib).acquire_many_owned(kib);
         room.await.map_err(io::Error::other)
+    }
+
+    /// Listens first and looks then: a commit in between is told by the writer, one before is seen
+    /// here.
+    fn listen(&self, accounts: &[(AccountId, ModSeq)]) {
+        self.connection.listens.add(accounts.iter().map(|(account, _)| *account));
+        let snapshot = self.hub.reader.snapshot();
+        let now = |account| {
+            let found = snapshot.as_ref().ok().map(|snapshot| snapshot.account_by_id(account));
+            match found {
+                Some(Ok(account)) => account.map(|account| account.modseq),
+                // It cannot be known here: the session looks itself.
+                Some(Err(_)) | None => Some(ModSeq(u64::MAX)),
+            }
+        };
+        let ahead = accounts.iter().filter_map(|(account, seen)| {
+            now(*account).filter(|modseq| modseq > seen).map(|modseq| (*account, modseq))
+        });
+        let outcomes = self.hub.figures.outcomes.load(Ordering::Acquire);
+        if let Some(frame) = WakeFrame::new(outcomes, ahead.collect()) {
+            self.connection.outbox.wake(&frame);
+        }
     }
 
     /// Nobody is woken or answered: the next commit takes the notes along.

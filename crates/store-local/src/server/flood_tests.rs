@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use super::connection::{CONNECTION_JOB_KIB, serve};
-use super::{Hub, PROTOCOL_VERSION};
+use super::{Engine, EngineConfig, Hub, PROTOCOL_VERSION};
 use crate::proto::{CONNECTION_UPLOADS, Hello, ToStored, encode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,9 @@ const STALL: Duration = Duration::from_millis(500);
 
 /// The queue of a hub without a writer, once its client was read no further.
 async fn queue_after(flood: &[ToStored]) -> usize {
-    let hub = Arc::new(Hub::new(Arc::default()).unwrap());
+    let store = tempfile::tempdir().unwrap();
+    let reader = Engine::open(EngineConfig::new(store.path())).unwrap().reader();
+    let hub = Arc::new(Hub::new(Arc::default(), reader).unwrap());
     let (ours, mut client) = UnixStream::pair().unwrap();
     let served = tokio::spawn(serve(Arc::clone(&hub), ours));
     let hello = Hello {

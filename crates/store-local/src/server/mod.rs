@@ -13,6 +13,7 @@ mod connection;
 mod flood_tests;
 mod intake;
 mod kept;
+mod listens;
 mod outbox;
 mod purge;
 mod uploads;
@@ -25,6 +26,7 @@ pub(crate) use writer::usable_target;
 use crate::engine::{Engine, EngineConfig};
 use crate::notes::SharedNotes;
 use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
+use crate::reader::Reader;
 use compact::{Compaction, Orders};
 use connection::Connection;
 use intake::{Asked, Intake, Request};
@@ -108,7 +110,9 @@ pub async fn run_stored(
     listener.set_nonblocking(true).map_err(|error| failed("the socket", &error))?;
     let listener =
         UnixListener::from_std(listener).map_err(|error| failed("the socket", &error))?;
-    let hub = Arc::new(Hub::new(engine.notes()).map_err(|error| failed("the server", &error))?);
+    let hub = Arc::new(
+        Hub::new(engine.notes(), engine.reader()).map_err(|error| failed("the server", &error))?,
+    );
     let (ended, writer_ended) = oneshot::channel::<()>();
     hub.figures.outcomes.store(kept.count()?, Ordering::Release);
     let compaction = Compaction::new(engine.compactor(), Arc::clone(&hub), compact);
@@ -174,6 +178,8 @@ pub(crate) struct Hub {
     pub(crate) intake: Intake,
     /// Notes that wait for the writer's next commit.
     pub(crate) notes: Arc<SharedNotes>,
+    /// Reads the store beside the writer.
+    pub(crate) reader: Reader,
     pub(crate) uploads: Uploads,
     pub(crate) compaction: Orders,
     pub(crate) figures: Arc<Figures>,
@@ -212,12 +218,13 @@ impl Figures {
 }
 
 impl Hub {
-    fn new(notes: Arc<SharedNotes>) -> io::Result<Self> {
+    fn new(notes: Arc<SharedNotes>, reader: Reader) -> io::Result<Self> {
         let figures = Arc::new(Figures::default());
         Ok(Self {
             uid: own_uid()?,
             intake: Intake::default(),
             notes,
+            reader,
             uploads: Uploads::start(Arc::clone(&figures))?,
             compaction: Orders::default(),
             figures,

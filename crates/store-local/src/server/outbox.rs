@@ -18,7 +18,7 @@ pub(crate) const OUTBOX_BYTES: usize = 64 << 20;
 /// A drained buffer larger than this, in bytes, is given back.
 const KEPT_BYTES: usize = 64 << 10;
 
-/// Wake-ups of one batch, encoded once for all clients.
+/// Wake-ups of one batch for one client.
 pub(crate) struct WakeFrame {
     outcomes: u64,
     accounts: Vec<(AccountId, ModSeq)>,
@@ -26,17 +26,15 @@ pub(crate) struct WakeFrame {
 }
 
 impl WakeFrame {
-    /// Merges the changes of a batch; `None` when there are none. `outcomes`: how many the store
-    /// has kept.
-    pub(crate) fn new(
-        outcomes: u64,
-        changes: impl Iterator<Item = (AccountId, ModSeq)>,
-    ) -> Option<Self> {
-        let mut merged = HashMap::new();
-        changes.for_each(|change| merge(&mut merged, change));
-        let accounts: Vec<_> = merged.into_iter().collect();
+    /// A wake-up for these accounts; `None` without any. `outcomes`: how many the store has kept.
+    pub(crate) fn new(outcomes: u64, accounts: Vec<(AccountId, ModSeq)>) -> Option<Self> {
+        (!accounts.is_empty()).then(|| Self::of(outcomes, accounts))
+    }
+
+    /// The same, also for none: the client hears how many outcomes there are.
+    pub(crate) fn of(outcomes: u64, accounts: Vec<(AccountId, ModSeq)>) -> Self {
         let bytes = wake_bytes(outcomes, &accounts);
-        (!accounts.is_empty()).then_some(Self { outcomes, accounts, bytes })
+        Self { outcomes, accounts, bytes }
     }
 }
 
@@ -237,7 +235,11 @@ impl State {
     }
 }
 
-fn merge(wakes: &mut HashMap<AccountId, ModSeq>, (account, modseq): (AccountId, ModSeq)) {
+/// Merges a change with those of the same account.
+pub(crate) fn merge(
+    wakes: &mut HashMap<AccountId, ModSeq>,
+    (account, modseq): (AccountId, ModSeq),
+) {
     let known = wakes.entry(account).or_insert(modseq);
     *known = (*known).max(modseq);
 }
@@ -284,8 +286,7 @@ mod tests {
     }
 
     fn change(account: u32, modseq: u64) -> WakeFrame {
-        WakeFrame::new(modseq, [(AccountId(account), ModSeq(modseq))].into_iter())
-            .expect("a change")
+        WakeFrame::new(modseq, vec![(AccountId(account), ModSeq(modseq))]).expect("a change")
     }
 
     fn blocked(outbox: &Outbox) {

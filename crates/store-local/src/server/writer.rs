@@ -5,7 +5,7 @@ use super::care::Care;
 use super::connection::Connection;
 use super::intake::{Asked, Queued, Request};
 use super::kept::KeptOutcomes;
-use super::outbox::WakeFrame;
+use super::outbox::{WakeFrame, merge};
 use super::purge::{PurgePace, Purger};
 use super::uploads::{Piece, done};
 use crate::MutationId;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use waypost_store::{Mutation, StoreError};
-use waypost_types::Moment;
+use waypost_types::{AccountId, ModSeq, Moment};
 
 /// The writer: the one owner of the engine.
 pub(crate) struct Writer {
@@ -76,8 +76,19 @@ impl Writer {
         figures.faults_found.store(counts.found, Ordering::Relaxed);
         figures.repaired.store(counts.repaired, Ordering::Relaxed);
         let outcomes = self.hub.figures.outcomes.load(Ordering::Acquire);
-        if let Some(wakes) = WakeFrame::new(outcomes, touched.into_iter()) {
-            self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
+        if touched.is_some() {
+            self.tell(touched.into_iter(), outcomes);
+        }
+    }
+
+    /// Tells each worker of the changes that its sessions watch.
+    fn tell(&self, touched: impl Iterator<Item = (AccountId, ModSeq)>, outcomes: u64) {
+        let mut changes = HashMap::new();
+        touched.for_each(|change| merge(&mut changes, change));
+        for worker in self.hub.workers() {
+            if let Some(heard) = worker.listens.of(&changes, outcomes) {
+                worker.outbox.wake(&WakeFrame::of(outcomes, heard));
+            }
         }
     }
 
@@ -109,13 +120,10 @@ impl Writer {
             }
         }
         let outcomes = self.count_outcomes();
-        let wakes =
-            WakeFrame::new(outcomes, done.iter().flat_map(|done| done.touched.iter().copied()));
+        let touched: Vec<_> = done.iter().flat_map(|done| done.touched.iter().copied()).collect();
         self.answer(origins, done, outcomes);
         drop(shares);
-        if let Some(wakes) = wakes {
-            self.hub.workers().iter().for_each(|worker| worker.outbox.wake(&wakes));
-        }
+        self.tell(touched.into_iter(), outcomes);
         Ok(())
     }
 

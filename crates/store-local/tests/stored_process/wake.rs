@@ -76,7 +76,9 @@ async fn a_worker_that_does_not_read_delays_nobody_and_misses_nothing() {
     let writer = place.client().await;
     let owner = account(&writer, "ada").await;
     let mailbox = inbox(&writer, owner);
-    let deaf = introduced(&place, hello()).await;
+    let mut deaf = introduced(&place, hello()).await;
+    let accounts = vec![(owner, ModSeq(u64::MAX))];
+    deaf.write_all(&encode(&ToStored::Listen { accounts }).unwrap()).await.unwrap();
     // More wake-ups than the socket takes. A writer that waited would miss the deadlines.
     for n in 0..CHANGES {
         let name = waypost_types::MailboxName::new("some/name").unwrap();
