@@ -336,6 +336,7 @@ impl LmtpSession {
         let room = limits::CHUNK_BYTES.saturating_sub(data.chunk.len());
         let piece = io.input.len().min(room.max(1));
         let before = data.chunk.len();
+        data.chunk.reserve(piece);
         let (taken, ended) = data.unstuffer.push(&io.input[..piece], &mut data.chunk);
         let _ = io.input.split_to(taken);
         data.ended = ended;

@@ -361,7 +361,14 @@ pub struct StatusReport {
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].
 pub fn encode<T: Serialize>(frame: &T) -> io::Result<Vec<u8>> {
-    let mut bytes = postcard::to_extend(frame, vec![0; LENGTH_BYTES]).map_err(invalid)?;
+    encode_about(frame, 0)
+}
+
+/// The same with room for about so many bytes from the start: a message is not moved as it grows.
+pub(crate) fn encode_about<T: Serialize>(frame: &T, size: usize) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(LENGTH_BYTES + size);
+    start.resize(LENGTH_BYTES, 0);
+    let mut bytes = postcard::to_extend(frame, start).map_err(invalid)?;
     let length = bytes.len() - LENGTH_BYTES;
     if length > MAX_FRAME_BYTES {
         return Err(invalid("the frame is too large"));

@@ -16,7 +16,7 @@ pub use access::{StoreAccess, mend_numbers};
 use crate::MutationId;
 use crate::engine::RepairPlan;
 use crate::proto::{
-    CONNECTION_UPLOADS, CompactReport, MAX_FRAME_BYTES, StatusReport, ToStored, encode,
+    CONNECTION_UPLOADS, CompactReport, MAX_FRAME_BYTES, StatusReport, ToStored, encode_about,
 };
 use crate::reader::Reader;
 use link::{Answer, Entry, Link, Waiter};
@@ -31,7 +31,7 @@ use tokio::time::{Instant, timeout_at};
 use upload::{ClientUpload, Slot};
 use watchers::{ClientWatch, Watchers};
 use waypost_store::{
-    Access, BoxFuture, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
+    Access, BoxFuture, Content, Mutation, Outcome, Snapshot, Store, StoreError, Upload, Wake, Watch,
 };
 use waypost_types::{AccountId, ModSeq};
 
@@ -39,6 +39,9 @@ use waypost_types::{AccountId, ModSeq};
 pub const PENDING_MUTATIONS: usize = 4_096;
 /// KiB of mutations of this process under way at once; a further one waits for room.
 pub const PENDING_KIB: usize = 64 << 10;
+
+/// What a mutation's frame takes beside the message, in bytes, mostly; a guess too small costs a copy.
+const FRAME_REST_BYTES: usize = 2_048;
 
 /// At the end of a process, what it has sent gets this long to be handed over.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -230,7 +233,8 @@ impl Store for StoreClient {
         let shared = Arc::clone(&self.shared);
         let deadline = shared.deadline();
         let id = shared.next_id();
-        let Ok(frame) = encode(&ToStored::Mutate { id, mutation }) else {
+        let size = FRAME_REST_BYTES + inline_bytes(&mutation);
+        let Ok(frame) = encode_about(&ToStored::Mutate { id, mutation }, size) else {
             let text = format!("a change of more than {} MiB", MAX_FRAME_BYTES >> 20);
             return Box::pin(async move { Err(StoreError::NotPermitted(text)) });
         };
@@ -386,6 +390,19 @@ impl Shared {
     fn push(&self, frame: &ToStored) {
         self.link().push(frame);
         self.ready.notify_one();
+    }
+}
+
+/// Bytes of the message that travels inside a mutation.
+fn inline_bytes(mutation: &Mutation) -> usize {
+    let payload = match mutation {
+        Mutation::Deliver(deliver) => &deliver.payload,
+        Mutation::Append(append) => &append.payload,
+        _ => return 0,
+    };
+    match &payload.content {
+        Content::Inline(bytes) => bytes.len(),
+        Content::Uploaded { .. } => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::proto::{ToStored, UPLOAD_CHUNK_BYTES};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
@@ -90,43 +90,54 @@ pub(crate) struct ClientUpload {
 }
 
 enum Place {
-    Memory(Vec<u8>),
+    /// A message that came in one chunk, as most do, is that chunk.
+    Memory(Bytes),
     Stream(Stream),
 }
 
 impl ClientUpload {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, scanner: Scanner::new(), size: 0, place: Place::Memory(Vec::new()) }
+        Self { shared, scanner: Scanner::new(), size: 0, place: Place::Memory(Bytes::new()) }
     }
 
-    async fn take(&mut self, chunk: &[u8]) -> Result<(), StoreError> {
+    async fn take(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         self.size += chunk.len() as u64;
         if self.size > MESSAGE_BYTES {
             return Err(StoreError::Limit(LimitName::MessageBytes));
         }
-        self.scanner.push(chunk);
+        self.scanner.push(&chunk);
         match &mut self.place {
             Place::Memory(kept) if kept.len() + chunk.len() <= INLINE_BYTES => {
-                kept.extend_from_slice(chunk);
+                *kept = join(std::mem::take(kept), chunk);
                 Ok(())
             }
             Place::Memory(kept) => {
                 let kept = std::mem::take(kept);
                 let stream = Stream::open(&self.shared).await?;
                 stream.send(&kept).await?;
-                stream.send(chunk).await?;
+                stream.send(&chunk).await?;
                 self.place = Place::Stream(stream);
                 Ok(())
             }
-            Place::Stream(stream) => stream.send(chunk).await,
+            Place::Stream(stream) => stream.send(&chunk).await,
         }
     }
+}
+
+/// Two pieces in one, without a copy where the first is empty.
+fn join(first: Bytes, second: Bytes) -> Bytes {
+    if first.is_empty() {
+        return second;
+    }
+    let mut both = first.try_into_mut().unwrap_or_else(|first| BytesMut::from(&first[..]));
+    both.extend_from_slice(&second);
+    both.freeze()
 }
 
 impl Upload for ClientUpload {
     fn write(mut self: Box<Self>, chunk: Bytes) -> BoxFuture<Result<Box<dyn Upload>, StoreError>> {
         Box::pin(async move {
-            self.take(&chunk).await?;
+            self.take(chunk).await?;
             Ok(self as Box<dyn Upload>)
         })
     }
@@ -135,7 +146,7 @@ impl Upload for ClientUpload {
         Box::pin(async move {
             let Self { scanner, size, place, .. } = *self;
             let content = match place {
-                Place::Memory(bytes) => Content::Inline(bytes.into()),
+                Place::Memory(bytes) => Content::Inline(bytes),
                 Place::Stream(stream) => {
                     Content::Uploaded { upload: stream.finish(size).await?, size }
                 }
