@@ -178,6 +178,10 @@ async fn only_a_good_certificate_is_accepted_and_every_client_may_stay() {
     // The same name does not make the same authority.
     let namesake = Authority::new("clients");
     assert!(site.verdict(Some(namesake.client(|_| {}))).await.starts_with("refused: "));
+    let of_an_authority = authority.client(|params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    assert!(site.verdict(Some(of_an_authority)).await.contains("authority's or self-signed"));
     let key = KeyPair::generate().unwrap();
     let own = CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
     assert!(site.verdict(Some(certified(own.der().clone(), &key))).await.starts_with("refused: "));

@@ -14,7 +14,7 @@ use rustls::crypto::{
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     ServerConnection, SignatureScheme,
 };
 use rustls_pki_types::pem::PemObject;
@@ -133,9 +133,19 @@ impl Authorities {
             Error::InvalidCertificate(CertificateError::Revoked) => {
                 "its authority has revoked it (base.sslclientcrlfile)".to_owned()
             }
+            Error::InvalidCertificate(CertificateError::Other(cause)) => other_fault(&cause),
             Error::InvalidCertificate(fault) => fault.to_string(),
             other => other.to_string(),
         })
+    }
+}
+
+/// Names a fault that has no name of its own among TLS errors, as a self-signed certificate has not: most tools make
+/// it one of an authority.
+fn other_fault(cause: &OtherError) -> String {
+    match cause.to_string().as_str() {
+        "CaUsedAsEndEntity" => "it is an authority's or self-signed, not a client's".to_owned(),
+        name => format!("it cannot be used: {name}"),
     }
 }
 
