@@ -45,8 +45,8 @@ pub fn part_text(part: &Part, bytes: &[u8]) -> String {
     decode_charset(part.charset.as_deref().unwrap_or_default().as_bytes(), &decoded)
 }
 
-/// Text in the form in which SEARCH and SORT compare it: lower case of every character's upper
-/// case, so that final sigma and its like agree. Accents are kept: this is the case half of
+/// Text in the form in which SEARCH and SORT compare it: lower case of the upper case of every
+/// character's lower case, so that final sigma, capital sharp s and their like agree. Accents are kept: this is the case half of
 /// i;unicode-casemap (RFC 5051), without its decomposition.
 pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {
@@ -56,7 +56,9 @@ pub fn fold_case(text: &str) -> String {
     for char in text.chars() {
         match char.is_ascii() {
             true => out.push(char.to_ascii_lowercase()),
-            false => out.extend(char.to_uppercase().flat_map(char::to_lowercase)),
+            false => out.extend(
+                char.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase),
+            ),
         }
     }
     out
@@ -290,6 +292,7 @@ mod tests {
     fn case_folds_both_sigmas() {
         assert_eq!(fold_case("ΟΔΟΣ"), fold_case("οδος"));
         assert_eq!(fold_case("STRASSE"), fold_case("straße"));
+        assert_eq!(fold_case("STRAẞE"), fold_case("straße"));
         assert_eq!(fold_case("Hello"), "hello");
     }
 
