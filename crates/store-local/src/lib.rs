@@ -12,6 +12,8 @@ pub mod check;
 pub mod client;
 mod codec;
 pub mod confine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod decoding;
 pub mod engine;
 mod env;
 mod keys;

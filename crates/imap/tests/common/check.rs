@@ -5,7 +5,9 @@ use super::World;
 /// What a step may put out beyond its share.
 const SLACK: usize = 16 * 1024;
 
-/// Sends `input` to a session; its first byte chooses a stranger (0) or a client with INBOX open.
+/// Sends `input` to a session; its first byte chooses the state: a stranger (0), a client that has logged in
+/// (2), idles (3), has announced a message (4), has announced a literal in a search (5), is asked for a
+/// SASL response (6), has logged out (7), and for all others one with INBOX open.
 pub(crate) fn check(input: &[u8]) {
     let Some((first, input)) = input.split_first() else { return };
     let whole = answer(*first, input, input.len());
@@ -20,7 +22,17 @@ fn answer(first: u8, input: &[u8], chunk: usize) -> Vec<u8> {
     let mut world = World::new();
     world.deliver_bytes(include_bytes!("../messages/simple.eml").to_vec());
     world.deliver_bytes(include_bytes!("../messages/report.eml").to_vec());
-    let mut hand = if first == 0 { world.stranger() } else { world.hand() };
+    let mut hand = if matches!(first, 0 | 6) { world.stranger() } else { world.hand() };
+    let before = match first {
+        2 => "b UNSELECT",
+        3 => "b IDLE",
+        4 => "b APPEND INBOX (\\Seen) {20}",
+        5 => "b SEARCH SUBJECT {5}",
+        6 => "b AUTHENTICATE PLAIN",
+        7 => "b LOGOUT",
+        _ => "b NOOP",
+    };
+    hand.say(before);
     let mut said = Vec::new();
     for bytes in input.chunks(chunk.max(1)) {
         said.append(&mut hand.send(bytes));

@@ -1,0 +1,17 @@
+//! Replays the fuzz target's kept corpus on the stable toolchain.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+mod support;
+
+use std::path::Path;
+
+#[test]
+fn the_kept_corpus_holds() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/directory_texts");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        support::check(&std::fs::read(entry.unwrap().path()).unwrap());
+        seen += 1;
+    }
+    assert!(seen >= 10, "the corpus has {seen} files");
+}
