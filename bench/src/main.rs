@@ -16,6 +16,7 @@ mod mixed;
 mod notice;
 mod plot;
 mod report;
+mod siege;
 mod tls;
 
 use clap::{Args, Parser, Subcommand};
@@ -126,6 +127,8 @@ enum What {
         #[arg(long, default_value_t = 500)]
         count: u32,
     },
+    /// Honest clients beside thousands that mean harm.
+    Siege(siege::Siege),
     /// Makes a table and plots of what `--tsv` gathered of two servers.
     Compare(compare::Compare),
     /// Prints the head of the table that the rows belong to.
@@ -165,6 +168,7 @@ fn run(what: &What, server: &Server) -> io::Result<String> {
         }
         What::Idle(idle) => idle::run(server, idle).map(|rows| rows.join("\n")),
         What::Notice { idlers, count } => notice::run(server, *idlers, *count),
+        What::Siege(siege) => siege::run(server, siege).map(|rows| rows.join("\n")),
         What::Compare(compare) => compare::run(compare),
         What::Head => Ok(report::HEAD.to_owned()),
     }
