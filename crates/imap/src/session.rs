@@ -228,7 +228,7 @@ impl ImapSession {
     fn begin(&mut self, io: &mut Io<'_>, tag: Tag, row: &'static Row, job: Job) -> Following {
         let at_once = job.begins_at_once();
         self.task = Some(Box::new(Task { tag, row, job, waiting: false, ending: None }));
-        if at_once { self.drive(io, Signal::Go, false) } else { Some(Next::Work) }
+        if at_once { self.drive(io, Signal::Go, false) } else { Some(Next::Store) }
     }
 
     fn append(&mut self, io: &mut Io<'_>, start: AppendStart) -> Following {
@@ -327,7 +327,7 @@ impl ImapSession {
         task.waiting = false;
         let stepped = self.with_env(io, |state, env| task.job.step(state, env, signal));
         match stepped {
-            Ok(Flow::Work) => self.wait(task, Next::Work),
+            Ok(Flow::Work) => self.wait(task, Next::Store),
             Ok(Flow::Call(call)) => self.wait(task, Next::Call(call)),
             Ok(Flow::Read) => {
                 task.waiting = true;
@@ -388,7 +388,7 @@ impl ImapSession {
             return self.finish(io, &task, &completion);
         }
         task.ending = Some(Ending { completion, announcer: None });
-        if blocking { self.announce(io, task) } else { self.wait(task, Next::Work) }
+        if blocking { self.announce(io, task) } else { self.wait(task, Next::Store) }
     }
 
     fn announce(&mut self, io: &mut Io<'_>, mut task: Box<Task>) -> Following {
@@ -398,7 +398,7 @@ impl ImapSession {
         match told {
             Ok(Told::Part) => {
                 task.ending = Some(ending);
-                return self.wait(task, Next::Work);
+                return self.wait(task, Next::Store);
             }
             Ok(Told::All) => {}
             Ok(Told::Gone) => {

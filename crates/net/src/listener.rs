@@ -1,6 +1,7 @@
 //! Listening sockets, and the loops that take connections from them.
 
 use crate::counters::{Counters, Seat};
+use crate::driver::pace::Pace;
 use crate::driver::threads::{IDLE_KEPT, Threads};
 use crate::driver::{Accepted, Shared, enter, run, stopped, turn_away};
 use crate::gate::Gate;
@@ -127,7 +128,8 @@ fn shared<S: Service>(service: Arc<S>, setup: Setup) -> Shared<S> {
     let Setup { limits, tls, counters, users, gate } = setup;
     counters.allow(&limits);
     let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
-    Shared { service, limits, tls, counters, users, gate, refusals, threads }
+    let pace = Pace::new(Instant::now());
+    Shared { service, limits, tls, counters, users, gate, refusals, threads, pace }
 }
 
 /// A listener known to the runtime.

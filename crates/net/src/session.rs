@@ -17,7 +17,7 @@ use std::time::Instant;
 pub use waypost_counters::Refusal;
 use waypost_types::Moment;
 
-/// A step stops and returns [`Next::Continue`] or [`Next::Work`] once it has appended this much.
+/// A step stops and returns [`Next::Continue`], [`Next::Store`] or [`Next::Work`] once it has appended this much.
 pub const OUTPUT_STEP_BYTES: usize = 64 * 1024;
 
 /// A future that the loop awaits for a session.
@@ -56,7 +56,7 @@ pub enum Event<R> {
     Open,
     /// There may be new input, or the peer closed its side ([`Io::eof`]).
     Input,
-    /// The step asked to go on ([`Next::Continue`], [`Next::Work`]).
+    /// The step asked to go on ([`Next::Continue`], [`Next::Store`], [`Next::Work`]).
     Go,
     /// A call's answer.
     Reply(R),
@@ -89,8 +89,11 @@ pub enum Next<R> {
     },
     /// Send the output; when it has drained, step again at once on the loop's own thread.
     Continue,
-    /// Send the output; when it has drained, step again on a thread that may block (reads of the
-    /// store), counted against `maxthreads`.
+    /// Step again to read the store, which is mostly in memory: at once on the loop's own thread while
+    /// such steps are brief, else as for [`Next::Work`].
+    Store,
+    /// Send the output; when it has drained, step again on a thread that may block, counted against
+    /// `maxthreads`.
     Work,
     /// Send the output, await the future, step with its answer. Input waits meanwhile.
     Call(BoxFuture<R>),

@@ -38,6 +38,21 @@ async fn lines_calls_and_work_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looks_into_the_store_leave_the_loop_after_a_slow_one() {
+    let running = start(limits(), None, false);
+    let mut client = Client::connect(&running).await;
+    assert_eq!(client.line().await, "hello");
+    // Which thread a brief step has is a matter of the machine's load, so a few are tried.
+    let mut brief = Vec::new();
+    for _ in 0..20 {
+        brief.push(client.ask("look").await);
+    }
+    assert!(brief.iter().any(|answer| answer != "worked step"), "{brief:?}");
+    assert_eq!(client.ask("lookslow").await, "slow");
+    assert_eq!(client.ask("look").await, "worked step");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_over_the_limit_is_told_so() {
     let running = start(Limits::new(1, 1), None, false);
     let mut first = Client::connect(&running).await;

@@ -143,7 +143,7 @@ impl Pop3Session {
     /// Goes on where the next step may block.
     pub(crate) const fn worker(&mut self) -> Step {
         self.asked_worker = true;
-        Next::Work
+        Next::Store
     }
 
     fn pause(&mut self) -> Step {

@@ -46,7 +46,7 @@ fn run(world: &World, input: &[u8]) -> Steps {
         steps.output.append(&mut output);
         event = match next {
             Next::Continue => Event::Go,
-            Next::Work => {
+            Next::Store | Next::Work => {
                 steps.on_worker += 1;
                 Event::Go
             }

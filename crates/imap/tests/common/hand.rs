@@ -87,7 +87,7 @@ impl Hand {
             self.steps += 1;
             said.append(&mut output);
             event = match next {
-                Next::Continue | Next::Work => Event::Go,
+                Next::Continue | Next::Store | Next::Work => Event::Go,
                 Next::Call(call) => Event::Reply(self.runtime.block_on(call)),
                 Next::Read { .. } => return said,
                 Next::Close | Next::StartTls => {

@@ -3,12 +3,14 @@
 mod control;
 mod core;
 mod end;
+pub(crate) mod pace;
 pub(crate) mod threads;
 mod turn;
 
 pub(crate) use self::control::Control;
 use self::core::Core;
 use self::end::End;
+use self::pace::Pace;
 use self::threads::Threads;
 use crate::counters::{Counters, Seat};
 use crate::gate::{Case, Gate};
@@ -45,6 +47,8 @@ pub(crate) struct Shared<S> {
     pub(crate) refusals: Arc<Semaphore>,
     /// Where steps that may block run.
     pub(crate) threads: Threads,
+    /// Whether steps that read the store may run without a thread of their own.
+    pub(crate) pace: Pace,
 }
 
 /// A socket just accepted.

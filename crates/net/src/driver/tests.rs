@@ -58,6 +58,7 @@ async fn a_connection_is_small() {
         gate: Arc::default(),
         refusals: Arc::new(Semaphore::new(1)),
         threads: Threads::new(1, threads::IDLE_KEPT),
+        pace: Pace::new(Instant::now()),
     });
     let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
     let accepted = Accepted { socket: Socket::Unix(ours), client: None, tls_on_connect: true };

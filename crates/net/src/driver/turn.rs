@@ -1,6 +1,7 @@
 //! The loop of steps and waits.
 
 use super::core::{Panicked, catch};
+use super::pace::BRIEF;
 use super::{Connection, End, stopped};
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
@@ -19,6 +20,7 @@ type Reply<S> = <<S as Service>::Session as Session>::Reply;
 /// What the next step is about and where it runs.
 enum Turn<R> {
     Here(Event<R>),
+    Store(Event<R>),
     Worker(Event<R>),
 }
 
@@ -44,6 +46,7 @@ impl<S: Service> Connection<S> {
         loop {
             let next = match turn {
                 Turn::Here(event) => self.core()?.step(event),
+                Turn::Store(event) => self.step_on_store(event).await?,
                 Turn::Worker(event) => self.step_on_worker(event).await?,
             };
             turn = match next {
@@ -55,11 +58,12 @@ impl<S: Service> Connection<S> {
 
     /// Does what a step asked for.
     async fn follow(&mut self, next: Next<Reply<S>>) -> Result<Turn<Reply<S>>, End> {
-        if !matches!(next, Next::Continue) {
+        if !matches!(next, Next::Continue | Next::Store) {
             self.flush().await?;
         }
         match next {
-            Next::Continue => self.carry_on().await,
+            Next::Continue => self.carry_on().await.map(|()| Turn::Here(Event::Go)),
+            Next::Store => self.carry_on().await.map(|()| Turn::Store(Event::Go)),
             Next::Read { deadline } => self.park(deadline).await.map(Turn::Here),
             Next::Work => Ok(Turn::Worker(Event::Go)),
             Next::Call(call) => self.call(call).await.map(Turn::Here),
@@ -73,7 +77,7 @@ impl<S: Service> Connection<S> {
     }
 
     /// Steps again at once. Small output is gathered; what leaves the thread or waits flushes it.
-    async fn carry_on(&mut self) -> Result<Turn<Reply<S>>, End> {
+    async fn carry_on(&mut self) -> Result<(), End> {
         if self.core()?.output.len() >= MERGE_BYTES {
             self.flush().await?;
         }
@@ -81,7 +85,7 @@ impl<S: Service> Connection<S> {
         if self.steps.is_multiple_of(STEPS_PER_TURN) {
             yield_now().await;
         }
-        Ok(Turn::Here(Event::Go))
+        Ok(())
     }
 
     /// Sends the output; while it waits for the client, no thread is held.
@@ -107,6 +111,25 @@ impl<S: Service> Connection<S> {
         self.bytes_out += sent;
         self.shared.counters.sent(sent);
         Ok(())
+    }
+
+    /// Runs a step that reads the store: here while such steps are brief, else where it may block.
+    async fn step_on_store(
+        &mut self,
+        event: Event<Reply<S>>,
+    ) -> Result<Result<Next<Reply<S>>, Panicked>, End> {
+        let began = Instant::now();
+        let core = self.core.as_mut().ok_or(End::Panicked)?;
+        if core.spent < BRIEF && self.shared.pace.is_quick(began) {
+            let next = core.step(event);
+            let ended = Instant::now();
+            let took = ended.saturating_duration_since(began);
+            core.spent += took;
+            self.shared.pace.note(took, ended);
+            return Ok(next);
+        }
+        self.flush().await?;
+        self.step_on_worker(event).await
     }
 
     /// Runs a step where it may block.

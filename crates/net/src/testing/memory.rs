@@ -224,7 +224,7 @@ impl<S: Session> Memory<S> {
             let Self { session, input, output, eof, now, .. } = self;
             let next = session.step(&mut Io { input, eof: *eof, output, now: *now }, event);
             event = match next {
-                Next::Continue | Next::Work => Event::Go,
+                Next::Continue | Next::Store | Next::Work => Event::Go,
                 Next::Call(call) => Event::Reply(answer(call)?),
                 Next::Read { deadline } => return self.wait(State::Reading(deadline)),
                 Next::StartTls => {

@@ -43,6 +43,7 @@ pub struct ToySession {
     idle: Duration,
     flood: usize,
     broken: bool,
+    slow: bool,
     reason: &'static str,
 }
 
@@ -55,7 +56,14 @@ impl Service for Toy {
 
     fn session(&self, facts: ConnectionFacts) -> ToySession {
         self.wakers.lock().unwrap().push(facts.waker.clone());
-        ToySession { facts, idle: Duration::from_secs(60), flood: 0, broken: false, reason: "" }
+        ToySession {
+            facts,
+            idle: Duration::from_secs(60),
+            flood: 0,
+            broken: false,
+            slow: false,
+            reason: "",
+        }
     }
 
     fn too_many(&self, why: Refusal) -> &'static [u8] {
@@ -75,6 +83,10 @@ impl Session for ToySession {
             Event::Deadline => return self.end(io, "deadline"),
             Event::Shutdown(_) => return self.end(io, "bye"),
             Event::Go if self.flood > 0 => return self.pour(io),
+            Event::Go if std::mem::take(&mut self.slow) => {
+                std::thread::sleep(Duration::from_millis(20));
+                say(io, "slow");
+            }
             Event::Go if self.broken => panic!("toy broke on a worker"),
             Event::Go => {
                 let name = std::thread::current().name().unwrap_or_default().to_owned();
@@ -104,6 +116,11 @@ impl ToySession {
         match line {
             "quit" => return self.end(io, "quit"),
             "work" => return Next::Work,
+            "look" => return Next::Store,
+            "lookslow" => {
+                self.slow = true;
+                return Next::Store;
+            }
             "flood" => {
                 self.flood = FLOOD_STEPS;
                 return Next::Work;
