@@ -16,6 +16,7 @@ mod command;
 mod config;
 mod error;
 mod flow;
+mod rows;
 mod service;
 mod session;
 mod state;

@@ -132,15 +132,7 @@ impl Form {
 
     /// BODY value (no extension data), ready to send.
     pub fn body(&self) -> Cow<'_, [u8]> {
-        let bytes = self.structure.as_bytes();
-        let mut out = Vec::with_capacity(bytes.len());
-        let mut from = 0;
-        for (start, end) in &self.extensions {
-            out.extend_from_slice(bytes.get(from..*start as usize).unwrap_or_default());
-            from = *end as usize;
-        }
-        out.extend_from_slice(bytes.get(from..).unwrap_or_default());
-        Cow::Owned(out)
+        Cow::Owned(without(&self.structure, &self.extensions))
     }
 
     /// The part a section number names (RFC 3501 section 6.4.5): parts of a multipart by number,
@@ -203,6 +195,92 @@ impl Form {
         let after = self.parts.get(usize::from(parent.index) + 1..)?;
         after.iter().filter(|part| part.parent == parent.index).nth(skip)
     }
+}
+
+/// The front of a form, borrowed from its stored bytes: what is asked of many messages at once. The
+/// order of the fields is that of [`Form`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FormHead<'a> {
+    envelope: &'a str,
+    structure: &'a str,
+    extensions: Cow<'a, [(u32, u32)]>,
+    utf8: bool,
+    /// See [`Form::cut`].
+    pub cut: bool,
+    size: u64,
+    header_len: u64,
+    lines: u64,
+    /// See [`Form::sent_date`].
+    pub sent_date: Option<UnixTime>,
+    /// Subject as UTF-8.
+    pub subject: &'a str,
+    /// From as UTF-8.
+    pub from: &'a str,
+    /// To as UTF-8.
+    pub to: &'a str,
+    /// Cc as UTF-8.
+    pub cc: &'a str,
+    /// Bcc as UTF-8.
+    pub bcc: &'a str,
+}
+
+impl<'a> FormHead<'a> {
+    /// The front of a form from the bytes of [`Form::encode`]; None for another version or damage.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first()?;
+        if *version != Form::VERSION {
+            return None;
+        }
+        postcard::take_from_bytes(rest).ok().map(|(head, _)| head)
+    }
+
+    /// The front of a form.
+    pub fn of(form: &'a Form) -> Self {
+        Self {
+            envelope: &form.envelope,
+            structure: &form.structure,
+            extensions: Cow::Borrowed(&form.extensions),
+            utf8: form.utf8,
+            cut: form.cut,
+            size: form.size,
+            header_len: form.header_len,
+            lines: form.lines,
+            sent_date: form.sent_date,
+            subject: &form.subject,
+            from: &form.from,
+            to: &form.to,
+            cc: &form.cc,
+            bcc: &form.bcc,
+        }
+    }
+
+    /// See [`Form::envelope`].
+    pub const fn envelope(&self) -> &'a [u8] {
+        self.envelope.as_bytes()
+    }
+
+    /// See [`Form::bodystructure`].
+    pub const fn bodystructure(&self) -> &'a [u8] {
+        self.structure.as_bytes()
+    }
+
+    /// See [`Form::body`].
+    pub fn body(&self) -> Vec<u8> {
+        without(self.structure, &self.extensions)
+    }
+}
+
+/// A structure without its extension data.
+fn without(structure: &str, extensions: &[(u32, u32)]) -> Vec<u8> {
+    let bytes = structure.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for (start, end) in extensions {
+        out.extend_from_slice(bytes.get(from..*start as usize).unwrap_or_default());
+        from = *end as usize;
+    }
+    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+    out
 }
 
 impl Part {

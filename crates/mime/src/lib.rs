@@ -24,7 +24,7 @@ mod tree;
 
 pub use date::parse_date;
 pub use decode::{decode_header_text, fold_case, part_text};
-pub use form::{Encoding, Form, Part, PartKind};
+pub use form::{Encoding, Form, FormHead, Part, PartKind};
 pub use header::{header_fields, select_fields};
 pub use out::EightBit;
 pub use scanner::{Parsed, Scanner, parse};

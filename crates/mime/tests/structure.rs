@@ -4,7 +4,7 @@
 mod support;
 
 use support::check;
-use waypost_mime::{EightBit, Form, Part, Scanner, parse, part_text};
+use waypost_mime::{EightBit, Form, FormHead, Part, Scanner, parse, part_text};
 
 const NESTED: &str = "From: a@b\r\nSubject: outer\r\nMIME-Version: 1.0\r\n\
     Content-Type: multipart/mixed; boundary=out\r\n\r\npreamble\r\n\
@@ -185,8 +185,16 @@ fn stored_form_is_small_and_versioned() {
     let form = check(message.as_bytes());
     let mut encoded = form.encode();
     assert!(encoded.len() < 2_500, "{}", encoded.len());
+    let head = FormHead::decode(&encoded).unwrap();
+    assert_eq!(head, FormHead::of(&form));
+    assert_eq!((head.subject, head.cut), ("Minutes of the meeting", false));
+    assert_eq!((head.envelope(), head.bodystructure()), (form.envelope(), &*form.bodystructure()));
+    assert_eq!(head.body(), *form.body());
+    assert_ne!(head.body(), head.bodystructure());
+    assert_eq!(FormHead::decode(&encoded[..40]), None);
     assert_eq!(Form::decode(&[]), None);
     assert_eq!(Form::decode(&encoded[..encoded.len() - 1]), None);
     encoded[0] = Form::VERSION.wrapping_add(1);
     assert_eq!(Form::decode(&encoded), None);
+    assert_eq!(FormHead::decode(&encoded), None);
 }

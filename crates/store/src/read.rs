@@ -5,6 +5,7 @@ use crate::{
     Outcome, Payload, StatePage, StoreError,
 };
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
@@ -118,12 +119,34 @@ pub trait Snapshot {
     /// The row of a message; also of one just expunged and not yet purged.
     fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError>;
 
+    /// Hands out the rows of messages from `from` to `to`, ascending. Those that are missing or damaged
+    /// are left out: [`Snapshot::message`] says which.
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        for uid in (from.0..=to.0).map(Uid) {
+            if let Ok(Some(row)) = self.message(mailbox, uid) {
+                take(uid, row);
+            }
+        }
+        Ok(())
+    }
+
     /// The row of an email.
     fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError>;
 
     /// The parsed form of an email; rebuilt from its bytes when none is stored or an older parser
     /// made it.
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError>;
+
+    /// The form as [`Form::encode`] gives it, of the present version.
+    fn form_bytes(&self, account: AccountId, email: EmailId) -> Result<Cow<'_, [u8]>, StoreError> {
+        self.form(account, email).map(|form| Cow::Owned(form.encode()))
+    }
 
     /// The bytes of an email.
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError>;

@@ -99,6 +99,16 @@ impl UidSet {
         self.0.range(from.0..).map(Uid)
     }
 
+    /// Which of the 512 UIDs from `first` on are in the set: a bit for each, the least first.
+    pub fn bits_from(&self, first: u32) -> [u64; 8] {
+        let mut words = [0; 8];
+        for uid in self.0.range(first..=first.saturating_add(511)) {
+            let at = (uid - first) as usize;
+            words[at / 64 % 8] |= 1 << (at % 64);
+        }
+        words
+    }
+
     /// The set as ascending ranges that do not touch.
     pub fn ranges(&self) -> Vec<RangeInclusive<u32>> {
         let mut ranges: Vec<RangeInclusive<u32>> = Vec::new();
@@ -174,6 +184,18 @@ mod tests {
         assert_eq!(set.uid_at(0), None);
         assert_eq!(set.sequence_of(Uid(4)), None);
         assert_eq!(set.ranges(), vec![3..=3, 5..=7, 900_000..=900_000]);
+    }
+
+    #[test]
+    fn bits_are_those_of_the_set() {
+        let mut set: UidSet = [1, 511, 512, 575, 576, 1_023, 1_024].map(Uid).into_iter().collect();
+        assert_eq!(set.bits_from(0), [2, 0, 0, 0, 0, 0, 0, 1 << 63]);
+        assert_eq!(set.bits_from(512), [1 | 1 << 63, 1, 0, 0, 0, 0, 0, 1 << 63]);
+        assert_eq!(set.bits_from(u32::MAX - 5), [0; 8]);
+        set.insert_range(2_048..=2_600);
+        set.compact();
+        assert_eq!(set.bits_from(2_048), [u64::MAX; 8]);
+        assert_eq!(set.bits_from(2_560), [(1 << 41) - 1, 0, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::engine::{count_usage, page_number, read_page};
 use crate::env::{self, Tables};
 use crate::keys;
 use heed::{RoTxn, WithoutTls};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use waypost_mime::{Form, Scanner};
@@ -357,6 +358,26 @@ impl Snapshot for LocalSnapshot<'_> {
         value.map(|value| rows::decode_message(value).ok_or_else(damaged)).transpose()
     }
 
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        let first = keys::message(mailbox, from);
+        for entry in env::under_from(&self.tables().messages, &self.txn, &first, 4)? {
+            let (key, value) = entry?;
+            let uid = Take(key.get(4..).unwrap_or_default()).u32().map(Uid);
+            match uid.zip(rows::decode_message(value)) {
+                Some((uid, _)) if uid > to => break,
+                Some((uid, row)) => take(uid, row),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
         match self.email_record(account, email)? {
             Some(record) => Ok(Some(record.row)),
@@ -372,6 +393,17 @@ impl Snapshot for LocalSnapshot<'_> {
         match Form::decode(bytes) {
             Some(form) => Ok(form),
             None => self.rebuild(account, email),
+        }
+    }
+
+    fn form_bytes(&self, account: AccountId, email: EmailId) -> Result<Cow<'_, [u8]>, StoreError> {
+        let value = env::get(&self.tables().forms, &self.txn, &keys::email(account, email))?;
+        let made_anew = || Ok(Cow::Owned(self.rebuild(account, email)?.encode()));
+        let Some(value) = value else { return made_anew() };
+        let damaged = || corrupt(format!("form of email {email} of account {account}"));
+        match unseal(value).ok_or_else(damaged)? {
+            bytes if bytes.first() == Some(&Form::VERSION) => Ok(Cow::Borrowed(bytes)),
+            _ => made_anew(),
         }
     }
 

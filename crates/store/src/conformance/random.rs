@@ -5,6 +5,7 @@ use super::{flags_of, snapshot};
 use crate::model::ModelStore;
 use crate::{Mailbox, Snapshot, Store};
 use std::fmt::Write as _;
+use waypost_types::Uid;
 
 /// Runs `steps` random mutations on both stores; `check_every` steps the whole content is compared.
 /// `between` runs after every step (a reopen, say) and may replace nothing that was acknowledged.
@@ -55,10 +56,18 @@ fn describe_mailbox(snap: &dyn Snapshot, mailbox: &Mailbox, text: &mut String) {
     let live = snap.live(mailbox).expect("readable");
     let unseen = snap.first_unseen(mailbox).expect("readable");
     let _ = writeln!(text, " {name} {uid_next} {special_use:?} {counters:?} {unseen:?}");
-    for uid in live.iter() {
+    let mut rows = Vec::new();
+    let last = live.last().unwrap_or(Uid(1));
+    snap.rows(mailbox.id, Uid(1), last, &mut |uid, row| rows.push((uid, row))).expect("readable");
+    rows.retain(|(uid, _)| live.contains(*uid));
+    assert!(rows.iter().map(|(uid, _)| *uid).eq(live.iter()), "rows of {name}");
+    for (uid, ahead) in live.iter().zip(rows) {
         let flags = flags_of(snap, mailbox.id, uid);
         let row = snap.message(mailbox.id, uid).expect("readable").expect("a row");
         let form = snap.form(mailbox.account, row.email).expect("a form");
+        assert_eq!(ahead.1, row, "row {uid} of {name}");
+        let bytes = snap.form_bytes(mailbox.account, row.email).expect("a form");
+        assert_eq!(*bytes, form.encode(), "form {uid} of {name}");
         let email = snap.email(mailbox.account, row.email).expect("readable").expect("an email");
         let copies = snap.copies(mailbox.account, row.email).expect("readable").len();
         let thread = snap.thread(mailbox.account, email.thread).expect("readable");

@@ -20,7 +20,7 @@ const BYTES_AT_ONCE: usize = 512;
 const HELD_BYTES: u64 = 64 << 10;
 
 /// A form is read that many times quicker than a header is looked through.
-const FORM_SHARE: u64 = 4;
+pub(super) const FORM_SHARE: u64 = 4;
 
 /// A message and what its items need of it.
 pub(super) struct Message {

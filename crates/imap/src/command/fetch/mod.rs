@@ -2,6 +2,7 @@
 //! and THREADID (RFC 8474): message by message, large sections range by range.
 
 mod item;
+mod plain;
 mod section;
 
 use super::{Job, Started, enable_condstore};
@@ -152,6 +153,9 @@ impl Fetch {
             && !self.write(message, open, &context, env)?
         {
             return Ok(false);
+        }
+        if plain::are_plain(&self.items) {
+            return self.tell_plain(open, &context, env);
         }
         self.tell_messages(open, &context, env)
     }

@@ -233,9 +233,9 @@ impl Compiled {
                 let thread = context.thread(row)?;
                 thread.is_some_and(|thread| thread.object_id(context.account) == *id)
             }
-            Self::SentBefore(day) => sent(uid, row, context)? < *day,
-            Self::SentOn(day) => sent(uid, row, context)? == *day,
-            Self::SentSince(day) => sent(uid, row, context)? >= *day,
+            Self::SentBefore(day) => sent(row, context)? < *day,
+            Self::SentOn(day) => sent(row, context)? == *day,
+            Self::SentSince(day) => sent(row, context)? >= *day,
             Self::Reading(number, reading) => {
                 Answers::of(context, *number, |context| reading.holds(uid, row, context))?
             }
@@ -245,8 +245,8 @@ impl Compiled {
 }
 
 /// The day of the Date header; a message without one counts as sent when it arrived.
-fn sent(uid: Uid, row: &MessageRow, context: &mut Context<'_>) -> Result<Day, Stop> {
-    let date: Option<UnixTime> = context.form(uid, row)?.sent_date;
+fn sent(row: &MessageRow, context: &mut Context<'_>) -> Result<Day, Stop> {
+    let date: Option<UnixTime> = context.head(row, |form| form.sent_date)?;
     Ok(Day::of(date.unwrap_or(row.internal_date)))
 }
 

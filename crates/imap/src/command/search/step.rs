@@ -1,11 +1,12 @@
 //! One step of a search: what it may read, what that has cost, and what it leaves for the next.
 
+use crate::rows::Rows;
 use crate::state::Selected;
 use std::collections::HashMap;
 use std::sync::Arc;
-use waypost_mime::Form;
+use waypost_mime::{Form, FormHead};
 use waypost_store::{KeywordId, MessageRow, Snapshot, StoreError};
-use waypost_types::{AccountId, Keyword, MailboxId, ThreadId, Uid};
+use waypost_types::{AccountId, Keyword, ThreadId, Uid};
 
 /// Cost of one step. A message costs 1 for each key, its row and form a little more, texts by their size.
 pub(super) const STEP_COST: u64 = 4_000;
@@ -15,6 +16,8 @@ pub(super) const COST_BYTES: u64 = 1 << 10;
 const ROW_COST: u64 = 2;
 /// Cost of reading a message's form, its bytes aside.
 const FORM_COST: u64 = 10;
+/// Cost of reading the front of a form, its bytes aside.
+const HEAD_COST: u64 = 3;
 
 /// Why a message is not measured to the end.
 pub(super) enum Stop {
@@ -80,7 +83,7 @@ pub(super) struct Context<'s> {
     pub(super) snapshot: &'s dyn Snapshot,
     pub(super) account: AccountId,
     pub(super) answers: Answers,
-    mailbox: MailboxId,
+    rows: Rows<'s>,
     keywords: HashMap<Keyword, KeywordId>,
     pub(super) cost: u64,
     /// Whether a text was read: every step gets on by one at least.
@@ -101,7 +104,7 @@ impl<'s> Context<'s> {
             snapshot,
             account: open.account(),
             answers,
-            mailbox: open.mailbox(),
+            rows: Rows::new(snapshot, open.mailbox()),
             keywords: keywords.iter().map(|(id, keyword)| (keyword.clone(), *id)).collect(),
             cost: 0,
             has_read: false,
@@ -139,9 +142,24 @@ impl<'s> Context<'s> {
             return Ok(*row);
         }
         self.cost += ROW_COST;
-        let row = self.snapshot.message(self.mailbox, uid)?;
+        let row = self.rows.row(uid)?;
         self.row = Some((uid, row));
         Ok(row)
+    }
+
+    /// What `look` finds in the front of a form, which is not kept.
+    pub(super) fn head<T>(
+        &mut self,
+        row: &MessageRow,
+        look: impl Fn(&FormHead<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let bytes = self.snapshot.form_bytes(self.account, row.email)?;
+        self.cost += HEAD_COST + bytes.len() as u64 / COST_BYTES;
+        if let Some(head) = FormHead::decode(&bytes) {
+            return Ok(look(&head));
+        }
+        let form = self.snapshot.form(self.account, row.email)?;
+        Ok(look(&FormHead::of(&form)))
     }
 
     pub(super) fn form(&mut self, uid: Uid, row: &MessageRow) -> Result<Arc<Form>, StoreError> {

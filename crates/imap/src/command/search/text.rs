@@ -3,7 +3,7 @@
 use super::step::{Context, Place, Stop};
 use std::ops::Range;
 use waypost_mime::limits::PART_TEXT_BYTES_MAX;
-use waypost_mime::{Form, Part, decode_header_text, fold_case, header_fields, part_text};
+use waypost_mime::{Form, FormHead, Part, decode_header_text, fold_case, header_fields, part_text};
 use waypost_store::{MessageRow, StoreError};
 use waypost_types::Uid;
 
@@ -54,13 +54,13 @@ pub(super) enum Field {
 }
 
 impl Field {
-    fn text(self, form: &Form) -> &str {
+    const fn text<'a>(self, form: &FormHead<'a>) -> &'a str {
         match self {
-            Self::Bcc => &form.bcc,
-            Self::Cc => &form.cc,
-            Self::From => &form.from,
-            Self::Subject => &form.subject,
-            Self::To => &form.to,
+            Self::Bcc => form.bcc,
+            Self::Cc => form.cc,
+            Self::From => form.from,
+            Self::Subject => form.subject,
+            Self::To => form.to,
         }
     }
 
@@ -83,14 +83,13 @@ fn field_has(
     row: &MessageRow,
     context: &mut Context<'_>,
 ) -> Result<bool, Stop> {
-    let form = context.form(uid, row)?;
-    let value = field.text(&form);
-    context.reads(value.len() as u64);
-    if fold_case(value).contains(text) {
-        return Ok(true);
-    }
-    if !form.cut {
-        return Ok(false);
+    let (has, cut, bytes) = context.head(row, |form| {
+        let value = field.text(form);
+        (fold_case(value).contains(text), form.cut, value.len())
+    })?;
+    context.reads(bytes as u64);
+    if has || !cut {
+        return Ok(has);
     }
     header_has(field.name(), text, uid, row, context)
 }
