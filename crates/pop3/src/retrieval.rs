@@ -69,19 +69,19 @@ impl Retrieval {
 
     /// Writes a slice; true when the reply is complete.
     pub(crate) fn run(&mut self, desk: &mut Desk<'_>) -> Result<bool, StoreError> {
-        let (mut chunk, size) = (Vec::new(), self.body.size());
+        let size = self.body.size();
         while self.offset < size {
             if desk.is_full() {
                 return Ok(false);
             }
-            chunk.clear();
+            let before = desk.output.len();
             let end = self.offset.saturating_add(limits::READ_BYTES as u64).min(size);
-            self.body.append_to(self.offset..end, &mut chunk)?;
-            if chunk.is_empty() {
+            self.body.append_to(self.offset..end, desk.output)?;
+            if desk.output.len() == before {
                 return Err(StoreError::Corrupt("a message ends early".to_owned()));
             }
-            self.offset += chunk.len() as u64;
-            if self.stuffer.push(&chunk, desk.output) {
+            self.offset += (desk.output.len() - before) as u64;
+            if self.stuffer.push_appended(desk.output, before) {
                 break;
             }
         }

@@ -62,6 +62,36 @@ impl Stuffer {
         self.place == Place::Body(0)
     }
 
+    /// Takes the chunk that was appended to the output from `from` on, and stuffs it there: most messages
+    /// have nothing to stuff and stay where they were read.
+    pub(crate) fn push_appended(&mut self, output: &mut Vec<u8>, from: usize) -> bool {
+        let chunk = output.get(from..).unwrap_or_default();
+        let begins_with_dot = self.in_line == 0 && chunk.first() == Some(&b'.');
+        let as_it_is = self.place == Place::Whole
+            && !begins_with_dot
+            && memchr::memmem::find(chunk, b"\n.").is_none();
+        if as_it_is {
+            self.pass(chunk);
+            return false;
+        }
+        let chunk = output.split_off(from);
+        self.push(&chunk, output)
+    }
+
+    /// Notes a chunk of a whole message that goes out unchanged: only its last two lines matter.
+    fn pass(&mut self, chunk: &[u8]) {
+        let Some(end) = memchr::memrchr(b'\n', chunk) else { return self.follow(chunk) };
+        let (lines, rest) = chunk.split_at(end + 1);
+        let start = lines.get(..end).and_then(|before| memchr::memrchr(b'\n', before));
+        if start.is_some() {
+            self.in_line = 0;
+        }
+        self.follow(lines.get(start.map_or(0, |start| start + 1)..).unwrap_or_default());
+        if !rest.is_empty() {
+            self.follow(rest);
+        }
+    }
+
     /// Appends the end of the reply.
     pub(crate) fn finish(&self, output: &mut Vec<u8>) {
         if self.in_line > 0 || !self.clean {
@@ -109,6 +139,20 @@ mod tests {
         String::from_utf8_lossy(&output).into_owned()
     }
 
+    /// The same by chunks that lie in the output already.
+    fn stuffed_in_place(mut stuffer: Stuffer, message: &[u8], chunk: usize) -> String {
+        let mut output = Vec::new();
+        for piece in message.chunks(chunk) {
+            let from = output.len();
+            output.extend_from_slice(piece);
+            if stuffer.push_appended(&mut output, from) {
+                break;
+            }
+        }
+        stuffer.finish(&mut output);
+        String::from_utf8_lossy(&output).into_owned()
+    }
+
     #[test]
     fn whole_messages_in_any_chunks() {
         let cases = [
@@ -122,11 +166,18 @@ mod tests {
             ("a\r.\r\n", "a\r.\r\n.\r\n"),
             ("\r\n\r\n", "\r\n\r\n.\r\n"),
             (".", "..\r\n.\r\n"),
+            ("a\r\nb\r\nc\r\n", "a\r\nb\r\nc\r\n.\r\n"),
+            ("a\r\nb\n", "a\r\nb\n\r\n.\r\n"),
+            ("a\r\n\n", "a\r\n\n\r\n.\r\n"),
+            ("a\n\r\n", "a\n\r\n.\r\n"),
+            ("a\r\nb\r\nc", "a\r\nb\r\nc\r\n.\r\n"),
         ];
         for (message, expected) in cases {
             for chunk in 1..=message.len().max(1) {
                 let actual = stuffed(Stuffer::whole(), message.as_bytes(), chunk);
                 assert_eq!(actual, expected, "{message:?} in chunks of {chunk}");
+                let actual = stuffed_in_place(Stuffer::whole(), message.as_bytes(), chunk);
+                assert_eq!(actual, expected, "{message:?} in place, in chunks of {chunk}");
             }
         }
     }
@@ -147,6 +198,8 @@ mod tests {
         for (lines, message, expected) in cases {
             for chunk in 1..=message.len() {
                 let actual = stuffed(Stuffer::top(lines), message.as_bytes(), chunk);
+                let in_place = stuffed_in_place(Stuffer::top(lines), message.as_bytes(), chunk);
+                assert_eq!(in_place, expected, "TOP {lines} of {message:?} in place by {chunk}");
                 assert_eq!(actual, expected, "TOP {lines} of {message:?} in chunks of {chunk}");
             }
         }
