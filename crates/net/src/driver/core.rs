@@ -21,6 +21,8 @@ pub(super) struct Core<E> {
     pub(super) consumed: bool,
     /// Time on threads since the session last waited for its client.
     pub(super) spent: Duration,
+    /// How long its last step that read the store took.
+    pub(super) last: Duration,
 }
 
 /// What a caught panic said.
@@ -29,7 +31,8 @@ pub(super) struct Panicked(pub(super) String);
 impl<E: Session> Core<E> {
     pub(super) fn new(session: E) -> Self {
         let (input, output) = (BytesMut::new(), Vec::new());
-        Self { session, input, output, eof: false, consumed: false, spent: Duration::ZERO }
+        let (spent, last) = (Duration::ZERO, Duration::ZERO);
+        Self { session, input, output, eof: false, consumed: false, spent, last }
     }
 
     /// Runs one step. A panic in it is caught, and what the broken step had written is taken back.
@@ -53,9 +56,15 @@ impl<E: Session> Core<E> {
         }
     }
 
+    /// Notes how long a step that read the store took.
+    pub(super) fn took(&mut self, step: Duration) {
+        self.spent += step;
+        self.last = step;
+    }
+
     /// Gives empty buffers back before a wait that may last; what comes next is another command.
     pub(super) fn release(&mut self) {
-        self.spent = Duration::ZERO;
+        (self.spent, self.last) = (Duration::ZERO, Duration::ZERO);
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }

@@ -7,9 +7,13 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// A command that has been at work for this long without waiting for its client goes on where others may
-/// pass it.
+/// A command that has been at work for this long without waiting for its client lets all others of its
+/// loop run between its steps.
 pub(super) const BRIEF: Duration = Duration::from_millis(2);
+
+/// And if its steps take longer than this, it goes on where others may pass it. Steps that copy what is
+/// stored are shorter: they fill their output in some hundred microseconds at most.
+pub(super) const SHORT: Duration = Duration::from_micros(500);
 
 /// A step that took longer than this has waited: a step in memory takes some hundred microseconds at most.
 const SLOW: Duration = Duration::from_millis(3);

@@ -1,7 +1,7 @@
 //! The loop of steps and waits.
 
 use super::core::{Panicked, catch};
-use super::pace::BRIEF;
+use super::pace::{BRIEF, SHORT};
 use super::{Connection, End, stopped};
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
@@ -118,18 +118,24 @@ impl<S: Service> Connection<S> {
         &mut self,
         event: Event<Reply<S>>,
     ) -> Result<Result<Next<Reply<S>>, Panicked>, End> {
-        let began = Instant::now();
-        let core = self.core.as_mut().ok_or(End::Panicked)?;
-        if core.spent < BRIEF && self.shared.pace.is_quick(began) {
-            let next = core.step(event);
-            let ended = Instant::now();
-            let took = ended.saturating_duration_since(began);
-            core.spent += took;
-            self.shared.pace.note(took, ended);
-            return Ok(next);
+        let core = self.core()?;
+        let is_long = core.spent >= BRIEF;
+        let is_heavy = is_long && core.last >= SHORT;
+        if is_heavy || !self.shared.pace.is_quick(Instant::now()) {
+            self.flush().await?;
+            return self.step_on_worker(event).await;
         }
-        self.flush().await?;
-        self.step_on_worker(event).await
+        if is_long {
+            yield_now().await;
+        }
+        let began = Instant::now();
+        let core = self.core()?;
+        let next = core.step(event);
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(began);
+        core.took(took);
+        self.shared.pace.note(took, ended);
+        Ok(next)
     }
 
     /// Runs a step where it may block.
@@ -142,7 +148,7 @@ impl<S: Service> Connection<S> {
         let job = move || {
             let began = Instant::now();
             let next = core.step(event);
-            core.spent += began.elapsed();
+            core.took(began.elapsed());
             (core, next)
         };
         // Steps catch their panics, so a job is lost only when the system gives no thread.
