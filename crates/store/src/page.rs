@@ -1,6 +1,7 @@
 //! State pages: everything that changes about 512 consecutive UIDs of a mailbox.
 
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use waypost_types::{ModSeq, SystemFlag, SystemFlags, Uid};
 
 /// UIDs of one page: page `n` holds UIDs `n * 512` to `n * 512 + 511`.
@@ -62,6 +63,26 @@ impl Bits512 {
                     index * 64 + bit
                 })
             })
+        })
+    }
+
+    /// The set bits as ascending ranges that do not touch.
+    pub fn ranges(self) -> impl Iterator<Item = RangeInclusive<u32>> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let start = self.next(at, true)?;
+            at = self.next(start, false).unwrap_or(PAGE_UIDS);
+            Some(start..=at - 1)
+        })
+    }
+
+    /// The first position from `at` on whose bit is set, or clear.
+    fn next(&self, at: u32, set: bool) -> Option<u32> {
+        let first = at as usize / 64;
+        (first..8).find_map(|index| {
+            let word = if set { self.0[index] } else { !self.0[index] };
+            let word = if index == first { word & (u64::MAX << (at % 64)) } else { word };
+            (word != 0).then(|| u32::try_from(index).unwrap_or(0) * 64 + word.trailing_zeros())
         })
     }
 
@@ -206,5 +227,28 @@ impl StatePage {
                 .collect(),
             modseq: self.modseq(at),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranges_are_the_bits(words: [u64; 8], mask: [u64; 8]) {
+            let bits = Bits512(words).and(&Bits512(mask));
+            let ranges: Vec<_> = bits.ranges().collect();
+            prop_assert!(ranges.iter().cloned().flatten().eq(bits.iter()));
+            let apart = |pair: &[RangeInclusive<u32>]| pair[0].end() + 1 < *pair[1].start();
+            prop_assert!(ranges.windows(2).all(apart));
+        }
+    }
+
+    #[test]
+    fn a_full_page_is_one_range() {
+        assert!(Bits512([u64::MAX; 8]).ranges().eq([0..=511]));
+        assert_eq!(Bits512::EMPTY.ranges().next(), None);
     }
 }

@@ -29,18 +29,17 @@ impl UidSet {
         self.0.insert(uid.0)
     }
 
+    /// Adds a UID, mostly one above all others. The bitmap's own way to do that looks for the greatest
+    /// member each time, which in a full block is a search of the block.
+    pub fn push(&mut self, uid: Uid) {
+        self.0.insert(uid.0);
+    }
+
     /// Adds a range; 0 is left out, since no UID is 0.
     pub fn insert_range(&mut self, range: RangeInclusive<u32>) {
         let start = (*range.start()).max(1);
         if start <= *range.end() {
             self.0.insert_range(start..=*range.end());
-        }
-    }
-
-    /// Adds a UID above all others, in constant time.
-    pub fn push(&mut self, uid: Uid) {
-        if self.0.try_push(uid.0).is_err() {
-            self.0.insert(uid.0);
         }
     }
 
@@ -102,9 +101,16 @@ impl UidSet {
     /// Which of the 512 UIDs from `first` on are in the set: a bit for each, the least first.
     pub fn bits_from(&self, first: u32) -> [u64; 8] {
         let mut words = [0; 8];
-        for uid in self.0.range(first..=first.saturating_add(511)) {
-            let at = (uid - first) as usize;
-            words[at / 64 % 8] |= 1 << (at % 64);
+        let last = first.saturating_add(511);
+        let mut members = self.0.range(first..=last);
+        while let Some(run) = members.next_range() {
+            let (low, high) = (*run.start() - first, (*run.end()).min(last) - first);
+            for (start, word) in (0..).step_by(64).zip(&mut words) {
+                if low < start + 64 && high >= start {
+                    let (from, to) = (low.max(start) - start, high.min(start + 63) - start);
+                    *word |= (u64::MAX >> (63 - (to - from))) << from;
+                }
+            }
         }
         words
     }
@@ -112,10 +118,12 @@ impl UidSet {
     /// The set as ascending ranges that do not touch.
     pub fn ranges(&self) -> Vec<RangeInclusive<u32>> {
         let mut ranges: Vec<RangeInclusive<u32>> = Vec::new();
-        for uid in &self.0 {
+        let mut members = self.0.iter();
+        // A run may be told in pieces, one for each block of the bitmap.
+        while let Some(run) = members.next_range() {
             match ranges.last_mut() {
-                Some(last) if *last.end() + 1 == uid => *last = *last.start()..=uid,
-                _ => ranges.push(uid..=uid),
+                Some(last) if *last.end() + 1 == *run.start() => *last = *last.start()..=*run.end(),
+                _ => ranges.push(run),
             }
         }
         ranges
@@ -196,6 +204,15 @@ mod tests {
         set.compact();
         assert_eq!(set.bits_from(2_048), [u64::MAX; 8]);
         assert_eq!(set.bits_from(2_560), [(1 << 41) - 1, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn ranges_join_over_blocks() {
+        let mut set = UidSet::range(60_000..=140_000);
+        set.insert(Uid(140_002));
+        assert_eq!(set.ranges(), vec![60_000..=140_000, 140_002..=140_002]);
+        set.compact();
+        assert_eq!(set.ranges(), vec![60_000..=140_000, 140_002..=140_002]);
     }
 
     #[test]

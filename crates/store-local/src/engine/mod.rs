@@ -26,6 +26,7 @@ pub(crate) use cache::{page_number, read_page};
 pub(crate) use compact::{Aim, Compactor, Progress};
 pub use outcomes::OUTCOMES;
 pub(crate) use outcomes::read_outcome;
+pub(crate) use pages::collect;
 pub(crate) use purge::{Waiting, read_waiting};
 pub(crate) use quota::count as count_usage;
 pub(crate) use relocate::{Ask, Told};

@@ -1,7 +1,7 @@
 //! Changing a state page in memory.
 
 use waypost_store::{Bits512, KeywordId, Modseqs, PAGE_UIDS, StatePage};
-use waypost_types::{ModSeq, SystemFlags, Uid, UidSet};
+use waypost_types::{ModSeq, SystemFlags, UidSet};
 
 /// Adds a live message.
 pub(super) fn insert(
@@ -74,20 +74,15 @@ pub(super) fn drop_empty(page: &mut StatePage) {
 
 /// The positions of a page whose UIDs are in a set.
 pub(super) fn positions(uids: &UidSet, number: u32) -> Bits512 {
-    let first = number.saturating_mul(PAGE_UIDS);
-    let mut bits = Bits512::EMPTY;
-    for uid in uids.iter_from(Uid(first)) {
-        if uid.0 - first >= PAGE_UIDS {
-            break;
-        }
-        bits.set(uid.0 - first, true);
-    }
-    bits
+    Bits512(uids.bits_from(number.saturating_mul(PAGE_UIDS)))
 }
 
-/// Adds the UIDs at positions of a page to a set.
-pub(super) fn collect(uids: &mut UidSet, number: u32, bits: &Bits512) {
-    bits.iter().for_each(|at| uids.push(Uid(number * PAGE_UIDS + at)));
+/// Adds the UIDs at positions of a page to a set, a range at a time: most pages are one.
+pub(crate) fn collect(uids: &mut UidSet, number: u32, bits: &Bits512) {
+    let first = number * PAGE_UIDS;
+    for range in bits.ranges() {
+        uids.insert_range(first + range.start()..=first + range.end());
+    }
 }
 
 fn each(page: &StatePage) -> Vec<ModSeq> {

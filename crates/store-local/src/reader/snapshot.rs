@@ -5,7 +5,7 @@ use super::live::Known;
 use super::{Reader, access};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord};
 use crate::codec::{Take, change, corrupt, page, unseal};
-use crate::engine::{count_usage, page_number, read_page};
+use crate::engine::{collect, count_usage, page_number, read_page};
 use crate::env::{self, Tables};
 use crate::keys;
 use heed::{RoTxn, WithoutTls};
@@ -131,7 +131,7 @@ impl LocalSnapshot<'_> {
     fn scan(&self, mailbox: &Mailbox) -> Result<Known, StoreError> {
         let mut live = UidSet::new();
         self.heads(mailbox.id, 0, &mut |number, head| {
-            push_ranges(&mut live, number, &head.live);
+            collect(&mut live, number, &head.live);
             true
         })?;
         live.compact();
@@ -461,24 +461,5 @@ impl Snapshot for LocalSnapshot<'_> {
         after: Option<&AccountName>,
     ) -> Result<Vec<(AccountName, LastAccess)>, StoreError> {
         access::page(&self.tables().access, &self.txn, after)
-    }
-}
-
-/// Adds a page's live UIDs, a range at a time: most pages are one.
-fn push_ranges(live: &mut UidSet, number: u32, bits: &waypost_store::Bits512) {
-    let first = number * waypost_store::PAGE_UIDS;
-    let mut run: Option<(u32, u32)> = None;
-    for at in bits.iter() {
-        match &mut run {
-            Some((_, last)) if *last + 1 == at => *last = at,
-            _ => {
-                if let Some((start, last)) = run.replace((at, at)) {
-                    live.insert_range(first + start..=first + last);
-                }
-            }
-        }
-    }
-    if let Some((start, last)) = run {
-        live.insert_range(first + start..=first + last);
     }
 }

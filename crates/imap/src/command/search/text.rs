@@ -3,7 +3,7 @@
 use super::step::{Context, Place, Stop};
 use std::ops::Range;
 use waypost_mime::limits::PART_TEXT_BYTES_MAX;
-use waypost_mime::{Form, FormHead, Part, decode_header_text, fold_case, header_fields, part_text};
+use waypost_mime::{FormHead, Part, decode_header_text, fold_case, header_fields, part_text};
 use waypost_store::{MessageRow, StoreError};
 use waypost_types::Uid;
 
