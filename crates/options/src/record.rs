@@ -155,6 +155,8 @@ pub enum Unit {
     Connections,
     /// Things without a unit of their own.
     Count,
+    /// Days.
+    Days,
     /// Hours.
     Hours,
     /// Minutes.
@@ -169,6 +171,7 @@ impl Unit {
     /// The seconds in one unit, for units of time.
     pub const fn seconds(self) -> Option<u64> {
         match self {
+            Self::Days => Some(86_400),
             Self::Hours => Some(3_600),
             Self::Minutes => Some(60),
             Self::Seconds => Some(1),
@@ -183,6 +186,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Connections => "connections",
             Self::Count | Self::Port => "",
+            Self::Days => "days",
             Self::Hours => "hours",
             Self::Minutes => "minutes",
             Self::Seconds => "seconds",

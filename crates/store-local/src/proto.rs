@@ -357,6 +357,12 @@ pub struct StatusReport {
     pub faults_found: u64,
     /// Repairs of single things.
     pub repaired: u64,
+    /// Bytes of messages that the scrub has read.
+    pub scrubbed_bytes: u64,
+    /// Times that the scrub has read every message.
+    pub scrub_rounds: u64,
+    /// Messages that the scrub found damaged.
+    pub scrub_faults: u64,
 }
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].

@@ -23,11 +23,12 @@ use waypost_options::{
     POP_BANNER, POP_CONNLIMITS, POP_DOMAINALLOWED, POP_DOMAINNOTALLOWED, POP_IDLETIMEOUT,
     POP_MAXSESSIONS, POP_MAXTHREADS, POP_PLAINTEXTMINCIPHER, STORE_ADMINS, STORE_CLEANUPAGE,
     STORE_COMPACTPERCENT, STORE_COMPACTRATE, STORE_DEFAULTMAILBOXQUOTA, STORE_DEFAULTMESSAGEQUOTA,
-    STORE_PATH, STORE_QUOTAENFORCEMENT, cipher_suites, expand_banner, store_admins,
+    STORE_PATH, STORE_QUOTAENFORCEMENT, STORE_SCRUBDAYS, STORE_SCRUBRATE, cipher_suites,
+    expand_banner, store_admins,
 };
 use waypost_store_local::client::ClientConfig;
 use waypost_store_local::engine::EngineConfig;
-use waypost_store_local::server::{CompactPace, StoredConfig};
+use waypost_store_local::server::{CompactPace, ScrubPace, StoredConfig};
 use waypost_supervisor::Plan;
 use waypost_types::{AccountName, Secret, TlsVersion};
 
@@ -225,7 +226,11 @@ pub(crate) fn stored(config: &Config) -> StoredConfig {
         bytes_per_second: config.read(&STORE_COMPACTRATE),
         ..CompactPace::default()
     };
-    StoredConfig { compact, ..StoredConfig::new(engine(config)) }
+    let scrub = ScrubPace {
+        round: config.read(&STORE_SCRUBDAYS),
+        bytes_per_second: config.read(&STORE_SCRUBRATE),
+    };
+    StoredConfig { compact, scrub, ..StoredConfig::new(engine(config)) }
 }
 
 /// How a process reaches the store; `watches` when it has sessions.

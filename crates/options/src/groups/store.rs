@@ -59,6 +59,14 @@ options! {
         "While messages come in it is a quarter of that, unless more space is wasted than \
          `store.compactpercent` allows.",
         "Message store";
+    STORE_SCRUBDAYS: Duration = "scrubdays", Kind::integer(Unit::Days, 30, 0, 3_650), RestartAll,
+        "in how many days every stored message is read and compared with its checksum",
+        "Damage of the disk is then found while a backup still has the message; the store's log names it. 0 never reads          in the background; `waypost check` does it once.",
+        "Message store";
+    STORE_SCRUBRATE: u64 = "scrubrate", Kind::integer(Unit::Bytes, 4 << 20, 1 << 10, 1 << 40), RestartAll,
+        "how many bytes are read in a second at most for `store.scrubdays`",
+        "It is less when the days suffice, and waits while mail comes in.",
+        "Message store";
     STORE_DEFAULTMAILBOXQUOTA: i64 = "defaultmailboxquota", Kind::integer(Unit::Bytes, -1, -1, i64::MAX), Refresh("all"),
         "the most bytes that a user without `mailQuota` may store",
         "-1 is no limit, 0 lets nothing be stored. It counts the messages of all folders.",

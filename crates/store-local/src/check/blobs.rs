@@ -21,7 +21,7 @@ const STEP_BLOBS: usize = 1_024;
 const RECOUNTS: usize = 3;
 
 /// Blobs whose bytes are damaged or gone, and what is wrong with each.
-pub(super) type Damaged = BTreeMap<BlobId, Fault>;
+pub(crate) type Damaged = BTreeMap<BlobId, Fault>;
 
 /// Notes what the rows say before the emails are counted.
 pub(super) fn expect(scan: &mut Scan<'_>, references: &mut References) -> Result<(), StoreError> {

@@ -1,13 +1,14 @@
 //! Message bytes in the segments, and whose messages are concerned when they are damaged.
 
+use super::CheckOptions;
 use super::blobs::Damaged;
-use super::finding::{Part, Place, Problem};
+use super::finding::{Finding, Part, Place, Problem};
 use super::scan::Scan;
 use crate::codec::Take;
 use crate::codec::rows::{BlobRow, EmailRecord};
-use crate::env;
+use crate::env::{self, Meta};
 use crate::keys;
-use crate::segment::{self, HEADER_BYTES, Header};
+use crate::segment::{self, HEADER_BYTES, Header, OpenSegments};
 use std::collections::BTreeSet;
 use std::fs::File;
 use waypost_store::StoreError;
@@ -21,35 +22,54 @@ const TRIES: usize = 3;
 /// What is wrong with the bytes of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
+    pub(crate) part: Part,
     pub(crate) problem: Problem,
     pub(crate) segment: u64,
     pub(crate) text: &'static str,
 }
 
+/// Reads bytes of a file and answers with their checksum; `None` when they cannot be read.
+pub(crate) type Read<'r> = &'r mut dyn FnMut(&File, u64, u64) -> Option<u32>;
+
 /// Looks at the record of a blob, and at its bytes if `bytes`; answers with how many were read.
 pub(super) fn examine(
     scan: &Scan<'_>,
     blob: BlobId,
-    mut row: BlobRow,
+    row: BlobRow,
     bytes: bool,
 ) -> Result<Result<u64, Fault>, StoreError> {
+    // Without the bytes the checksum counts as right.
+    let mut read = |file: &File, from, length| match bytes {
+        true => checksum(file, from, length),
+        false => Some(row.crc),
+    };
+    let found = examine_blob(scan.meta, &scan.files, blob, row, &mut read)?;
+    Ok(found.map(|count| if bytes { count } else { 0 }))
+}
+
+/// Looks at the record of a blob and reads its bytes; answers with how many they are.
+pub(crate) fn examine_blob(
+    meta: &Meta,
+    files: &OpenSegments,
+    blob: BlobId,
+    mut row: BlobRow,
+    read: Read<'_>,
+) -> Result<Result<u64, Fault>, StoreError> {
     for _ in 0..TRIES {
-        let fault = match examine_at(scan, blob, &row, bytes)? {
+        let fault = match examine_at(meta, files, blob, &row, read)? {
             Ok(read) => return Ok(Ok(read)),
             Err(fault) => fault,
         };
-        let now = scan.at(|at| {
-            let value = at.get(&at.tables.blobs, &keys::number(blob.0))?;
-            Ok(value.and_then(BlobRow::decode))
-        })?;
-        match now {
+        let txn = meta.env.read_txn().map_err(env::fault)?;
+        let now = env::get(&meta.tables.blobs, &txn, &keys::number(blob.0))?;
+        match now.and_then(BlobRow::decode) {
             // It was purged meanwhile.
             None => return Ok(Ok(0)),
             Some(now) if (now.segment, now.offset) == (row.segment, row.offset) => {
                 return Ok(Err(fault));
             }
             Some(now) => {
-                scan.files.forget(row.segment);
+                files.forget(row.segment);
                 row = now;
             }
         }
@@ -58,38 +78,45 @@ pub(super) fn examine(
 }
 
 fn examine_at(
-    scan: &Scan<'_>,
+    meta: &Meta,
+    files: &OpenSegments,
     blob: BlobId,
     row: &BlobRow,
-    bytes: bool,
+    read: Read<'_>,
 ) -> Result<Result<u64, Fault>, StoreError> {
     let segment = row.segment;
-    let fault = |problem, text| Ok(Err(Fault { problem, segment, text }));
-    let Some(file) = scan.files.open(&scan.meta.path, row.segment)? else {
-        return fault(Problem::Missing, "the file of its segment is not there");
+    let fault = |part, problem, text| Ok(Err(Fault { part, problem, segment, text }));
+    let Some(file) = files.open(&meta.path, row.segment)? else {
+        return fault(Part::Files, Problem::Missing, "the file of its segment is not there");
     };
     let mut front = [0; HEADER_BYTES];
     match segment::read_at(&file, &mut front, row.offset) {
         Ok(()) => {}
-        Err(StoreError::Corrupt(_)) => return fault(Problem::Missing, "the file ends before it"),
-        Err(_) => return fault(Problem::Damaged, "the disk cannot read its record"),
+        Err(StoreError::Corrupt(_)) => {
+            return fault(Part::Files, Problem::Missing, "the file ends before it");
+        }
+        Err(_) => return fault(Part::Files, Problem::Damaged, "the disk cannot read its record"),
     }
     let right = Header::decode(&front).filter(|header| header.blob == blob).is_some_and(|header| {
         (header.length, header.crc) == (row.length, row.crc)
             && u64::from(header.note) + HEADER_BYTES as u64 == u64::from(row.front)
     });
     if !right {
-        return fault(Problem::Damaged, "its record does not begin where the row says");
+        let text = "its record does not begin where the row says";
+        return fault(Part::Blobs, Problem::Damaged, text);
     }
-    if !bytes {
-        return Ok(Ok(0));
-    }
-    let from = row.offset + u64::from(row.front);
-    match checksum(&file, from, row.length) {
+    match read(&file, row.offset + u64::from(row.front), row.length) {
         Some(crc) if crc == row.crc => Ok(Ok(row.length)),
-        Some(_) => fault(Problem::Damaged, "the checksum of its bytes is wrong"),
-        None => fault(Problem::Damaged, "its bytes cannot be read"),
+        Some(_) => fault(Part::Files, Problem::Damaged, "the checksum of its bytes is wrong"),
+        None => fault(Part::Files, Problem::Damaged, "its bytes cannot be read"),
     }
+}
+
+/// Findings for each message that shows damaged bytes.
+pub(crate) fn owners_of(meta: &Meta, damaged: &Damaged) -> Result<Vec<Finding>, StoreError> {
+    let mut scan = Scan::new(meta, &CheckOptions::default())?;
+    name_owners(&mut scan, damaged, None)?;
+    Ok(scan.report()?.findings)
 }
 
 /// The checksum of bytes of a file; `None` when they cannot be read.
@@ -134,13 +161,13 @@ pub(super) fn name_owners(
             let place = Place::message(account, MailboxId(mailbox), Uid(uid));
             let (email, blob, segment) = (Some(email), Some(blob), Some(fault.segment));
             let place = Place { email, blob, segment, ..place };
-            sink.add(Part::Files, fault.problem, place, fault.text);
+            sink.add(fault.part, fault.problem, place, fault.text);
         }
         Ok(())
     })?;
     for (blob, fault) in damaged.iter().filter(|(blob, _)| !named.contains(blob)) {
         let place = Place { segment: Some(fault.segment), ..Place::blob(*blob) };
-        scan.sink.add(Part::Files, fault.problem, place, fault.text);
+        scan.sink.add(fault.part, fault.problem, place, fault.text);
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ mod queue;
 mod references;
 mod scan;
 
+pub(crate) use blobs::Damaged;
+pub(crate) use bytes::{Fault, examine_blob, owners_of};
 pub use finding::{Finding, Part, Place, Problem, Remedy};
 
 use crate::codec::Take;

@@ -34,7 +34,7 @@ pub use repair::{Repair, RepairPlan, mend};
 pub use upload::UploadWriter;
 
 use crate::codec::corrupt;
-use crate::codec::rows::{Numbers, SegmentRow};
+use crate::codec::rows::{self, Numbers, SegmentRow};
 use crate::env::{self, Meta, fault, io_fault};
 use crate::keys;
 use crate::notes::{Noted, SharedNotes};
@@ -283,6 +283,21 @@ impl Engine {
     /// Copies the store to a missing or empty directory while readers go on.
     pub fn backup(&self, dir: &Path) -> Result<BackupReport, StoreError> {
         self.begin_backup().run(dir)
+    }
+
+    /// The key in `state` of the last blob that the scrub has read.
+    pub(crate) const SCRUB_KEY: &[u8] = b"scrub";
+
+    /// Keeps how far the scrub has read.
+    pub(crate) fn keep_scrub(&self, last: BlobId) {
+        let kept = self.meta.env.write_txn().map_err(fault).and_then(|mut txn| {
+            let value = rows::encode_number(last.0);
+            env::put(&self.meta.tables.state, &mut txn, Self::SCRUB_KEY, &value)?;
+            txn.commit().map_err(fault)
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, "how far the scrub has read cannot be kept");
+        }
     }
 
     /// A reader in this process that shares the writer's map.

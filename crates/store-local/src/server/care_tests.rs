@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may unwrap")]
 
-use super::{StoredConfig, bind_socket, run_stored};
+use super::{ScrubPace, StoredConfig, bind_socket, run_stored};
 use crate::check::{CheckOptions, check};
 use crate::client::{ClientConfig, StoreAccess, StoreClient, mend_numbers};
 use crate::engine::{EngineConfig, NUMBERS_KEY, RepairPlan};
 use crate::env::{self, Meta};
 use crate::keys;
+use crate::proto::StatusReport;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,6 +21,8 @@ use waypost_types::{
     AccountId, AccountName, FlagSet, MailboxId, MailboxName, QuotaLimits, SystemFlag, UidSet,
     UnixTime,
 };
+
+const MESSAGE: &[u8] = b"Subject: kept\r\n\r\nkept\r\n";
 
 struct Server {
     stop: oneshot::Sender<()>,
@@ -35,8 +38,12 @@ fn client_config(place: &TempDir) -> ClientConfig {
 }
 
 fn start(place: &TempDir) -> Server {
+    start_with(place, ScrubPace { round: Duration::ZERO, ..ScrubPace::default() })
+}
+
+fn start_with(place: &TempDir, scrub: ScrubPace) -> Server {
     let listener = bind_socket(&client_config(place).socket_path).unwrap();
-    let config = StoredConfig::new(EngineConfig::new(store_path(place)));
+    let config = StoredConfig { scrub, ..StoredConfig::new(EngineConfig::new(store_path(place))) };
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
     let task = tokio::spawn(async move { run_stored(listener, config, shutdown).await });
@@ -69,7 +76,7 @@ async fn fill(store: &dyn Store) -> Mailbox {
     let append = Append {
         account: mailbox.account,
         mailbox: mailbox.id,
-        payload: payload(b"Subject: kept\r\n\r\nkept\r\n".to_vec()),
+        payload: payload(MESSAGE.to_vec()),
         flags: FlagSet::default(),
         internal_date: UnixTime::utc(1_700_000_000),
         limits: QuotaLimits::default(),
@@ -205,4 +212,70 @@ async fn a_store_without_its_numbers_is_mended_before_it_is_opened() {
     let report = check(&path, &CheckOptions::default()).unwrap();
     access.repair(RepairPlan::new(&report.findings)).await.unwrap();
     assert!(check(&path, &CheckOptions::default()).unwrap().is_clean());
+}
+
+/// Waits for figures of the server.
+async fn until_report(store: &StoreClient, holds: impl Fn(&StatusReport) -> bool) -> StatusReport {
+    for _ in 0..4_000 {
+        let report = store.status().await.unwrap();
+        if holds(&report) {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("never: {:?}", store.status().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_scrub_reads_every_message_and_finds_the_damaged_one() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    for _ in 0..3 {
+        fill(&store).await;
+    }
+    assert_eq!(store.status().await.unwrap().scrubbed_bytes, 0, "it is switched off");
+    drop(store);
+    server.stop().await;
+
+    let pace = || ScrubPace { round: Duration::from_secs(1), bytes_per_second: u64::MAX };
+    let server = start_with(&place, pace());
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let report = until_report(&store, |report| report.scrub_rounds >= 1).await;
+    assert!(
+        report.scrubbed_bytes >= 3 * MESSAGE.len() as u64 && report.scrub_faults == 0,
+        "{report:?}"
+    );
+    let segment = std::fs::read_dir(store_path(&place).join("segments")).unwrap().next();
+    let file = std::fs::File::options().write(true).open(segment.unwrap().unwrap().path()).unwrap();
+    let length = file.metadata().unwrap().len();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"?", length - 10).unwrap();
+    let report = until_report(&store, |report| report.scrub_faults >= 1).await;
+    assert!(report.scrub_rounds >= 1, "{report:?}");
+    drop(store);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrub_goes_on_where_it_stood() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    for _ in 0..3 {
+        fill(&store).await;
+    }
+    drop(store);
+    server.stop().await;
+    until("everybody has gone", || Meta::open_writer(&store_path(&place), 1 << 40).is_ok()).await;
+    spoil(&store_path(&place), |meta, txn| {
+        let two = crate::codec::rows::encode_number(2);
+        env::put(&meta.tables.state, txn, crate::engine::Engine::SCRUB_KEY, &two).unwrap();
+    });
+    let round = Duration::from_secs(3_600);
+    let server = start_with(&place, ScrubPace { round, bytes_per_second: u64::MAX });
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let report = until_report(&store, |report| report.scrub_rounds == 1).await;
+    assert_eq!(report.scrubbed_bytes, MESSAGE.len() as u64, "only the third message was left");
+    drop(store);
+    server.stop().await;
 }

@@ -16,11 +16,13 @@ mod kept;
 mod listens;
 mod outbox;
 mod purge;
+mod scrub;
 mod uploads;
 mod writer;
 
 pub use compact::CompactPace;
 pub use purge::PurgePace;
+pub use scrub::ScrubPace;
 pub(crate) use writer::usable_target;
 
 use crate::engine::{Engine, EngineConfig};
@@ -31,6 +33,7 @@ use compact::{Compaction, Orders};
 use connection::Connection;
 use intake::{Asked, Intake, Request};
 use kept::KeptOutcomes;
+use scrub::{Scrub, Stop};
 use std::collections::HashMap;
 use std::fs::{Permissions, remove_file, set_permissions};
 use std::future::Future;
@@ -40,6 +43,7 @@ use std::os::unix::net::{UnixListener as BlockingListener, UnixStream as Blockin
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
@@ -67,12 +71,19 @@ pub struct StoredConfig {
     pub purge: PurgePace,
     /// The compaction of segments.
     pub compact: CompactPace,
+    /// The scrub of stored messages.
+    pub scrub: ScrubPace,
 }
 
 impl StoredConfig {
     /// The defaults for a partition.
     pub fn new(engine: EngineConfig) -> Self {
-        Self { engine, purge: PurgePace::default(), compact: CompactPace::default() }
+        Self {
+            engine,
+            purge: PurgePace::default(),
+            compact: CompactPace::default(),
+            scrub: ScrubPace::default(),
+        }
     }
 }
 
@@ -103,7 +114,7 @@ pub async fn run_stored(
     config: StoredConfig,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), StoreError> {
-    let StoredConfig { engine, purge, compact } = config;
+    let StoredConfig { engine, purge, compact, scrub } = config;
     let (engine, kept) = tokio::task::spawn_blocking(move || open(engine))
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))??;
@@ -116,6 +127,7 @@ pub async fn run_stored(
     let (ended, writer_ended) = oneshot::channel::<()>();
     hub.figures.outcomes.store(kept.count()?, Ordering::Release);
     let compaction = Compaction::new(engine.compactor(), Arc::clone(&hub), compact);
+    let scrub = Scrub::new(Arc::clone(&hub), engine.reader(), scrub);
     let writer = Writer::new(engine, kept, Arc::clone(&hub), purge);
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())
@@ -127,6 +139,11 @@ pub async fn run_stored(
         .map_err(|error| failed("the writer's thread", &error))?;
     let compaction = compaction.start().map_err(|error| failed("the compaction's thread", &error));
     let compaction = compaction.inspect_err(|_| hub.intake.stop())?;
+    let scrub = scrub.start().map_err(|error| failed("the scrub's thread", &error));
+    let scrub = scrub.inspect_err(|_| {
+        hub.intake.stop();
+        hub.compaction.stop();
+    })?;
     tokio::select! {
         () = accept(&hub, &listener) => {}
         () = shutdown => {}
@@ -134,12 +151,14 @@ pub async fn run_stored(
     }
     hub.intake.stop();
     hub.compaction.stop();
-    let both = move || {
-        // It holds the metadata open, and its panic has lost nothing.
+    hub.scrub.stop();
+    let all = move || {
+        // They hold the metadata open, and their panics have lost nothing.
         let _panicked = compaction.join();
+        let _panicked = scrub.map(JoinHandle::join);
         thread.join()
     };
-    let joined = tokio::task::spawn_blocking(both).await;
+    let joined = tokio::task::spawn_blocking(all).await;
     hub.farewell().await;
     match joined {
         Ok(Ok(result)) => result,
@@ -182,6 +201,7 @@ pub(crate) struct Hub {
     pub(crate) reader: Reader,
     pub(crate) uploads: Uploads,
     pub(crate) compaction: Orders,
+    pub(crate) scrub: Stop,
     pub(crate) figures: Arc<Figures>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
     last_connection: AtomicU64,
@@ -208,6 +228,9 @@ pub(crate) struct Figures {
     pub(crate) suspects: AtomicU64,
     pub(crate) faults_found: AtomicU64,
     pub(crate) repaired: AtomicU64,
+    pub(crate) scrubbed_bytes: AtomicU64,
+    pub(crate) scrub_rounds: AtomicU64,
+    pub(crate) scrub_faults: AtomicU64,
 }
 
 impl Figures {
@@ -227,6 +250,7 @@ impl Hub {
             reader,
             uploads: Uploads::start(Arc::clone(&figures))?,
             compaction: Orders::default(),
+            scrub: Stop::default(),
             figures,
             connections: Mutex::default(),
             last_connection: AtomicU64::new(0),
@@ -305,6 +329,9 @@ impl Hub {
             suspects: figures.suspects.load(Ordering::Relaxed),
             faults_found: figures.faults_found.load(Ordering::Relaxed),
             repaired: figures.repaired.load(Ordering::Relaxed),
+            scrubbed_bytes: figures.scrubbed_bytes.load(Ordering::Relaxed),
+            scrub_rounds: figures.scrub_rounds.load(Ordering::Relaxed),
+            scrub_faults: figures.scrub_faults.load(Ordering::Relaxed),
         }
     }
 

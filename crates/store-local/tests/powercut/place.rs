@@ -10,7 +10,9 @@ use waypost_powercut::control::Control;
 use waypost_powercut::record::{CONTROL_VARIABLE, LOG_VARIABLE, ROOT_VARIABLE};
 use waypost_store_local::client::{ClientConfig, StoreClient};
 use waypost_store_local::engine::EngineConfig;
-use waypost_store_local::server::{CompactPace, PurgePace, StoredConfig, bind_socket, run_stored};
+use waypost_store_local::server::{
+    CompactPace, PurgePace, ScrubPace, StoredConfig, bind_socket, run_stored,
+};
 
 /// The variable that tells this program to be `stored` for the folder it names.
 const CHILD: &str = "WAYPOST_TEST_POWERCUT";
@@ -137,7 +139,9 @@ fn child_process() {
     };
     let interval = Duration::from_millis(20);
     let compact = CompactPace { percent: 20, bytes_per_second: u64::MAX, interval };
-    let config = StoredConfig { engine: engine_config(&store), purge, compact };
+    // It only reads, and keeps where it stands by the clock.
+    let scrub = ScrubPace { round: Duration::ZERO, ..ScrubPace::default() };
+    let config = StoredConfig { engine: engine_config(&store), purge, compact, scrub };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {

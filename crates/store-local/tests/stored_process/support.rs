@@ -10,7 +10,9 @@ use waypost_store::model::payload;
 use waypost_store::{Append, Mailbox, Mutation, Outcome, Payload, Store, StoreError};
 use waypost_store_local::client::{ClientConfig, StoreClient};
 use waypost_store_local::engine::EngineConfig;
-use waypost_store_local::server::{CompactPace, PurgePace, StoredConfig, bind_socket, run_stored};
+use waypost_store_local::server::{
+    CompactPace, PurgePace, ScrubPace, StoredConfig, bind_socket, run_stored,
+};
 use waypost_types::{AccountId, AccountName, FlagSet, MailboxName, UnixTime};
 
 /// The variable that tells this program to be `stored` for the store it names.
@@ -30,6 +32,7 @@ pub(crate) fn eager(store: &Path) -> StoredConfig {
         },
         purge: PurgePace { interval: short, margin: Duration::ZERO, grace: Duration::ZERO },
         compact: CompactPace { percent: 20, bytes_per_second: u64::MAX, interval: short },
+        scrub: ScrubPace { bytes_per_second: u64::MAX, ..ScrubPace::default() },
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 use waypost_options::{BASE_RUNDIR, Config};
 use waypost_store_local::client::ask_status;
+use waypost_store_local::proto::StatusReport;
 use waypost_supervisor::{
     Answer, AskError, Phase, Plan, ProcessState, Request, Row, ServiceState, ask, read_state,
 };
@@ -88,19 +89,42 @@ fn store(config: &Config) -> Vec<String> {
     client.deadline = STORE_PATIENCE;
     let asked = block_on(async { ask_status(&client).await.map_err(Failure::new) });
     let Ok(report) = asked else { return Vec::new() };
+    let mut lines = care(&report);
     // It was not looked at yet.
     if report.segments == 0 {
-        return Vec::new();
+        return lines;
     }
     let percent = |part: u64| part.saturating_mul(100) / report.segment_bytes.max(1);
-    vec![format!(
+    lines.push(format!(
         "messages: {} in {} segments, {}% of it dead; compaction copied {} and removed {}",
         size(report.segment_bytes),
         report.segments,
         percent(report.dead_bytes),
         size(report.compacted_bytes),
         size(report.removed_bytes)
-    )]
+    ));
+    lines
+}
+
+/// Damage, and what was done about it since the writer's start.
+fn care(report: &StatusReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.scrub_faults > 0 {
+        lines.push(format!(
+            "warning: the scrub found {} damaged messages; `waypost check` names them",
+            report.scrub_faults
+        ));
+    }
+    if report.suspects > 0 {
+        lines.push(format!(
+            "warning: damage was met in {} places; {} faults found, {} repairs; see the store's log",
+            report.suspects, report.faults_found, report.repaired
+        ));
+    }
+    if report.scrubbed_bytes > 0 {
+        lines.push(format!("scrub: {} read and compared", size(report.scrubbed_bytes)));
+    }
+    lines
 }
 
 /// A number of bytes, in the largest unit of which there is one.

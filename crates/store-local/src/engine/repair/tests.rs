@@ -230,3 +230,15 @@ fn numbers_that_are_lost_are_made_above_all_others() {
     assert!(report.is_clean(), "{:#?}", report.findings);
     drop(dir);
 }
+
+#[test]
+fn a_message_is_found_again_where_it_is() {
+    let mut rich = Rich::new();
+    let before = content(&rich);
+    let (key, value) = rich.entries(|t| &t.blobs).remove(1);
+    let mut row = crate::codec::rows::BlobRow::decode(&value).unwrap();
+    row.offset += 8;
+    rich.set(|t| &t.blobs, &key, Some(&row.encode()));
+    heal(&mut rich, "place");
+    assert!(content(&rich) == before);
+}
