@@ -54,6 +54,18 @@ macro_rules! tables {
             fn list(&self) -> Vec<&Table> {
                 vec![$(&self.$name),*]
             }
+
+            /// Bytes of the pages that hold rows.
+            #[cfg(test)]
+            pub(crate) fn used_bytes(&self, txn: &RoTxn<'_>) -> Result<u64, StoreError> {
+                let mut bytes = 0;
+                for table in [$(self.$name),*] {
+                    let stat = table.stat(txn).map_err(fault)?;
+                    let pages = stat.branch_pages + stat.leaf_pages + stat.overflow_pages;
+                    bytes += pages as u64 * u64::from(stat.page_size);
+                }
+                Ok(bytes)
+            }
         }
     };
 }

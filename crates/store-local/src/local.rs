@@ -5,7 +5,7 @@ use crate::engine::{
 };
 use crate::notes::SharedNotes;
 use crate::proto::CompactReport;
-use crate::reader::Reader;
+use crate::reader::{Gone, Reader};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::path::Path;
@@ -79,6 +79,11 @@ impl LocalStore {
         let (answer, answered) = oneshot::channel();
         self.send(Request::Repair(plan, answer));
         Box::pin(async move { answered.await.unwrap_or_else(|_| Err(ended())) })
+    }
+
+    /// What an account has lost from `since` on (seconds since 1970) and what can be brought back.
+    pub(crate) fn gone(&self, account: AccountId, since: i64) -> Result<Gone, StoreError> {
+        self.reader.gone(account, since)
     }
 
     fn send(&self, request: Request) {

@@ -16,8 +16,8 @@ use waypost_store::{LastAccess, Mutation, Outcome, StoreError, UploadId};
 use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
-/// log-ins, 3 limits to mutations, 4 compaction, 5 repair, 6 what a worker listens to.
-pub const PROTOCOL_VERSION: u16 = 6;
+/// log-ins, 3 limits to mutations, 4 compaction, 5 repair, 6 what a worker listens to, 7 undeletion.
+pub const PROTOCOL_VERSION: u16 = 7;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;

@@ -206,6 +206,30 @@ pub enum Mutation {
         /// UIDs below this are recent no more.
         before: Uid,
     },
+    /// Brings expunged messages back that are not purged yet, as new messages: a UID that has left
+    /// never comes back. Their flags are not known any more. What is purged, or in the mailbox as
+    /// another copy, is left out silently. Answer: [`Outcome::Copied`].
+    Undelete {
+        /// Whose mailbox.
+        account: AccountId,
+        /// Which mailbox.
+        mailbox: MailboxId,
+        /// The UIDs that they had.
+        uids: UidSet,
+    },
+    /// Brings a deleted mailbox back that is not purged yet, with its UIDs and its UIDVALIDITY: they
+    /// still mean the same messages. Missing parents of its name are made. Answer:
+    /// [`Outcome::Mailbox`].
+    UndeleteMailbox {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        mailbox: MailboxId,
+        /// When it was deleted, in seconds since 1970.
+        deleted: i64,
+        /// The name it gets; its old one if that is free.
+        name: MailboxName,
+    },
 }
 
 /// What a recipient got.

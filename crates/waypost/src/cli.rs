@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The commands that are also programs: links of their name to this one.
-pub(crate) const PROGRAMS: [&str; 5] =
-    ["msconfig", "start-msg", "stop-msg", "refresh", "imsconnutil"];
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["msconfig", "start-msg", "stop-msg", "refresh", "imsconnutil", "mboxutil"];
 
 /// The name that this program is called by, and the command line as if it were called as `waypost` and
 /// its command.
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Counters(CountersArguments),
     /// Show who is connected, or disconnect users
     Imsconnutil(ImsconnutilArguments),
+    /// List, create, delete, rename and bring back mailboxes
+    Mboxutil(MboxutilArguments),
     /// Make, show, check and install the server's certificate
     #[command(subcommand)]
     Cert(CertCommand),
@@ -371,6 +373,36 @@ pub(crate) struct QuotaArguments {
     /// Only users who have used this share of a quota or more
     #[arg(long, value_name = "PERCENT")]
     pub(crate) above: Option<u64>,
+}
+
+/// One of the options says what to do. Mailboxes are named `user/USER/FOLDER`; without a folder, the inbox.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("deed").required(true).args(["list", "create", "delete", "rename", "restore"]))]
+pub(crate) struct MboxutilArguments {
+    /// List mailboxes with messages and bytes: those of the named users, or of all
+    #[arg(short = 'l')]
+    pub(crate) list: bool,
+    /// With -l: only names
+    #[arg(short = 's', requires = "list")]
+    pub(crate) short: bool,
+    /// Create mailboxes, with those above them
+    #[arg(short = 'c')]
+    pub(crate) create: bool,
+    /// Delete mailboxes; those below them stay
+    #[arg(short = 'd')]
+    pub(crate) delete: bool,
+    /// Rename a mailbox with those below it: its name, then the new one
+    #[arg(short = 'r')]
+    pub(crate) rename: bool,
+    /// Bring back expunged messages of mailboxes, or mailboxes that were deleted
+    #[arg(short = 'R')]
+    pub(crate) restore: bool,
+    /// With -R: only what was expunged or deleted in the last so many hours
+    #[arg(short = 't', value_name = "HOURS", requires = "restore", value_parser = clap::value_parser!(i64).range(1..=87_600))]
+    pub(crate) hours: Option<i64>,
+    /// `user/USER/FOLDER`; with -l `user/USER`
+    #[arg(value_name = "MAILBOX")]
+    pub(crate) mailboxes: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -62,6 +62,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Repair(arguments) => tools::repair::run(&file, arguments),
         Command::Check(arguments) => tools::check_store::run(&file, arguments),
         Command::Compact { percent } => tools::compact::run(&file, *percent),
+        Command::Mboxutil(arguments) => tools::mboxutil::run(&file, arguments),
         Command::Status => tools::status::run(&file),
         Command::StartMsg { services } => tools::control::start(&file, services),
         Command::StopMsg { force, services } => tools::control::stop(&file, *force, services),

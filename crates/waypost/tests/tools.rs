@@ -78,6 +78,48 @@ fn space_is_given_back_without_and_through_a_server() {
 }
 
 #[test]
+fn mailboxes_are_listed_made_renamed_deleted_and_brought_back() {
+    let world = World::new("");
+    world.add_user("alice");
+    world.tool(&["deliver", "alice"], "Subject: precious\n\nline\n");
+    let mboxutil = |words: &[&str]| world.tool(&[&["mboxutil"], words].concat(), "");
+    mboxutil(&["-c", "user/alice/Old/Mail"]);
+    let mut server = world.start();
+    assert!(mboxutil(&["-l", "user/alice"]).contains("        1"));
+    let names = mboxutil(&["-l", "-s"]);
+    let has = |name: &str| names.lines().any(|line| line == name);
+    assert!(has("user/alice/INBOX") && has("user/alice/Old/Mail"), "{names}");
+    mboxutil(&["-r", "user/alice/Old/Mail", "user/alice/New"]);
+    world.tool(&["deliver", "alice", "--folder", "New"], "Subject: filed\n\nline\n");
+
+    let mut session = world.imap("alice");
+    assert!(session.command("SELECT INBOX").contains("* 1 EXISTS"));
+    session.command("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    assert!(session.command("EXPUNGE").contains("* 1 EXPUNGE"));
+    assert!(session.command("DELETE New").contains("OK"));
+    let back = mboxutil(&["-R", "-t", "1", "user/alice", "user/alice/New"]);
+    assert!(back.contains("user/alice: 1 messages are back"), "{back}");
+    assert!(back.contains("user/alice/New is back with 1 messages"), "{back}");
+    let told = session.command("NOOP");
+    assert!(told.contains("* 1 EXISTS"), "a session that shows it is told: {told}");
+    let fetched = session.command("FETCH 1 (UID BODY.PEEK[])");
+    assert!(fetched.contains("UID 2") && fetched.contains("precious"), "{fetched}");
+    let status = session.command("STATUS New (MESSAGES UIDNEXT)");
+    assert!(status.contains("MESSAGES 1") && status.contains("UIDNEXT 2"), "{status}");
+    assert!(mboxutil(&["-R", "user/alice"]).contains(": 0 messages"), "only once");
+    let missing = world.run(&["mboxutil", "-R", "user/alice/Never"], "");
+    assert_eq!(missing.status.code(), Some(1));
+    for words in [&["-d"][..], &["-c", "alice"], &["-r", "user/alice/New"], &["-l", "-c", "user/a"]]
+    {
+        assert_eq!(world.run(&[&["mboxutil"], words].concat(), "").status.code(), Some(2));
+    }
+    mboxutil(&["-d", "user/alice/New"]);
+    server.signal("TERM");
+    assert!(server.wait().success());
+    assert!(mboxutil(&["-R", "user/alice/New"]).contains("back with 1 messages"));
+}
+
+#[test]
 fn unquoted_lines_of_a_text_do_not_cut_its_message() {
     let world = World::new("");
     world.add_user("alice");

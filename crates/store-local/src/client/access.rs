@@ -4,6 +4,7 @@ use super::{ClientConfig, StoreClient};
 use crate::engine::{EngineConfig, RepairPlan, mend};
 use crate::local::LocalStore;
 use crate::proto::CompactReport;
+use crate::reader::Gone;
 use crate::server::usable_target;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 use waypost_store::{Store, StoreError};
-use waypost_types::Moment;
+use waypost_types::{AccountId, Moment};
 
 /// How long a tool tries when neither the socket answers nor the store can be locked: `stored` is
 /// starting or ending.
@@ -57,6 +58,14 @@ impl StoreAccess {
         match self {
             Self::Remote(store) => store.write_notes().await,
             Self::Local(_) => Ok(()),
+        }
+    }
+
+    /// What an account has lost from `since` on (seconds since 1970) and what can be brought back.
+    pub fn gone(&self, account: AccountId, since: i64) -> Result<Gone, StoreError> {
+        match self {
+            Self::Remote(store) => store.reader.gone(account, since),
+            Self::Local(store) => store.gone(account, since),
         }
     }
 

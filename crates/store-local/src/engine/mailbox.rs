@@ -49,7 +49,7 @@ impl Work<'_, '_> {
     }
 
     /// Checks that a name is free and there is room; the parents it lacks, nearest first.
-    fn check_new(
+    pub(super) fn check_new(
         &mut self,
         account: AccountId,
         name: &MailboxName,
@@ -106,7 +106,7 @@ impl Work<'_, '_> {
         UidValidity(self.numbers.uid_validity)
     }
 
-    fn name_mailbox(
+    pub(super) fn name_mailbox(
         &mut self,
         account: AccountId,
         id: MailboxId,

@@ -18,6 +18,7 @@ mod retire;
 mod room;
 mod tidy;
 mod transfer;
+mod undelete;
 mod upload;
 mod work;
 
@@ -27,7 +28,7 @@ pub(crate) use compact::{Aim, Compactor, Progress};
 pub use outcomes::OUTCOMES;
 pub(crate) use outcomes::read_outcome;
 pub(crate) use pages::collect;
-pub(crate) use purge::{Waiting, read_waiting};
+pub(crate) use purge::{Waiting, read_dead, read_waiting};
 pub(crate) use quota::count as count_usage;
 pub(crate) use relocate::{Ask, Told};
 pub use repair::{Repair, RepairPlan, mend};
@@ -509,6 +510,8 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 #[cfg(test)]
 mod care_tests;
 #[cfg(test)]
+mod churn_tests;
+#[cfg(test)]
 mod compact_tests;
 #[cfg(test)]
 mod notes_tests;
@@ -516,3 +519,5 @@ mod notes_tests;
 mod room_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undelete_tests;

@@ -16,6 +16,8 @@ const STEP_ENTRIES: usize = 1_000;
 
 const EXPUNGED: u8 = 1;
 const DEAD: u8 = 2;
+/// A deleted mailbox of which a part is purged: it cannot be brought back.
+const DYING: u8 = 3;
 
 /// The oldest state of a mailbox that some session shows.
 pub(super) type Floor<'a> = &'a dyn Fn(AccountId, MailboxId) -> Option<ModSeq>;
@@ -43,13 +45,23 @@ pub(crate) enum Waiting {
     Dead,
 }
 
+/// The record in the entry of a deleted mailbox, as long as it is whole.
+pub(crate) fn read_dead(entry: &Purge, value: &[u8]) -> Option<Mailbox> {
+    let mut take = Take(value);
+    take.version()?;
+    let is_whole = take.u8()? == DEAD;
+    rows::decode_mailbox(entry.account, entry.mailbox, take.0).filter(|_| is_whole)
+}
+
 /// Reads an entry; `None` when it is damaged.
 pub(crate) fn read_waiting(entry: &Purge, value: &[u8]) -> Option<Waiting> {
     let mut take = Take(value);
     take.version()?;
     match take.u8()? {
         EXPUNGED => ranges::take(take.0).map(Waiting::Expunged),
-        DEAD => rows::decode_mailbox(entry.account, entry.mailbox, take.0).map(|_| Waiting::Dead),
+        DEAD | DYING => {
+            rows::decode_mailbox(entry.account, entry.mailbox, take.0).map(|_| Waiting::Dead)
+        }
         _ => None,
     }
 }
@@ -118,12 +130,16 @@ impl Work<'_, '_> {
                 let uids = ranges::take(take.0).ok_or_else(damaged)?;
                 self.purge_uids(entry, key, uids, step)?
             }
-            DEAD => self.purge_mailbox(entry, step)?,
+            DEAD | DYING => self.purge_mailbox(entry, step)?,
             _ => return Err(damaged()),
         };
+        let tables = self.tables;
         if done {
-            let tables = self.tables;
             self.delete(&tables.purge, key)?;
+        } else if kind == DEAD {
+            let mut dying = value.to_vec();
+            dying.get_mut(1).into_iter().for_each(|kind| *kind = DYING);
+            self.put(&tables.purge, key, &dying)?;
         }
         Ok(done)
     }

@@ -54,6 +54,24 @@ impl Bench {
         self.engine.commit(vec![job], NOW).pop().unwrap().outcome
     }
 
+    pub(super) fn run_at(
+        &mut self,
+        mutation: Mutation,
+        now: UnixTime,
+    ) -> Result<Outcome, StoreError> {
+        let job = self.job(mutation);
+        self.engine.commit(vec![job], now).pop().unwrap().outcome
+    }
+
+    /// Bytes of all segment files, and of the metadata's pages that hold rows.
+    pub(super) fn disk_bytes(&self) -> (u64, u64) {
+        let files = std::fs::read_dir(self.dir.path().join(env::SEGMENTS_DIR)).unwrap();
+        let segments = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        let txn = self.engine.meta.env.read_txn().unwrap();
+        let metadata = self.engine.meta.tables.used_bytes(&txn).unwrap();
+        (segments, metadata)
+    }
+
     pub(super) fn deliver(
         &mut self,
         recipients: &[&str],

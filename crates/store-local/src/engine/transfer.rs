@@ -18,7 +18,7 @@ use waypost_types::{
 const WALK_ROWS: u32 = 32;
 
 /// Messages in hand: their rows with their flags.
-type InHand = Vec<(Uid, MessageRow, FlagSet)>;
+pub(super) type InHand = Vec<(Uid, MessageRow, FlagSet)>;
 
 /// Whether messages stay where they were; only more of them can be too many for an account.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,7 @@ impl Work<'_, '_> {
     }
 
     /// Files messages anew, as of `modseq`.
-    fn put_in(
+    pub(super) fn put_in(
         &mut self,
         to: MailboxRef,
         messages: InHand,

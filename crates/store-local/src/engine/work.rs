@@ -69,6 +69,12 @@ impl Work<'_, '_> {
             Mutation::TakeRecent { account, mailbox, before } => {
                 self.take_recent(*account, *mailbox, *before)
             }
+            Mutation::Undelete { account, mailbox, uids } => {
+                self.undelete(*account, *mailbox, uids)
+            }
+            Mutation::UndeleteMailbox { account, mailbox, deleted, name } => {
+                self.undelete_mailbox(*account, *mailbox, *deleted, name)
+            }
         }
     }
 

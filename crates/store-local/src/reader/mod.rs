@@ -2,8 +2,11 @@
 
 mod access;
 mod body;
+mod gone;
 mod live;
 mod snapshot;
+
+pub use gone::Gone;
 
 use crate::env::{Meta, fault};
 use crate::segment::OpenSegments;

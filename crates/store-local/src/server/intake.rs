@@ -237,7 +237,9 @@ fn turn_of(mutation: &Mutation) -> u64 {
         | Mutation::RenameMailbox { account, .. }
         | Mutation::DeleteMailbox { account, .. }
         | Mutation::Subscribe { account, .. }
-        | Mutation::TakeRecent { account, .. } => account.hash(&mut hasher),
+        | Mutation::TakeRecent { account, .. }
+        | Mutation::Undelete { account, .. }
+        | Mutation::UndeleteMailbox { account, .. } => account.hash(&mut hasher),
     }
     hasher.finish()
 }

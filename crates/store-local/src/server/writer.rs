@@ -243,7 +243,9 @@ const fn place_of(mutation: &Mutation) -> Suspect {
         | Mutation::Expunge { account, mailbox, .. }
         | Mutation::RenameMailbox { account, mailbox, .. }
         | Mutation::DeleteMailbox { account, mailbox }
-        | Mutation::TakeRecent { account, mailbox, .. } => (Some(*account), Some(*mailbox)),
+        | Mutation::TakeRecent { account, mailbox, .. }
+        | Mutation::Undelete { account, mailbox, .. }
+        | Mutation::UndeleteMailbox { account, mailbox, .. } => (Some(*account), Some(*mailbox)),
         Mutation::Copy { account, from, .. } | Mutation::Move { account, from, .. } => {
             (Some(*account), Some(*from))
         }

@@ -31,6 +31,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("the change log tells what happened, in order", change_log),
     ("recent is taken once and changes no modification sequence", recent),
     ("a mutation on a missing mailbox changes nothing", missing),
+    ("expunged messages come back as new ones, without flags, once", undelete),
     ("a watch is woken by its account and by no other", watch),
     ("an upload in chunks gives the same bytes", upload),
     ("pages cover mailboxes over 512 messages with holes", pages),
@@ -377,6 +378,24 @@ fn recent(store: &dyn Store) {
     let after = mailbox(store, id, "INBOX");
     assert_eq!(after.recent_from, Uid(3));
     assert_eq!(after.modseq, inbox.modseq.next());
+}
+
+fn undelete(store: &dyn Store) {
+    let id = account(store, "alice");
+    fill(store, "alice", 3);
+    let inbox = mailbox(store, id, "INBOX").id;
+    set(store, id, inbox, &[1, 2], FlagAction::Add, &[SystemFlag::Deleted]);
+    purge(store, id, inbox, None, true);
+    let all = Mutation::Undelete { account: id, mailbox: inbox, uids: uids(&[1, 2, 3, 9]) };
+    let Ok(Outcome::Copied(copied)) = submit(store, all.clone()) else { panic!("undeleted") };
+    assert_eq!((copied.source, copied.target), (uids(&[1, 2]), uids(&[4, 5])));
+    let snap = snapshot(store);
+    assert_eq!(flags_of(&*snap, inbox, Uid(4)), Some(FlagSet::default()));
+    let email = |uid| snap.message(inbox, Uid(uid)).expect("readable").map(|row| row.email);
+    assert_eq!(email(4), email(1));
+    assert_eq!(mailbox(store, id, "INBOX").counters.messages, 3);
+    let Ok(Outcome::Copied(again)) = submit(store, all) else { panic!("undeleted") };
+    assert!(again.target.is_empty(), "they are there");
 }
 
 fn missing(store: &dyn Store) {

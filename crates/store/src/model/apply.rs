@@ -5,7 +5,7 @@ use crate::{
     Append, ChangeKind, Content, Copied, Deliver, Delivered, EmailRow, FlagAction, LimitName,
     MessageRow, Mutation, Outcome, Payload, Recipient, StoreError, limits,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, QuotaLimits,
@@ -45,6 +45,12 @@ pub(super) fn apply(
             let mailbox = state.owner(account)?.mailbox(mailbox)?;
             mailbox.recent_from = mailbox.recent_from.max(before.min(mailbox.uid_next));
             Ok(Outcome::Done)
+        }
+        Mutation::Undelete { account, mailbox, uids } => {
+            undelete(state.owner(account)?, mailbox, &uids, now)
+        }
+        Mutation::UndeleteMailbox { account, mailbox, name, .. } => {
+            undelete_mailbox(state, account, mailbox, &name)
         }
     }
 }
@@ -412,10 +418,68 @@ fn delete(owner: &mut Owner, mailbox: MailboxId) -> Result<Outcome, StoreError> 
     if owner.mailbox(mailbox)?.name.is_inbox() {
         return Err(StoreError::NotPermitted("INBOX cannot be deleted".to_owned()));
     }
-    owner.boxes.remove(&mailbox);
+    owner.dead.extend(owner.boxes.remove(&mailbox).map(|state| (mailbox, state)));
     owner.advance();
     owner.record(mailbox, ChangeKind::Deleted);
     Ok(Outcome::Done)
+}
+
+fn undelete(
+    owner: &mut Owner,
+    mailbox: MailboxId,
+    uids: &UidSet,
+    now: UnixTime,
+) -> Result<Outcome, StoreError> {
+    let state = owner.mailbox(mailbox)?;
+    let mut there: BTreeSet<EmailId> = state.messages.values().map(|m| m.row.email).collect();
+    let gone = state.expunged.iter().filter(|(uid, _)| uids.contains(**uid));
+    let gone = gone.filter(|(_, row)| there.insert(row.email));
+    let rows: Vec<(Uid, MessageRow)> = gone.map(|(uid, row)| (*uid, *row)).collect();
+    if rows.len() > limits::COPY_MESSAGES as usize {
+        return Err(StoreError::Limit(LimitName::CopyMessages));
+    }
+    let uid_validity = state.uid_validity;
+    let (mut source, mut target) = (UidSet::new(), UidSet::new());
+    if !rows.is_empty() {
+        let modseq = owner.advance();
+        for (uid, row) in rows {
+            let row = MessageRow { saved: now.seconds, ..row };
+            let message = Message { row, flags: FlagSet::default(), modseq };
+            source.push(uid);
+            target.push(owner.mailbox(mailbox)?.push(message));
+        }
+        owner.record(mailbox, ChangeKind::Arrived(target.clone()));
+    }
+    let modseq = owner.account.modseq;
+    Ok(Outcome::Copied(Copied { uid_validity, source, target, modseq }))
+}
+
+fn undelete_mailbox(
+    state: &mut State,
+    account: AccountId,
+    mailbox: MailboxId,
+    name: &MailboxName,
+) -> Result<Outcome, StoreError> {
+    let owner = state.owner(account)?;
+    if !owner.dead.contains_key(&mailbox) {
+        return Err(StoreError::NoSuchMailbox);
+    }
+    if owner.id_of(name).is_some() {
+        return Err(StoreError::MailboxExists);
+    }
+    if let Some(parent) = name.parent()
+        && owner.id_of(&parent).is_none()
+    {
+        create(state, account, &parent, None)?;
+    }
+    let owner = state.owner(account)?;
+    let modseq = owner.advance();
+    if let Some(mut back) = owner.dead.remove(&mailbox) {
+        (back.name, back.modseq) = (name.clone(), modseq);
+        owner.boxes.insert(mailbox, back);
+    }
+    owner.record(mailbox, ChangeKind::Created);
+    Ok(Outcome::Mailbox(mailbox))
 }
 
 fn subscribe(owner: &mut Owner, name: MailboxName, on: bool) -> Result<Outcome, StoreError> {

@@ -26,6 +26,8 @@ pub(super) struct State {
 pub(super) struct Owner {
     pub(super) account: Account,
     pub(super) boxes: BTreeMap<MailboxId, MailboxState>,
+    /// Mailboxes that were deleted: the model never purges.
+    pub(super) dead: BTreeMap<MailboxId, MailboxState>,
     pub(super) subscriptions: BTreeSet<MailboxName>,
     pub(super) emails: BTreeMap<EmailId, Email>,
     pub(super) log: Vec<Change>,
@@ -104,6 +106,7 @@ impl Owner {
         Self {
             account: Account { id, name, modseq: ModSeq(0), usage: Usage::default() },
             boxes: BTreeMap::new(),
+            dead: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
             emails: BTreeMap::new(),
             log: Vec::new(),

@@ -18,6 +18,7 @@ pub(crate) mod imsconnutil;
 mod json;
 mod ldif;
 pub(crate) mod login_explain;
+pub(crate) mod mboxutil;
 pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod quota;
