@@ -58,11 +58,11 @@ macro_rules! tables {
             /// Bytes of the pages that hold rows.
             #[cfg(test)]
             pub(crate) fn used_bytes(&self, txn: &RoTxn<'_>) -> Result<u64, StoreError> {
-                let mut bytes = 0;
-                for table in [$(self.$name),*] {
-                    let stat = table.stat(txn).map_err(fault)?;
-                    let pages = stat.branch_pages + stat.leaf_pages + stat.overflow_pages;
-                    bytes += pages as u64 * u64::from(stat.page_size);
+                let (mut seen, mut bytes) = (std::collections::BTreeSet::new(), 0);
+                for (table, (_, tree, _)) in self.list().into_iter().zip(LAYOUT) {
+                    if seen.insert(tree) {
+                        bytes += table.tree_bytes(txn)?;
+                    }
                 }
                 Ok(bytes)
             }

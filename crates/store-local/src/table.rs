@@ -100,6 +100,14 @@ impl Table {
         self.tree.stat(txn).map(|stat| u64::from(stat.page_size)).map_err(fault)
     }
 
+    /// Bytes of the pages of its tree that hold entries, those of other tables there too.
+    #[cfg(test)]
+    pub(crate) fn tree_bytes(&self, txn: &RoTxn<'_>) -> Result<u64, StoreError> {
+        let stat = self.tree.stat(txn).map_err(fault)?;
+        let pages = stat.branch_pages + stat.leaf_pages + stat.overflow_pages;
+        Ok(pages as u64 * u64::from(stat.page_size))
+    }
+
     /// Removes every entry.
     #[cfg(test)]
     pub(crate) fn clear(&self, txn: &mut RwTxn<'_>) -> Result<(), StoreError> {

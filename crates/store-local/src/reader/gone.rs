@@ -2,7 +2,6 @@
 
 use super::Reader;
 use crate::engine::{Waiting, read_dead, read_waiting};
-use crate::env;
 use crate::keys::Purge;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -42,10 +41,10 @@ impl Reader {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let txn = self.txn()?;
         let from = from.as_ref().map(Vec::as_slice);
-        let entries = self.shared.meta.tables.purge.range(&txn, &(from, Bound::Unbounded));
+        let entries = self.shared.meta.tables.purge.from(&txn, from, &[])?;
         let (mut seen, mut last) = (0, None);
-        for entry in entries.map_err(env::fault)?.take(STEP_ENTRIES) {
-            let (key, value) = entry.map_err(env::fault)?;
+        for entry in entries.take(STEP_ENTRIES) {
+            let (key, value) = entry?;
             seen += 1;
             last = Some(key);
             let Some(entry) = Purge::read(key).filter(|entry| entry.account == account) else {

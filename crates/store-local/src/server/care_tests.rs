@@ -247,9 +247,12 @@ async fn the_scrub_reads_every_message_and_finds_the_damaged_one() {
         "{report:?}"
     );
     let segment = std::fs::read_dir(store_path(&place).join("segments")).unwrap().next();
-    let file = std::fs::File::options().write(true).open(segment.unwrap().unwrap().path()).unwrap();
-    let length = file.metadata().unwrap().len();
-    std::os::unix::fs::FileExt::write_all_at(&file, b"?", length - 10).unwrap();
+    let path = segment.unwrap().unwrap().path();
+    // Behind the records lies room that no message is in.
+    let bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(MESSAGE.len()).rposition(|window| window == MESSAGE).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"?", at as u64).unwrap();
     let report = until_report(&store, |report| report.scrub_faults >= 1).await;
     assert!(report.scrub_rounds >= 1, "{report:?}");
     drop(store);
