@@ -77,6 +77,16 @@ impl Slapd {
     /// Stops the server in its tracks: it takes connections and answers nothing.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+        // The signal returns before the server's threads have stopped.
+        crate::wait_for("a frozen slapd", || self.is_stopped().then_some(()));
+    }
+
+    /// Whether every thread is in state T (proc(5)).
+    fn is_stopped(&self) -> bool {
+        let process = self.server.as_ref().expect("slapd runs").id();
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("slapd runs");
+        let mut stats = threads.flatten().map(|thread| thread.path().join("stat"));
+        stats.all(|stat| std::fs::read_to_string(stat).is_ok_and(|text| text.contains(") T ")))
     }
 
     /// Ends that.

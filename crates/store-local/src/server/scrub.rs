@@ -122,17 +122,21 @@ impl Scrub {
         self.rate = self.needed_rate()?;
         let mut last = self.read_position()?;
         self.position = last;
+        let mut read = 0_u64;
         loop {
             let rows = self.next_rows(last)?;
             if rows.is_empty() {
                 self.hub.figures.scrub_rounds.fetch_add(1, Ordering::Relaxed);
                 self.keep(BlobId(0));
-                tracing::info!("every stored message was read and compared");
+                if read > 0 {
+                    tracing::info!(messages = read, "every stored message was read and compared");
+                }
                 return Ok(());
             }
             for (blob, row) in rows {
                 last = blob;
                 self.blob(blob, row)?;
+                read += 1;
                 if self.stopped {
                     return Ok(());
                 }
