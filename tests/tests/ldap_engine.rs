@@ -390,11 +390,13 @@ fn the_check_finds_what_logins_would_trip_over() {
         + &user("alice", "example.com", &["mailAlternateAddress: x@example.com"])
         + &user("bob", "example.com", &["mailAlternateAddress: X@example.com"])
         + &user("carol", "example.com", &["mailUserStatus: actve"])
+        + &user("dora", "example.com", &["mailAllowedServiceAccess: imap:*"])
         + &format!(
             "dn: ou=more,o=example.com,{BASE}\nobjectClass: organizationalUnit\nou: more\n\n"
         )
         + &user("alice", "example.com", &[]).replace("uid=alice,", "uid=alice,ou=more,")
-        + &organisation("broken.example", &["inetDomainSearchFilter: (uid=%X)"]);
+        + &organisation("broken.example", &["inetDomainSearchFilter: (uid=%X)"])
+        + &organisation("shut.example", &["mailDomainAllowedServiceAccess: pop:*"]);
     let slapd = Slapd::start(&users, "");
     let told = directory(&slapd).check();
     let faults: Vec<_> = told.iter().filter(|finding| finding.level == Level::Fault).collect();
@@ -403,6 +405,8 @@ fn the_check_finds_what_logins_would_trip_over() {
         "x@example.com is not unique",
         "unknown status",
         "inetDomainSearchFilter",
+        "1 users have a mailAllowedServiceAccess that cannot be read",
+        "shut.example: mailDomainAllowedServiceAccess cannot be read",
     ] {
         assert!(faults.iter().any(|fault| fault.text.contains(part)), "{part}: {told:#?}");
     }

@@ -9,6 +9,7 @@ use ldap3::Scope;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
+use waypost_access::{Filters, Reading};
 use waypost_directory::{DirectoryError, Domain, PARTITION, QuotaValue, split_address, store_id};
 use waypost_ldap_filter::Filter;
 
@@ -206,6 +207,7 @@ async fn domain(engine: &Engine, place: &Place) -> Findings {
         Err(error) => Finding::fault(format!("{name}: {error}")),
     });
     findings.extend(repeated(name, &users));
+    findings.extend(unreadable_access(&place.domain));
     findings.extend(odd_users(name, &users));
     findings.extend(without_store_id(engine, place, &users));
     findings.extend(not_found(engine, place, &users).await?);
@@ -258,6 +260,9 @@ fn odd_users(name: &str, users: &[Entry]) -> Vec<Finding> {
     let unknown = all(&|user| has_unknown_status(user));
     let elsewhere = all(&|user| is_in_other_partition(user));
     let bad_quota = all(&|user| quotas(user).any(|quota| quota.is_none()));
+    let bad_access = all(&|user| {
+        user.filter("mailAllowedServiceAccess").is_some_and(|rules| is_unreadable(&rules))
+    });
     let parts = all(&|user| quotas(user).flatten().any(|quota| quota.has_parts));
     let found = [
         told(Level::Advice, "have no mail attribute and get no mail", no_mail),
@@ -271,12 +276,33 @@ fn odd_users(name: &str, users: &[Entry]) -> Vec<Finding> {
         ),
         told(Level::Fault, "have a quota that cannot be read and counts as the default", bad_quota),
         told(
+            Level::Fault,
+            "have a mailAllowedServiceAccess that cannot be read, so they are let in nowhere",
+            bad_access,
+        ),
+        told(
             Level::Advice,
             "have quotas of folders or types of messages, of which only the total is enforced",
             parts,
         ),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Rules that no service can read refuse everybody.
+fn is_unreadable(rules: &str) -> bool {
+    Filters::of_attribute(rules, Reading::Tolerant).is_err()
+}
+
+/// The same of a whole domain.
+fn unreadable_access(domain: &Domain) -> Option<Finding> {
+    let rules = domain.mail_domain_allowed_service_access.as_deref()?;
+    let name = &domain.name;
+    is_unreadable(rules).then(|| {
+        Finding::fault(format!(
+            "{name}: mailDomainAllowedServiceAccess cannot be read, so nobody of it is let in: {rules}"
+        ))
+    })
 }
 
 fn is_in_other_partition(user: &Entry) -> bool {

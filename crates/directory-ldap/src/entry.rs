@@ -83,15 +83,29 @@ impl Entry {
 
     /// Of several values one that is not active counts: two are a mistake, and must not open an account.
     pub(crate) fn mail_status(&self, name: &str) -> MailStatus {
-        let mut values =
-            self.values(name).iter().map(|value| MailStatus::from_attribute(Some(value)));
+        let mut values = self.values(name).iter().map(|value| {
+            let status = MailStatus::from_attribute(Some(value));
+            self.tell_unknown(name, value, status.name());
+            status
+        });
         values.find(|status| *status != MailStatus::Active).unwrap_or_default()
     }
 
     pub(crate) fn inet_status(&self, name: &str) -> InetStatus {
-        let mut values =
-            self.values(name).iter().map(|value| InetStatus::from_attribute(Some(value)));
+        let mut values = self.values(name).iter().map(|value| {
+            let status = InetStatus::from_attribute(Some(value));
+            self.tell_unknown(name, value, status.name());
+            status
+        });
         values.find(|status| *status != InetStatus::Active).unwrap_or_default()
+    }
+
+    /// The log has the value that stands in the entry, which the reason of a refused login does not show.
+    fn tell_unknown(&self, attribute: &str, value: &str, counted: &str) {
+        if !value.trim().eq_ignore_ascii_case(counted) {
+            let dn = &self.dn;
+            tracing::warn!(dn, attribute, value, counted, "unknown status");
+        }
     }
 
     pub(crate) fn quota(&self) -> UserQuota {

@@ -8,8 +8,12 @@ use waypost_access::RuleList;
 /// How filters are written.
 pub(crate) const FILTERS: Grammar = Grammar {
     form: "SERVICES:CLIENTS[$SERVICES:CLIENTS...]",
-    check: |text| {
-        RuleList::parse(text).map(drop).map_err(|fault| point_at(text, fault.at, &fault.what))
+    check: |text| match RuleList::parse(text) {
+        Ok(rules) if rules == RuleList::default() => {
+            Err(point_at(text, 0, "there is no filter; an empty value takes all filters away"))
+        }
+        Ok(_) => Ok(()),
+        Err(fault) => Err(point_at(text, fault.at, &fault.what)),
     },
 };
 
@@ -42,6 +46,7 @@ mod tests {
         let fault = |text| (FILTERS.check)(text).unwrap_err();
         assert!(fault("imap: ALL$imqp: ALL").ends_with("\n  imap: ALL$imqp: ALL\n            ^"));
         assert!(fault("imap: ALL\npop: 10.0.0.0/33").ends_with("\n  pop: 10.0.0.0/33\n       ^"));
+        assert!(fault("$$").starts_with("there is no filter"));
         assert!((FILTERS.check)("imap: ALL\npop: ALL EXCEPT LOCAL").is_ok());
     }
 }

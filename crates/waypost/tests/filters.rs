@@ -199,6 +199,8 @@ fn an_explained_login_names_filters_and_rules() {
     assert!(code == Some(0) && told.contains("mailAllowedServiceAccess of the entry"), "{told}");
     let (code, told) = explain("198.51.100.2");
     assert!(code == Some(1) && told.contains("no filter allows it"), "{told}");
+    let unnamed = world.run(&["login-explain", "alice"], "").stdout;
+    assert!(String::from_utf8_lossy(&unnamed).contains("not judged: name the client's address"));
     let refused = world.run(&["user", "set", "alice", "mailAllowedServiceAccess=imap:*"], "");
     assert_eq!(refused.status.code(), Some(2));
 }

@@ -39,8 +39,11 @@ pub(crate) fn run(file: &Path, arguments: &LoginExplainArguments) -> Result<(), 
         None => by_name(arguments),
     };
     let mut explanation = auth.explain(&attempt, password.as_ref());
-    if let Some(from) = arguments.from {
-        let step = explain_filter::step(&config, attempt.service, from, &*names)?;
+    let filter = match arguments.from {
+        Some(from) => Some(explain_filter::step(&config, attempt.service, from, &*names)?),
+        None => explain_filter::not_judged(&config, attempt.service),
+    };
+    if let Some(step) = filter {
         explanation.steps.insert(0, step);
     }
     show(&config, file, &explanation);
