@@ -19,7 +19,7 @@ use waypost_store::StoreError;
 
 /// Orders that wait; a further one is refused.
 const ORDERS: usize = 64;
-/// After a failure, such as a full disk, nothing is tried for this long.
+/// After a failure, such as a full disk, nothing is copied for this long; files go all the same.
 const FAILURE_PAUSE: Duration = Duration::from_secs(60);
 /// While mutations come in, the compaction goes at this fraction of its pace, unless it is behind.
 const BUSY_SLOWDOWN: u32 = 4;
@@ -103,14 +103,16 @@ pub(crate) struct Compaction {
     pace: CompactPace,
     /// When the background does its next step.
     due: Instant,
+    /// Until when nothing is copied, after a failure.
+    rests_until: Instant,
     /// Batches that were committed before the last step.
     batches: u64,
 }
 
 impl Compaction {
     pub(crate) fn new(compactor: Compactor, hub: Arc<Hub>, pace: CompactPace) -> Self {
-        let due = Instant::now() + pace.interval;
-        Self { compactor, hub, pace, due, batches: 0 }
+        let now = Instant::now();
+        Self { compactor, hub, due: now + pace.interval, pace, rests_until: now, batches: 0 }
     }
 
     /// Starts the thread; it ends after [`Orders::stop`].
@@ -146,7 +148,8 @@ impl Compaction {
     /// One step of the background, and when the next one is due.
     fn work(&mut self) {
         let percent = u64::from(self.pace.percent);
-        let step = if percent == 0 { Ok(None) } else { self.step(Aim::background(percent)) };
+        let rests = percent == 0 || Instant::now() < self.rests_until;
+        let step = if rests { Ok(None) } else { self.step(Aim::background(percent)) };
         self.remove_files();
         let measured = step.and_then(|step| {
             if step.is_none_or(|progress| progress.segments > 0) {
@@ -161,7 +164,8 @@ impl Compaction {
                 if !self.hub.compaction.is_stopped() {
                     tracing::error!(%error, "the store cannot be compacted");
                 }
-                FAILURE_PAUSE
+                self.rests_until = Instant::now() + FAILURE_PAUSE;
+                self.pace.interval
             }
         };
         self.due = Instant::now() + pause;
