@@ -316,7 +316,22 @@ fn open_env(dir: &Path, map_size: Option<usize>) -> Result<Env<WithoutTls>, Stor
     // SAFETY: the file lies in the store's own directory, which only Waypost writes, always through
     // LMDB and its lock file (NO_LOCK is never used); the registry above keeps this process from
     // opening it twice; workers hold it read-only.
-    unsafe { options.open(dir) }.map_err(fault)
+    let env = unsafe { options.open(dir) }.map_err(fault)?;
+    check_length(&env)?;
+    Ok(env)
+}
+
+/// Refuses metadata that a lost write left shorter than they say: to read the missing pages through the map
+/// would end the process (SIGBUS). Looks at nothing but the head, which is always there.
+fn check_length(env: &Env<WithoutTls>) -> Result<(), StoreError> {
+    // LMDB makes a file with the system's pages, and does not open one with others.
+    let page_bytes = rustix::param::page_size() as u64;
+    let needed = (env.info().last_page_number as u64 + 1) * page_bytes;
+    let found = env.real_disk_size().map_err(fault)?;
+    if found >= needed {
+        return Ok(());
+    }
+    Err(corrupt(format!("metadata file: {found} bytes of {needed} are there")))
 }
 
 /// Makes a directory and those above it that are missing, for the owner alone, and makes their

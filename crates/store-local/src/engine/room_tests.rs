@@ -1,6 +1,6 @@
 //! Tests of the room behind a segment's records and behind the metadata.
 
-#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may unwrap")]
 
 use super::tests::{Bench, NOW, delivery};
 use super::*;
@@ -74,4 +74,22 @@ fn metadata_grows_into_room_that_is_there_already() {
     let reader = bench.engine.reader();
     let mailbox = reader.snapshot().unwrap().mailbox(account, inbox).unwrap().unwrap();
     assert_eq!(mailbox.counters.messages, 802);
+}
+
+#[test]
+fn metadata_that_a_lost_write_cut_short_are_refused() {
+    let mut bench = Bench::new();
+    bench.filled(20);
+    let path = bench.dir.path().join(env::META_DIR).join(env::DATA_FILE);
+    let used = 4_096 * (bench.engine.meta.env.info().last_page_number as u64 + 1);
+    let Bench { dir, engine, .. } = bench;
+    drop(engine);
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_len(used).unwrap();
+    drop(Engine::open(EngineConfig::new(dir.path())).unwrap());
+    file.set_len(used - 1).unwrap();
+    let Err(StoreError::Corrupt(reason)) = Engine::open(EngineConfig::new(dir.path())) else {
+        panic!("pages are missing")
+    };
+    assert!(reason.starts_with("metadata file: "), "{reason}");
 }
