@@ -230,6 +230,19 @@ impl Drop for Server {
 pub fn signal_process(pid: u32, signal: &str) {
     let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
     assert!(status.unwrap().success(), "kill -{signal} {pid}");
+    if signal == "STOP" {
+        // The signal returns at once; on a busy machine threads that it has not reached yet go on.
+        wait_for("a frozen process", || is_frozen(pid).then_some(()));
+    }
+}
+
+/// Whether every thread is in state T (proc(5)).
+fn is_frozen(pid: u32) -> bool {
+    let mut threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    threads.all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
 }
 
 pub fn is_running(pid: u32) -> bool {
