@@ -14,7 +14,8 @@ const GROUP: &str = "group=";
 ///
 /// With a separator (`domainUidSeparator`) the domain's uids are compound: `john_siroe.com` stands for `john` of
 /// `siroe.com`. A uid of such a domain that is not built so is refused, because two people could share one
-/// mailbox: `john` and `john_siroe.com`, or somebody else's `mary_other.com`. The error completes "the uid ...".
+/// mailbox: `john` and `john_siroe.com`, or somebody else's `mary_other.com`. For the same reason a uid of the
+/// default domain may not be written as one of another, `john@siroe.com`. The error completes "the uid ...".
 pub fn store_id(
     uid: &str,
     domain: &str,
@@ -25,8 +26,13 @@ pub fn store_id(
         None => uid,
         Some(separator) => compound(uid, domain, separator)?,
     };
+    let is_default = domain == default_domain;
+    let of_another = |(_, named): (&str, &str)| !named.eq_ignore_ascii_case(domain);
+    if is_default && name.rsplit_once('@').is_some_and(of_another) {
+        return Err(format!("{uid} would be the store id of a user of another domain"));
+    }
     let long = format!("{name}@{domain}");
-    let id = AccountName::new(if domain == default_domain { name } else { &long });
+    let id = AccountName::new(if is_default { name } else { &long });
     id.map_err(|error| format!("{uid} gives no valid store id: {error}"))
 }
 
@@ -79,6 +85,18 @@ mod tests {
         {
             assert!(id(bad, "siroe.com", Some("_")).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_uid_of_the_default_domain_is_a_store_id_of_another() {
+        let id = |uid, domain| store_id(uid, domain, None, "default.example");
+        let refused = id("john@siroe.com", "default.example").unwrap_err();
+        assert!(refused.contains("a user of another domain"), "{refused}");
+        assert!(id("a@b@siroe.com", "default.example").is_err());
+        let own = id("john@default.example", "default.example").unwrap();
+        assert_eq!(own.as_str(), "john@default.example");
+        let inner = id("john@siroe.com", "other.example").unwrap();
+        assert_eq!(inner.as_str(), "john@siroe.com@other.example");
     }
 
     #[test]
