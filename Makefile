@@ -46,7 +46,7 @@ test: ## Install what the tests need, then run all of them
 	@scripts/install-test-tools
 	@scripts/run-tests
 
-gate: ## Format, tidy, clippy, deny and tests: what a change must pass
+gate: ## Format, tidy, clippy (fuzz targets too), deny and tests: what a change must pass
 	@scripts/install-test-tools
 	@cargo xtask gate
 

@@ -35,8 +35,13 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
 type Step = fn(&Path) -> Result<(), String>;
 
 fn steps(extent: Extent) -> Vec<(&'static str, Step)> {
-    let mut steps: Vec<(&'static str, Step)> =
-        vec![("format", format), ("tidy", crate::tidy::run), ("clippy", clippy), ("deny", deny)];
+    let mut steps: Vec<(&'static str, Step)> = vec![
+        ("format", format),
+        ("tidy", crate::tidy::run),
+        ("clippy", clippy),
+        ("fuzz", fuzz),
+        ("deny", deny),
+    ];
     if extent == Extent::Everything {
         steps.push(("tests", tests));
     }
@@ -44,11 +49,25 @@ fn steps(extent: Extent) -> Vec<(&'static str, Step)> {
 }
 
 fn format(root: &Path) -> Result<(), String> {
-    cargo(root, &["fmt", "--all", "--check"]).map_err(|e| format!("{e}; run `cargo fmt --all`"))
+    let fuzz = ["--manifest-path", "fuzz/Cargo.toml"];
+    [&[][..], &fuzz[..]].into_iter().try_for_each(|place| {
+        cargo(root, &[&["fmt", "--all"], place, &["--check"]].concat())
+            .map_err(|e| format!("{e}; run `cargo fmt --all{}`", place.join(" ")))
+    })
 }
 
 fn clippy(root: &Path) -> Result<(), String> {
     cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+}
+
+/// The fuzz targets are a workspace of their own: without this nobody would see that they no longer build,
+/// or that their lock file is behind the crates' dependencies.
+fn fuzz(root: &Path) -> Result<(), String> {
+    let place = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target"];
+    let clippy = ["clippy", "--all-targets", "--locked"];
+    cargo(root, &[&clippy[..], &place[..], &["--", "-D", "warnings"]].concat()).map_err(|e| {
+        format!("{e}; a lock file that is behind: `cargo metadata --manifest-path fuzz/Cargo.toml`")
+    })
 }
 
 /// Licences, bans and sources; advisories need a network and are looked at outside the gate.
@@ -105,8 +124,11 @@ mod tests {
     #[test]
     fn only_the_whole_gate_runs_the_tests() {
         let names = |extent| steps(extent).iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        assert_eq!(names(Extent::Static), ["format", "tidy", "clippy", "deny"]);
-        assert_eq!(names(Extent::Everything), ["format", "tidy", "clippy", "deny", "tests"]);
+        assert_eq!(names(Extent::Static), ["format", "tidy", "clippy", "fuzz", "deny"]);
+        assert_eq!(
+            names(Extent::Everything),
+            ["format", "tidy", "clippy", "fuzz", "deny", "tests"]
+        );
     }
 
     #[test]

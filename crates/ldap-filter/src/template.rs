@@ -30,7 +30,8 @@ pub enum Variable {
     Typed,
 }
 
-/// The parts of a login name.
+/// The parts of a login name. None that a template uses may be empty: RFC 4511 section 4.5.1 has no empty part of
+/// a substring, so `(cn=*%U)` would be written as `(cn=*)` and ask for everybody.
 #[derive(Debug, Clone, Copy)]
 pub struct Names<'a> {
     /// `%U`
