@@ -167,10 +167,12 @@ impl Parser<'_> {
         Ok(Node::Substrings { attribute, parts })
     }
 
-    /// `[:dn][:rule]:=value`
+    /// `[:dn][:rule]:=value`; `dn` in capitals too, as every literal of an ABNF (RFC 5234 section 2.3).
     fn extensible(&mut self, attribute: Option<String>) -> Parsed<Tree> {
-        let dn = self.takes(b":dn:");
-        self.at -= usize::from(dn);
+        let head = self.text[self.at..].get(..b":dn:".len());
+        let dn = head.is_some_and(|head| head.eq_ignore_ascii_case(b":dn:"));
+        // The colon behind it begins what follows.
+        self.at += if dn { b":dn".len() } else { 0 };
         let mut rule = None;
         if !self.text[self.at..].starts_with(b":=") && self.takes(b":") {
             rule = Some(self.description("a matching rule")?);

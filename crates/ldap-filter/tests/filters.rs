@@ -67,6 +67,8 @@ fn the_filters_of_the_standard_are_read_and_written() {
     assert!(matches!(&binary, Node::Compare { value, .. } if value == &[0, 0, 0, 4]));
     assert_eq!(binary.to_string(), "(bin=\\00\\00\\00\\04)");
     assert_eq!("uid=a".parse::<Filter>().unwrap().to_string(), "(uid=a)");
+    assert_eq!("(o:Dn:=a)".parse::<Filter>().unwrap().to_string(), "(o:dn:=a)");
+    assert_eq!("(o:DN:2.4:=a)".parse::<Filter>().unwrap().to_string(), "(o:dn:2.4:=a)");
     let spaced = "(& (uid=a) (| (cn=b) (cn=c) ) )".parse::<Filter>().unwrap();
     assert_eq!(spaced.to_string(), "(&(uid=a)(|(cn=b)(cn=c)))");
 }
