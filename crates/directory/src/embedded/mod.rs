@@ -7,6 +7,7 @@
 mod admin;
 mod certificates;
 mod codec;
+mod environment;
 mod names;
 mod records;
 mod search;
@@ -22,23 +23,12 @@ use crate::contract::{Directory, DirectoryError, Found, PasswordVerdict};
 use crate::model::{Domain, User};
 use crate::password::{PasswordError, StoredPassword};
 use crate::store_id::store_id;
-use heed::{CompactionOption, Env, EnvFlags, EnvOpenOptions, WithoutTls};
-use std::os::unix::fs::DirBuilderExt;
+use environment::{DATA_FILE, unavailable};
+use heed::{CompactionOption, Env, WithoutTls};
 use std::path::Path;
 use tables::{Tables, storage_error};
 use waypost_ldap_filter::{Filter, SearchBase};
 use waypost_types::Secret;
-
-/// Bytes of address space for the environment: room for about a million users. The file is sparse and
-/// grows with its content.
-const MAP_BYTES: usize = 1 << 30;
-/// Readers at one moment over all processes; as many as the store's environment allows.
-const MAX_READERS: u32 = 8_192;
-/// Permissions of a new directory: it holds password hashes.
-const DIRECTORY_MODE: u32 = 0o700;
-
-/// The name that LMDB gives its data.
-const DATA_FILE: &str = "data.mdb";
 
 /// The embedded directory. One process opens a path once and shares the value.
 pub struct EmbeddedDirectory {
@@ -51,27 +41,21 @@ impl EmbeddedDirectory {
     /// Opens an existing directory for look-ups only. Needs read access to `data.mdb` and write access to
     /// `lock.mdb`. Users of `default_domain` have store ids without a domain.
     pub fn open_read_only(path: &Path, default_domain: &str) -> Result<Self, DirectoryError> {
-        let env = open_environment(path, EnvFlags::READ_ONLY)?;
+        let env = environment::open_read_only(path)?;
         let tables = Tables::open(&env, path)?;
         Ok(Self { env, tables, default_domain: fold(default_domain) })
     }
 
     /// Opens a directory for look-ups and changes; creates it (mode 0700) when it does not exist.
     pub fn open_writable(path: &Path, default_domain: &str) -> Result<Self, DirectoryError> {
-        let created = std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
-        created.map_err(|error| unavailable(path, &error))?;
-        let env = open_environment(path, EnvFlags::empty())?;
-        // Slots of processes that died inside a read transaction would keep old pages alive.
-        env.clear_stale_readers().map_err(|error| storage_error("clear stale readers", &error))?;
+        let env = environment::open_writable(path)?;
         let tables = Tables::create(&env, path)?;
         Ok(Self { env, tables, default_domain: fold(default_domain) })
     }
 
     /// Writes a consistent copy to `target`, a folder that is made (mode 0700); writers may go on.
     pub fn copy_to(&self, target: &Path) -> Result<(), DirectoryError> {
-        let created =
-            std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(target);
-        created.map_err(|error| unavailable(target, &error))?;
+        environment::make_folder(target)?;
         let copied = self.env.copy_to_path(target.join(DATA_FILE), CompactionOption::Enabled);
         let synced = copied
             .map_err(|error| storage_error(&format!("copy to {}", target.display()), &error))?
@@ -192,32 +176,6 @@ fn password_error(entry: &str, error: PasswordError) -> DirectoryError {
         PasswordError::Entropy | PasswordError::Resources => DirectoryError::Unavailable { cause },
         _ => DirectoryError::Damaged { cause },
     }
-}
-
-fn unavailable(path: &Path, error: &dyn std::error::Error) -> DirectoryError {
-    DirectoryError::Unavailable { cause: format!("open {}: {error}", path.display()) }
-}
-
-fn open_environment(path: &Path, flags: EnvFlags) -> Result<Env<WithoutTls>, DirectoryError> {
-    let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(MAP_BYTES).max_readers(MAX_READERS).max_dbs(tables::COUNT);
-    #[allow(unsafe_code, reason = "LMDB maps its file; opening it is unsafe by signature")]
-    // SAFETY: the flags are `READ_ONLY` or none, so LMDB's locking stays on and every process that
-    // changes the file does so through it. The file lies in a directory of its own, of mode 0700,
-    // where nothing else writes, and on a local disk as the guide demands. Transactions live inside
-    // one call of this module.
-    let opened = unsafe { options.flags(flags).open(path) };
-    opened.map_err(|error| match error {
-        heed::Error::Io(io) if io.kind() == std::io::ErrorKind::NotFound => {
-            DirectoryError::Unavailable {
-                cause: format!(
-                    "no directory at {}; `waypost domain add` creates it",
-                    path.display()
-                ),
-            }
-        }
-        error => storage_error(&format!("open {}", path.display()), &error),
-    })
 }
 
 #[cfg(test)]

@@ -7,15 +7,58 @@ use crate::model::{InetStatus, MailStatus};
 
 struct Embedded {
     directory: EmbeddedDirectory,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Embedded {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let directory = EmbeddedDirectory::open_writable(folder.path(), DEFAULT_DOMAIN).unwrap();
-        Self { directory, _folder: folder }
+        Self { directory, folder }
     }
+}
+
+/// What a power cut leaves that comes while a directory is made, or when it has just been made.
+#[test]
+fn a_directory_whose_making_was_cut_short_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let making = folder.path().join("making");
+    std::fs::create_dir(&making).unwrap();
+    std::fs::write(making.join(DATA_FILE), vec![0; 8_192]).unwrap();
+    let directory = EmbeddedDirectory::open_writable(folder.path(), DEFAULT_DOMAIN).unwrap();
+    directory.add_domain("example.com").unwrap();
+    assert!(!making.exists());
+    drop(directory);
+    EmbeddedDirectory::open_writable(folder.path(), DEFAULT_DOMAIN).unwrap();
+}
+
+#[test]
+fn tools_that_begin_together_make_one_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    // A process opens an environment once, so each makes what the others may open.
+    let made = std::thread::scope(|scope| {
+        let make = || environment::make(folder.path());
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().all(|thread| thread.join().unwrap().is_ok())
+    });
+    assert!(made);
+    EmbeddedDirectory::open_writable(folder.path(), DEFAULT_DOMAIN).unwrap();
+}
+
+#[test]
+fn a_file_that_is_shorter_than_it_says_is_refused() {
+    let embedded = Embedded::new();
+    embedded.add_domain("example.com");
+    let path = embedded.folder.path().to_owned();
+    let Embedded { directory, folder } = embedded;
+    drop(directory);
+    let file = std::fs::File::options().write(true).open(path.join(DATA_FILE)).unwrap();
+    file.set_len(2 * 4_096).unwrap();
+    let Err(error) = EmbeddedDirectory::open_read_only(&path, DEFAULT_DOMAIN) else {
+        panic!("opened");
+    };
+    assert!(matches!(error, DirectoryError::Damaged { .. }), "{error:?}");
+    drop(folder);
 }
 
 fn secret(text: &str) -> Secret<String> {
