@@ -3,7 +3,7 @@
 mod upgrade;
 
 use crate::codec::{corrupt, rows};
-pub(crate) use crate::table::{Entry, Table};
+pub(crate) use crate::table::{Entry, Table, Walk};
 use crate::table::{Mark, Tree};
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, WithoutTls};

@@ -9,7 +9,7 @@
 
 use crate::env::fault;
 use heed::types::Bytes;
-use heed::{Database, RoTxn, RwTxn};
+use heed::{Database, RoRange, RoTxn, RwTxn};
 use std::ops::Bound;
 use waypost_store::StoreError;
 
@@ -21,6 +21,10 @@ pub(crate) type Entry<'t> = (&'t [u8], &'t [u8]);
 
 /// Keys of marked tables are short numbers; with its mark one fits here.
 const MARKED_BYTES: usize = 64;
+
+/// Entries that a walk passes at most before it looks its key up: as many cost about what a way from the
+/// root costs.
+const WALK_ENTRIES: usize = 24;
 
 /// How the keys of a table are known in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +163,53 @@ impl Table {
     }
 }
 
+/// Look-ups one after the other in one table. Any order is right; a key that lies a few entries behind
+/// the one before is walked to, which is cheaper than another way down from the root.
+pub(crate) struct Walk<'t> {
+    table: Table,
+    txn: &'t RoTxn<'t>,
+    /// Entries of the tree behind the key found last.
+    behind: Option<RoRange<'t, Bytes, Bytes>>,
+}
+
+impl<'t> Walk<'t> {
+    /// Begins at no place.
+    pub(crate) const fn new(table: Table, txn: &'t RoTxn<'t>) -> Self {
+        Self { table, txn, behind: None }
+    }
+
+    /// The value of a key that is looked up by itself.
+    pub(crate) fn jump(&mut self, key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
+        self.behind = None;
+        self.table.get(self.txn, key)
+    }
+
+    /// The value of a key that probably lies soon behind the one before, and before the next one.
+    pub(crate) fn walk(&mut self, key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
+        self.table.mark.with(key, |key| self.walk_to(key)).map_err(fault)
+    }
+
+    fn walk_to(&mut self, wanted: &[u8]) -> Result<Option<&'t [u8]>, heed::Error> {
+        let tree = self.table.tree;
+        let mut behind = match self.behind.take() {
+            Some(behind) => behind,
+            None => tree.range(self.txn, &(Bound::Included(wanted), END))?,
+        };
+        for _ in 0..WALK_ENTRIES {
+            match behind.next().transpose()? {
+                Some((key, _)) if key < wanted => {}
+                Some((key, value)) if key == wanted => {
+                    self.behind = Some(behind);
+                    return Ok(Some(value));
+                }
+                // It is not there, or lies before where the walk began.
+                _ => break,
+            }
+        }
+        tree.get(self.txn, wanted)
+    }
+}
+
 /// To the end of the tree.
 const END: Bound<&[u8]> = Bound::Unbounded;
 
@@ -213,6 +264,53 @@ impl Mark {
             Self::From(mark) => key.first().is_some_and(|first| *first >= mark).then_some(key),
             Self::Before(mark) => key.strip_prefix(&[mark]),
             Self::Behind(mark) => key.strip_suffix(&[mark]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+    use super::*;
+    use crate::env::Meta;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Entries of other tables lie between, more of them than a walk passes in some places.
+        #[test]
+        fn a_walk_finds_what_a_look_up_finds(
+            there in prop::collection::vec((any::<bool>(), prop::sample::select(vec![0_u32, 1, 3, 40])), 60),
+            asked in prop::collection::vec((0_u32..64, any::<bool>()), 1..80),
+            ascending: bool,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let meta = Meta::open_writer(dir.path(), 1 << 26).unwrap();
+            let (forms, copies) = (meta.tables.forms, meta.tables.copies);
+            let mut txn = meta.env.write_txn().unwrap();
+            for (number, (has_form, others)) in (0_u32..).zip(&there) {
+                let key = u64::from(number).to_be_bytes();
+                if *has_form {
+                    forms.put(&mut txn, &key, &number.to_be_bytes()).unwrap();
+                }
+                for other in 0..*others {
+                    let other = [&key[..], &u64::from(other).to_be_bytes()].concat();
+                    copies.put(&mut txn, &other, b"").unwrap();
+                }
+            }
+            txn.commit().unwrap();
+            let mut asked = asked;
+            if ascending {
+                asked.sort_unstable();
+            }
+            let txn = meta.env.read_txn().unwrap();
+            let mut walk = Walk::new(forms, &txn);
+            for (number, jumps) in asked {
+                let key = u64::from(number).to_be_bytes();
+                let found = if jumps { walk.jump(&key) } else { walk.walk(&key) };
+                prop_assert_eq!(found.unwrap(), forms.get(&txn, &key).unwrap(), "{}", number);
+            }
         }
     }
 }

@@ -127,14 +127,7 @@ pub trait Snapshot {
         from: Uid,
         to: Uid,
         take: &mut dyn FnMut(Uid, MessageRow),
-    ) -> Result<(), StoreError> {
-        for uid in (from.0..=to.0).map(Uid) {
-            if let Ok(Some(row)) = self.message(mailbox, uid) {
-                take(uid, row);
-            }
-        }
-        Ok(())
-    }
+    ) -> Result<(), StoreError>;
 
     /// The row of an email.
     fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError>;
@@ -143,10 +136,8 @@ pub trait Snapshot {
     /// made it.
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError>;
 
-    /// The form as [`Form::encode`] gives it, of the present version.
-    fn form_bytes(&self, account: AccountId, email: EmailId) -> Result<Cow<'_, [u8]>, StoreError> {
-        self.form(account, email).map(|form| Cow::Owned(form.encode()))
-    }
+    /// The forms of many emails of an account, as they are stored.
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_>;
 
     /// The bytes of an email.
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError>;
@@ -174,4 +165,31 @@ pub trait Snapshot {
         &self,
         after: Option<&AccountName>,
     ) -> Result<Vec<(AccountName, LastAccess)>, StoreError>;
+}
+
+/// Forms of many emails, asked for one after the other. Any order is right; ascending numbers, which
+/// messages have that were delivered one after the other, cost least.
+pub trait Forms<'s> {
+    /// The form as [`Form::encode`] gives it, of the present version; rebuilt like that of
+    /// [`Snapshot::form`], with the same errors.
+    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError>;
+}
+
+/// [`Forms`] of a snapshot that has no quicker way to them than one by one.
+pub struct SingleForms<'s> {
+    snapshot: &'s dyn Snapshot,
+    account: AccountId,
+}
+
+impl<'s> SingleForms<'s> {
+    /// Those of an account.
+    pub const fn new(snapshot: &'s dyn Snapshot, account: AccountId) -> Self {
+        Self { snapshot, account }
+    }
+}
+
+impl<'s> Forms<'s> for SingleForms<'s> {
+    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
+        self.snapshot.form(self.account, email).map(|form| Cow::Owned(form.encode()))
+    }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Access, Account, Body, BoxFuture, Changes, EmailRow, KeywordId, LastAccess, Mailbox,
-    MessageRow, Mutation, Outcome, Payload, Snapshot, StatePage, Store, StoreError, Upload, Wake,
-    Watch,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, Payload, SingleForms, Snapshot, StatePage, Store, StoreError,
+    Upload, Wake, Watch,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -130,6 +130,20 @@ impl Snapshot for Probed<'_> {
             1 => Err(StoreError::Io("read".into())),
             _ => self.inner.mailbox(account, mailbox),
         }
+    }
+
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        self.inner.rows(mailbox, from, to, take)
+    }
+
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
+        Box::new(SingleForms::new(self, account))
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Access, Account, Body, BoxFuture, Changes, EmailRow, KeywordId, LastAccess, Mailbox,
-    MessageRow, Mutation, Outcome, Snapshot, StatePage, Store, StoreError, Upload, Wake, Watch,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, SingleForms, Snapshot, StatePage, Store, StoreError, Upload,
+    Wake, Watch,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -159,6 +160,23 @@ impl Snapshot for FaultySnapshot<'_> {
 
     fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError> {
         if self.fault == Fault::Rows { Ok(None) } else { self.inner.message(mailbox, uid) }
+    }
+
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        if self.fault == Fault::Rows {
+            return Ok(());
+        }
+        self.inner.rows(mailbox, from, to, take)
+    }
+
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
+        Box::new(SingleForms::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {

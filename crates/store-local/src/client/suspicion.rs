@@ -3,13 +3,14 @@
 
 use super::Shared;
 use crate::proto::{Suspect, ToStored};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use waypost_mime::Form;
 use waypost_store::{
-    Account, Body, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
+    Account, Body, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
     StatePage, StoreError,
 };
 use waypost_types::{
@@ -130,12 +131,26 @@ impl Snapshot for Suspecting<'_> {
         self.within(mailbox, self.inner.message(mailbox, uid))
     }
 
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        self.within(mailbox, self.inner.rows(mailbox, from, to, take))
+    }
+
     fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
         self.of(account, self.inner.email(account, email))
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
         self.of(account, self.inner.form(account, email))
+    }
+
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
+        Box::new(SuspectingForms { inner: self.inner.forms(account), snapshot: self, account })
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {
@@ -167,5 +182,18 @@ impl Snapshot for Suspecting<'_> {
         after: Option<&AccountName>,
     ) -> Result<Vec<(AccountName, LastAccess)>, StoreError> {
         self.seen(None, None, self.inner.last_accesses(after))
+    }
+}
+
+/// Forms of such a snapshot.
+struct SuspectingForms<'s> {
+    inner: Box<dyn Forms<'s> + 's>,
+    snapshot: &'s Suspecting<'s>,
+    account: AccountId,
+}
+
+impl<'s> Forms<'s> for SuspectingForms<'s> {
+    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
+        self.snapshot.of(self.account, self.inner.bytes(email))
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod forms;
 mod gone;
 mod live;
 mod snapshot;

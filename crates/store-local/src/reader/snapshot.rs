@@ -1,6 +1,7 @@
 //! One consistent state of the store.
 
 use super::body::SegmentBody;
+use super::forms::LocalForms;
 use super::live::Known;
 use super::{Reader, access};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord};
@@ -9,13 +10,12 @@ use crate::engine::{collect, count_usage, page_number, read_page};
 use crate::env::{self, Tables};
 use crate::keys;
 use heed::{RoTxn, WithoutTls};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use waypost_mime::{Form, Scanner};
 use waypost_store::{
-    Account, Body, Change, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
-    StatePage, StoreError,
+    Account, Body, Change, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow,
+    Snapshot, StatePage, StoreError,
 };
 use waypost_types::{
     AccountId, AccountName, EmailId, Keyword, MailboxId, MailboxName, ModSeq, ThreadId, Uid, UidSet,
@@ -41,7 +41,7 @@ pub(super) struct LocalSnapshot<'r> {
 }
 
 impl LocalSnapshot<'_> {
-    fn tables(&self) -> &Tables {
+    pub(super) fn tables(&self) -> &Tables {
         &self.reader.shared.meta.tables
     }
 
@@ -185,7 +185,7 @@ impl LocalSnapshot<'_> {
     }
 
     /// Makes a form anew: none is stored (too large), or an older parser made it.
-    fn rebuild(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
+    pub(super) fn rebuild(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
         let body = self.body(account, email)?;
         let mut scanner = Scanner::new();
         let mut buffer = Vec::new();
@@ -396,15 +396,8 @@ impl Snapshot for LocalSnapshot<'_> {
         }
     }
 
-    fn form_bytes(&self, account: AccountId, email: EmailId) -> Result<Cow<'_, [u8]>, StoreError> {
-        let value = env::get(&self.tables().forms, &self.txn, &keys::email(account, email))?;
-        let made_anew = || Ok(Cow::Owned(self.rebuild(account, email)?.encode()));
-        let Some(value) = value else { return made_anew() };
-        let damaged = || corrupt(format!("form of email {email} of account {account}"));
-        match unseal(value).ok_or_else(damaged)? {
-            bytes if bytes.first() == Some(&Form::VERSION) => Ok(Cow::Borrowed(bytes)),
-            _ => made_anew(),
-        }
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
+        Box::new(LocalForms::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {

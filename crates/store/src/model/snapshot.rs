@@ -2,8 +2,8 @@
 
 use super::state::{Email, MailboxState, Owner, State};
 use crate::{
-    Account, Body, Changes, EmailRow, KeywordId, LastAccess, Mailbox, MessageRow, PAGE_UIDS,
-    Snapshot, StatePage, StoreError, limits,
+    Account, Body, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow, PAGE_UIDS,
+    SingleForms, Snapshot, StatePage, StoreError, limits,
 };
 use bytes::Bytes;
 use std::ops::{Bound, Range};
@@ -111,12 +111,31 @@ impl Snapshot for ModelSnapshot {
         Ok(live.or_else(|| state.expunged.get(&uid).copied()))
     }
 
+    fn rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        take: &mut dyn FnMut(Uid, MessageRow),
+    ) -> Result<(), StoreError> {
+        let Some(state) = self.state(mailbox) else { return Ok(()) };
+        let mut rows = state.expunged.clone();
+        rows.extend(state.messages.iter().map(|(uid, message)| (*uid, message.row)));
+        let asked_for = rows.into_iter().filter(|(uid, _)| (from..=to).contains(uid));
+        asked_for.for_each(|(uid, row)| take(uid, row));
+        Ok(())
+    }
+
     fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
         Ok(self.owner(account)?.emails.get(&email).map(|email| email.row))
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
         Ok(self.stored(account, email)?.parsed.form.clone())
+    }
+
+    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
+        Box::new(SingleForms::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {
