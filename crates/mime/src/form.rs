@@ -1,5 +1,6 @@
 //! What is kept of a message beside its bytes: the form.
 
+use crate::display::{display_from, display_to};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use waypost_types::UnixTime;
@@ -199,7 +200,7 @@ impl Form {
 
 /// The front of a form, borrowed from its stored bytes: what is asked of many messages at once. The
 /// order of the fields is that of [`Form`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct FormHead<'a> {
     envelope: &'a str,
     structure: &'a str,
@@ -227,11 +228,7 @@ pub struct FormHead<'a> {
 impl<'a> FormHead<'a> {
     /// The front of a form from the bytes of [`Form::encode`]; None for another version or damage.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        if *version != Form::VERSION {
-            return None;
-        }
-        postcard::take_from_bytes(rest).ok().map(|(head, _)| head)
+        front(bytes)
     }
 
     /// The front of a form.
@@ -259,6 +256,16 @@ impl<'a> FormHead<'a> {
         self.envelope.as_bytes()
     }
 
+    /// What clients show of the first From address (RFC 5957 section 3); empty when there is none.
+    pub fn display_from(&self) -> String {
+        display_from(self.envelope())
+    }
+
+    /// What clients show of the first To address (RFC 5957 section 3); empty when there is none.
+    pub fn display_to(&self) -> String {
+        display_to(self.envelope())
+    }
+
     /// See [`Form::bodystructure`].
     pub const fn bodystructure(&self) -> &'a [u8] {
         self.structure.as_bytes()
@@ -268,6 +275,65 @@ impl<'a> FormHead<'a> {
     pub fn body(&self) -> Vec<u8> {
         without(self.structure, &self.extensions)
     }
+}
+
+/// The front of a form up to the keys of SORT (RFC 5256), borrowed like [`FormHead`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct FormSortKeys<'a> {
+    /// What stands before them.
+    #[serde(borrow)]
+    pub head: FormHead<'a>,
+    reply_to: &'a str,
+    sender: &'a str,
+    /// See [`Form::sort_from`].
+    pub sort_from: &'a str,
+    /// See [`Form::sort_to`].
+    pub sort_to: &'a str,
+    /// See [`Form::sort_cc`].
+    pub sort_cc: &'a str,
+    /// See [`Form::base_subject`].
+    pub base_subject: &'a str,
+}
+
+impl<'a> FormSortKeys<'a> {
+    /// The keys from the bytes of [`Form::encode`]; None for another version or damage.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        front(bytes)
+    }
+}
+
+/// The front of a form up to the ids by which THREAD joins messages (RFC 5256), borrowed like
+/// [`FormHead`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct FormThreadKeys<'a> {
+    /// What stands before them.
+    #[serde(borrow)]
+    pub keys: FormSortKeys<'a>,
+    preview: &'a str,
+    /// See [`Form::message_id`].
+    #[serde(borrow)]
+    pub message_id: Option<&'a str>,
+    #[serde(borrow)]
+    in_reply_to: Option<&'a str>,
+    /// See [`Form::references`].
+    #[serde(borrow)]
+    pub references: Vec<&'a str>,
+}
+
+impl<'a> FormThreadKeys<'a> {
+    /// The keys from the bytes of [`Form::encode`]; None for another version or damage.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        front(bytes)
+    }
+}
+
+/// What the bytes of a form of this version begin with.
+fn front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    let (version, rest) = bytes.split_first()?;
+    if *version != Form::VERSION {
+        return None;
+    }
+    postcard::take_from_bytes(rest).ok().map(|(front, _)| front)
 }
 
 /// A structure without its extension data.

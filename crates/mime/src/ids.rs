@@ -1,6 +1,7 @@
 //! Message ids in Message-ID, In-Reply-To and References (RFC 5322 section 3.6.4).
 
 use crate::limits::{MESSAGE_ID_BYTES_MAX, REFERENCES_MAX};
+use std::borrow::Cow;
 
 /// The id of a Message-ID value, without angle brackets; a bare word counts, too.
 pub(crate) fn message_id(value: &[u8]) -> Option<String> {
@@ -10,6 +11,23 @@ pub(crate) fn message_id(value: &[u8]) -> Option<String> {
     let bare = value.trim_ascii();
     let word = !bare.iter().any(|b| b.is_ascii_whitespace() || matches!(b, b'<' | b'>'));
     if word { clean(bare) } else { None }
+}
+
+/// An id in the form in which ids are compared: without quoting (RFC 5256 section 3, REFERENCES).
+pub fn plain_message_id(id: &str) -> Cow<'_, str> {
+    if !id.contains(['"', '\\']) {
+        return Cow::Borrowed(id);
+    }
+    let mut plain = String::with_capacity(id.len());
+    let mut chars = id.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {}
+            '\\' => plain.extend(chars.next()),
+            char => plain.push(char),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// The ids in `<...>` of a value, in order.
@@ -72,6 +90,13 @@ mod tests {
         assert_eq!(message_id(b"two words"), None);
         assert_eq!(message_id(b"<>"), None);
         assert_eq!(ids(b"<a>,<>junk <b\r\n c> <open").collect::<Vec<_>>(), ["a", "bc"]);
+    }
+
+    #[test]
+    fn quoting_of_ids_does_not_count() {
+        assert_eq!(plain_message_id("\"01KF8JCEOCBS0045PS\"@xxx"), "01KF8JCEOCBS0045PS@xxx");
+        assert_eq!(plain_message_id("\"a\\\"b\\c\"@x"), "a\"bc@x");
+        assert_eq!(plain_message_id("a@x"), "a@x");
     }
 
     #[test]

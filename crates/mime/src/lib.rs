@@ -6,9 +6,11 @@
 //! never fails: whatever cannot be understood is simply not in the form.
 
 mod address;
+mod collate;
 mod content;
 mod date;
 mod decode;
+mod display;
 mod envelope;
 mod form;
 mod header;
@@ -22,10 +24,12 @@ mod structure;
 mod subject;
 mod tree;
 
+pub use collate::collate;
 pub use date::parse_date;
 pub use decode::{decode_header_text, fold_case, part_text};
-pub use form::{Encoding, Form, FormHead, Part, PartKind};
+pub use form::{Encoding, Form, FormHead, FormSortKeys, FormThreadKeys, Part, PartKind};
 pub use header::{header_fields, select_fields};
+pub use ids::plain_message_id;
 pub use out::EightBit;
 pub use scanner::{Parsed, Scanner, parse};
-pub use subject::base_subject;
+pub use subject::{BaseSubject, base_subject};

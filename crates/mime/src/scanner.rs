@@ -306,7 +306,7 @@ impl Head {
         let date = String::from_utf8_lossy(value(Field::Date));
         let (references, in_reply_to) = (value(Field::References), value(Field::InReplyTo));
         Self {
-            base_subject: fold_case(&base_subject(subject)),
+            base_subject: fold_case(&base_subject(subject).text),
             sort_keys: [Field::From, Field::To, Field::Cc].map(|field| sort_key(value(field))),
             sent_date: date::parse_date(&date),
             message_id: message_id(value(Field::MessageId)),

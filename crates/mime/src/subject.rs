@@ -1,16 +1,26 @@
 //! The base subject of RFC 5256 section 2.1: what remains when reply and forward marks are gone.
 
-/// The base subject of a decoded subject, in its own case; compare with
-/// [`fold_case`](crate::fold_case). The steps are those of RFC 5256 section 2.1.
-pub fn base_subject(subject: &str) -> String {
+/// What a subject says beside the marks of replies and forwards (RFC 5256 section 2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSubject {
+    /// The base subject, in its own case; compare by [`collate`](crate::collate).
+    pub text: String,
+    /// A mark of a reply or a forward was removed (RFC 5256 section 3, REFERENCES).
+    pub is_reply: bool,
+}
+
+/// The base subject of a decoded subject, by the steps of RFC 5256 section 2.1.
+pub fn base_subject(subject: &str) -> BaseSubject {
     let spaced = collapse_spaces(subject);
     let mut text = spaced.as_str();
+    let mut is_reply = false;
     loop {
-        text = strip_leaders(strip_trailers(text));
+        text = strip_leaders(strip_trailers(text, &mut is_reply), &mut is_reply);
         match unwrap_forward(text) {
             Some(inner) => text = inner,
-            None => return text.to_owned(),
+            None => return BaseSubject { text: text.to_owned(), is_reply },
         }
+        is_reply = true;
     }
 }
 
@@ -27,21 +37,29 @@ fn collapse_spaces(text: &str) -> String {
 }
 
 /// Step 2: `(fwd)` and white space at the end, repeatedly.
-fn strip_trailers(mut text: &str) -> &str {
+fn strip_trailers<'a>(mut text: &'a str, is_reply: &mut bool) -> &'a str {
     loop {
         text = text.trim_end_matches(' ');
         match strip_suffix_any_case(text, "(fwd)") {
             Some(rest) => text = rest,
             None => return text,
         }
+        *is_reply = true;
     }
 }
 
 /// Steps 3 to 5: leaders, then blobs as long as they leave something behind. A leader that was not
 /// found behind all blobs is not found behind fewer, so the two need not alternate.
-fn strip_leaders(mut text: &str) -> &str {
-    while let Some(rest) = strip_leader(text) {
-        text = rest;
+fn strip_leaders<'a>(mut text: &'a str, is_reply: &mut bool) -> &'a str {
+    loop {
+        if let Some(rest) = text.strip_prefix(' ') {
+            text = rest;
+        } else if let Some(rest) = strip_mark(text) {
+            text = rest;
+            *is_reply = true;
+        } else {
+            break;
+        }
     }
     while let Some(rest) = strip_blob(text).filter(|rest| !rest.is_empty()) {
         text = rest;
@@ -49,11 +67,8 @@ fn strip_leaders(mut text: &str) -> &str {
     text
 }
 
-/// `subj-leader`: one space, or blobs followed by a reply or forward mark.
-fn strip_leader(text: &str) -> Option<&str> {
-    if let Some(rest) = text.strip_prefix(' ') {
-        return Some(rest);
-    }
+/// The mark of a reply or forward in a `subj-leader`, with the blobs before it.
+fn strip_mark(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some(after) = strip_blob(rest) {
         rest = after;
@@ -115,15 +130,25 @@ mod tests {
             ("é(fwd", "é(fwd"),
         ];
         for (subject, base) in cases {
-            assert_eq!(base_subject(subject), base, "{subject}");
+            assert_eq!(base_subject(subject).text, base, "{subject}");
+        }
+    }
+
+    #[test]
+    fn replies_and_forwards_are_told_from_others() {
+        for subject in ["re: a", "[x] Fw: a", "a (fwd)", "[Fwd: a]", "[fwd: ]", "Re [y]:"] {
+            assert!(base_subject(subject).is_reply, "{subject}");
+        }
+        for subject in ["a", "[x] a", "  a  ", "[x]", "Regarding: a", "a (fwd) b", "[fwd: a", ""] {
+            assert!(!base_subject(subject).is_reply, "{subject}");
         }
     }
 
     #[test]
     fn is_idempotent() {
         for subject in ["Re: [x] [fwd: [y] z]", "[fwd: [a] [b]]", "re re: fw: x]"] {
-            let once = base_subject(subject);
-            assert_eq!(base_subject(&once), once);
+            let once = base_subject(subject).text;
+            assert_eq!(base_subject(&once).text, once);
         }
     }
 }

@@ -4,7 +4,9 @@
 mod support;
 
 use support::check;
-use waypost_mime::{EightBit, Form, FormHead, Part, Scanner, parse, part_text};
+use waypost_mime::{
+    EightBit, Form, FormHead, FormSortKeys, FormThreadKeys, Part, Scanner, parse, part_text,
+};
 
 const NESTED: &str = "From: a@b\r\nSubject: outer\r\nMIME-Version: 1.0\r\n\
     Content-Type: multipart/mixed; boundary=out\r\n\r\npreamble\r\n\
@@ -191,6 +193,14 @@ fn stored_form_is_small_and_versioned() {
     assert_eq!((head.envelope(), head.bodystructure()), (form.envelope(), &*form.bodystructure()));
     assert_eq!(head.body(), *form.body());
     assert_ne!(head.body(), head.bodystructure());
+    let keys = FormThreadKeys::decode(&encoded).unwrap();
+    assert_eq!(keys.keys.head, head);
+    assert_eq!(FormSortKeys::decode(&encoded).as_ref(), Some(&keys.keys));
+    let FormSortKeys { sort_from, sort_to, sort_cc, base_subject, .. } = keys.keys;
+    assert_eq!((sort_from, sort_to, sort_cc), ("somebody", "other", ""));
+    assert_eq!(base_subject, "minutes of the meeting");
+    assert_eq!(keys.message_id, form.message_id.as_deref());
+    assert_eq!(keys.references, form.references);
     assert_eq!(FormHead::decode(&encoded[..40]), None);
     assert_eq!(Form::decode(&[]), None);
     assert_eq!(Form::decode(&encoded[..encoded.len() - 1]), None);
