@@ -13,7 +13,8 @@ USER = "alice@example.com"
 BEFORE_LOGIN = {"IMAP4REV1", "STARTTLS", "LITERAL+", "SASL-IR", "ID", "ENABLE", "AUTH=PLAIN", "AUTH=LOGIN"}
 AFTER_LOGIN = {
     "IMAP4REV1", "LITERAL+", "ID", "ENABLE", "NAMESPACE", "CHILDREN", "UNSELECT", "UIDPLUS",
-    "MOVE", "IDLE", "SPECIAL-USE", "OBJECTID", "CONDSTORE",
+    "MOVE", "IDLE", "SPECIAL-USE", "OBJECTID", "CONDSTORE", "ESEARCH", "SORT", "SORT=DISPLAY", "ESORT",
+    "THREAD=ORDEREDSUBJECT", "THREAD=REFERENCES",
     "QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE",
 }
 
@@ -27,6 +28,7 @@ def main():
     mailboxes(session)
     messages(session)
     searches(session)
+    orders(session)
     copies(session)
     extensions(session)
     good(session.logout(), "BYE")
@@ -180,6 +182,19 @@ def searches(session):
         assert expected is None or found == expected, (key, found, expected)
         assert expected is not None or found, key
     assert good(session.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT", '"number 1"'))[0].split()[:1]
+
+
+def orders(session):
+    for number, text in enumerate(("Re: number 1", "number 7")):
+        good(session.append("INBOX", None, imaplib.Time2Internaldate(1_500_000_000 + number), wp.sample(text)))
+    good(session.noop())
+    assert good(session.sort("(REVERSE SUBJECT)", "UTF-8", "ALL")) == [b"8 6 5 4 3 2 7 1"]
+    assert good(session.sort("(ARRIVAL REVERSE SUBJECT)", "UTF-8", "SUBJECT", "number")) == [b"7 8 6 5 4 3 2 1"]
+    assert good(session.uid("SORT", "(SUBJECT SIZE)", "US-ASCII", "2,7")) == [b"2 7"]
+    assert good(session.thread("ORDEREDSUBJECT", "UTF-8", "2,7:8")) == [b"(2 7)(8)"]
+    assert good(session.uid("THREAD", "REFERENCES", "UTF-8", "2,7:8")) == [b"(2 7)(8)"]
+    good(session.store("7:8", "+FLAGS.SILENT", r"(\Deleted)"))
+    good(session.uid("EXPUNGE", "7:8"))
 
 
 def copies(session):

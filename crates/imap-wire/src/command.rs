@@ -1,6 +1,9 @@
 //! Commands as types: what a client asks, checked for syntax and not for state.
 
-use crate::{Charset, FetchItem, ListPattern, SearchKey, SequenceSet};
+use crate::{
+    Charset, FetchItem, ListPattern, ReturnOptions, SearchKey, SequenceSet, SortCriterion,
+    ThreadAlgorithm,
+};
 use std::fmt;
 use waypost_types::{FlagSet, MailboxName, ModSeq, Secret, SpecialUse};
 
@@ -165,6 +168,32 @@ pub enum Command {
     Search {
         /// Whether the answer lists UIDs.
         uid: bool,
+        /// `RETURN`: the answer is an `ESEARCH` of this (RFC 4731).
+        returns: Option<ReturnOptions>,
+        /// The charset in which the strings were sent; they are UTF-8 here.
+        charset: Charset,
+        /// What to search for.
+        criteria: SearchKey,
+    },
+    /// `SORT` and `UID SORT` (RFC 5256)
+    Sort {
+        /// Whether the answer lists UIDs.
+        uid: bool,
+        /// `RETURN`: the answer is an `ESEARCH` of this (RFC 5267 section 3).
+        returns: Option<ReturnOptions>,
+        /// The order; never empty.
+        order: Vec<SortCriterion>,
+        /// The charset in which the strings were sent; they are UTF-8 here.
+        charset: Charset,
+        /// What to search for.
+        criteria: SearchKey,
+    },
+    /// `THREAD` and `UID THREAD` (RFC 5256)
+    Thread {
+        /// Whether the answer lists UIDs.
+        uid: bool,
+        /// How messages are joined.
+        algorithm: ThreadAlgorithm,
         /// The charset in which the strings were sent; they are UTF-8 here.
         charset: Charset,
         /// What to search for.
@@ -244,6 +273,8 @@ impl Command {
             Self::Unselect => "UNSELECT",
             Self::Expunge | Self::UidExpunge { .. } => "EXPUNGE",
             Self::Search { .. } => "SEARCH",
+            Self::Sort { .. } => "SORT",
+            Self::Thread { .. } => "THREAD",
             Self::Fetch { .. } => "FETCH",
             Self::Store { .. } => "STORE",
             Self::Copy { .. } => "COPY",

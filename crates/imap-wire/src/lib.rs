@@ -18,6 +18,7 @@ mod response_code;
 mod sasl;
 mod search;
 mod sequence;
+mod sort;
 mod text;
 
 pub use command::{
@@ -33,4 +34,5 @@ pub use response_code::ResponseCode;
 pub use sasl::{SaslLine, decode_sasl};
 pub use search::{Charset, ModSeqScope, ObjectId, SearchKey};
 pub use sequence::{OutOfRange, SequenceRange, SequenceSet};
+pub use sort::{ReturnOptions, SortCriterion, SortKey, ThreadAlgorithm};
 pub use text::{push_astring, push_mailbox, push_nstring, push_number, push_string};

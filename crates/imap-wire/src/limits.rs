@@ -54,6 +54,8 @@ impl Limits {
     pub const PATTERN_BYTES: usize = 1024;
     /// Words in a list of options, such as STATUS items.
     pub const OPTION_WORDS: usize = 32;
+    /// Criteria of one SORT; only the first with each of the nine keys can decide anything.
+    pub const SORT_CRITERIA: usize = 32;
 
     /// For a client that has logged in.
     pub const USER: Self = Self {

@@ -9,6 +9,7 @@ use crate::text::{
     push_number, push_string,
 };
 use crate::{sasl, text};
+use std::ops::RangeInclusive;
 use waypost_types::{FlagSet, MailboxName, ModSeq, SystemFlags, Uid, UnixTime};
 
 /// The outcome of a command.
@@ -227,6 +228,80 @@ impl<'a> Writer<'a> {
             push_number(self.out, mod_seq.0);
             self.out.push(b')');
         }
+        self.end_line();
+    }
+
+    /// Begins a `* SORT` line that several steps fill with [`Writer::search_number`];
+    /// [`Writer::search_end`] ends it (RFC 5256 section 4, RFC 7162 section 7).
+    pub fn sort_start(&mut self) {
+        self.out.extend_from_slice(b"* SORT");
+    }
+
+    /// Begins a `* THREAD` line that several steps fill (RFC 5256 section 4).
+    pub fn thread_start(&mut self) {
+        self.out.extend_from_slice(b"* THREAD");
+    }
+
+    /// The space before the first thread, and between a message and what follows it.
+    pub fn thread_space(&mut self) {
+        self.out.push(b' ');
+    }
+
+    /// Begins a thread or a branch of one.
+    pub fn thread_open(&mut self) {
+        self.out.push(b'(');
+    }
+
+    /// One message of a thread.
+    pub fn thread_number(&mut self, number: u32) {
+        push_number(self.out, u64::from(number));
+    }
+
+    /// Ends a thread or a branch of one.
+    pub fn thread_close(&mut self) {
+        self.out.push(b')');
+    }
+
+    /// Ends a `* THREAD` line.
+    pub fn thread_end(&mut self) {
+        self.end_line();
+    }
+
+    /// Begins an `* ESEARCH` line (RFC 4466 section 2.6.2): the command it answers, and whether its
+    /// numbers are UIDs. Several steps may fill it.
+    pub fn esearch_start(&mut self, tag: &Tag, uid: bool) {
+        self.out.extend_from_slice(b"* ESEARCH (TAG ");
+        push_string(self.out, tag.as_str().as_bytes());
+        self.out.extend_from_slice(if uid { b") UID" } else { b")" });
+    }
+
+    /// `MIN`, `MAX`, `COUNT` (RFC 4731 section 3.1) or `MODSEQ` (section 3.2) with a number.
+    pub fn esearch_item(&mut self, name: &str, number: u64) {
+        self.out.push(b' ');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b' ');
+        push_number(self.out, number);
+    }
+
+    /// The name of `ALL`, before its ranges.
+    pub fn esearch_all(&mut self) {
+        self.out.extend_from_slice(b" ALL ");
+    }
+
+    /// One range of `ALL`; `first` says that it is the first.
+    pub fn esearch_range(&mut self, range: RangeInclusive<u32>, first: bool) {
+        if !first {
+            self.out.push(b',');
+        }
+        push_number(self.out, u64::from(*range.start()));
+        if range.start() != range.end() {
+            self.out.push(b':');
+            push_number(self.out, u64::from(*range.end()));
+        }
+    }
+
+    /// Ends an `* ESEARCH` line.
+    pub fn esearch_end(&mut self) {
         self.end_line();
     }
 

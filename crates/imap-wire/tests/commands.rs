@@ -4,8 +4,8 @@
 use bytes::BytesMut;
 use waypost_imap_wire::{
     Charset, Command, Day, Decoder, FetchItem, FlagChangeKind, Frame, Limits, ModSeqScope,
-    ObjectId, Partial, Refusal, ResponseCode, SearchKey, Section, SectionText, SequenceSet, Status,
-    StatusItem,
+    ObjectId, Partial, Refusal, ResponseCode, ReturnOptions, SearchKey, Section, SectionText,
+    SequenceSet, SortCriterion, SortKey, Status, StatusItem, ThreadAlgorithm,
 };
 use waypost_types::{Keyword, MailboxName, ModSeq, SpecialUse, SystemFlag};
 
@@ -342,7 +342,7 @@ fn search_examples() {
         not(SearchKey::From("Smith".to_owned())),
     ]);
     assert_eq!(search("FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""), expected);
-    let Command::Search { charset, criteria, uid } =
+    let Command::Search { charset, criteria, uid, returns: None } =
         command("UID SEARCH CHARSET utf-8 TEXT {6+}\r\n\u{43c}\u{430}\u{43c}")
     else {
         panic!()
@@ -407,10 +407,108 @@ fn search_keys_of_every_kind() {
         "SEARCH FOO",
         "SEARCH ALL  ALL",
     ]);
-    assert_bad(&["SEARCH ON 31-Feb-2000", "SEARCH EMAILID a/b", "SEARCH RETURN (MIN) ALL"]);
+    assert_bad(&["SEARCH ON 31-Feb-2000", "SEARCH EMAILID a/b", "SEARCH RETURN (PARTIAL 1:2) ALL"]);
     let charset = refused("SEARCH CHARSET KOI8-R ALL");
     assert_eq!(charset.status, Status::No);
     assert!(matches!(charset.code, Some(ResponseCode::BadCharset(names)) if names.len() == 2));
+}
+
+fn returns(text: &str) -> Option<ReturnOptions> {
+    match command(&format!("{text} CHARSET UTF-8 FLAGGED")) {
+        Command::Search { returns, charset: Charset::Utf8, .. } => returns,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn search_with_return_options() {
+    let none = ReturnOptions::default();
+    assert_eq!(returns("SEARCH"), None);
+    assert_eq!(returns("SEARCH RETURN ()"), Some(ReturnOptions { all: true, ..none }));
+    let some = ReturnOptions { min: true, count: true, ..none };
+    assert_eq!(returns("UID SEARCH return (Min count MIN)"), Some(some));
+    let every = ReturnOptions { min: true, max: true, all: true, count: true };
+    assert_eq!(returns("SEARCH RETURN (ALL COUNT MAX MIN)"), Some(every));
+    assert_bad(&[
+        "SEARCH RETURN ALL",
+        "SEARCH RETURN (ALL)",
+        "SEARCH RETURN ( ALL) ALL",
+        "SEARCH RETURN (ALL",
+        "SEARCH RETURN () ",
+        "SEARCH RETURN (SAVE) ALL",
+        "SEARCH RETURN (UPDATE) ALL",
+    ]);
+    let many = format!("SEARCH RETURN ({}ALL) ALL", "ALL ".repeat(Limits::OPTION_WORDS));
+    assert_eq!(refused(&many).code, Some(ResponseCode::Limit));
+}
+
+#[test]
+fn sort_examples() {
+    let Command::Sort { uid, returns, order, charset, criteria } =
+        command("SORT (SUBJECT REVERSE DATE) UTF-8 SINCE 1-Feb-1994")
+    else {
+        panic!()
+    };
+    let expected = [(SortKey::Subject, false), (SortKey::Date, true)]
+        .map(|(key, reverse)| SortCriterion { key, reverse });
+    assert_eq!((uid, returns, charset), (false, None, Charset::Utf8));
+    assert_eq!(order, expected);
+    assert_eq!(criteria, SearchKey::Since(Day::from_civil(1994, 2, 1).unwrap()));
+    let Command::Sort { uid, returns, charset, criteria, .. } =
+        command("uid sort return (max all) (reverse displayto) \"us-ascii\" UNDELETED 1:5")
+    else {
+        panic!()
+    };
+    let options = ReturnOptions { max: true, all: true, ..ReturnOptions::default() };
+    assert_eq!((uid, returns, charset), (true, Some(options), Charset::UsAscii));
+    assert!(matches!(criteria, SearchKey::And(keys) if keys.len() == 2));
+}
+
+#[test]
+fn sort_keys_of_every_kind() {
+    for key in SortKey::ALL {
+        let Command::Sort { order, .. } = command(&format!("SORT ({}) UTF-8 ALL", key.name()))
+        else {
+            panic!()
+        };
+        assert_eq!(order, [SortCriterion { key, reverse: false }]);
+        assert_bad(&[&format!("SORT ({}X) UTF-8 ALL", key.name())]);
+    }
+    assert_bad(&[
+        "SORT",
+        "SORT () UTF-8 ALL",
+        "SORT (REVERSE) UTF-8 ALL",
+        "SORT (REVERSE REVERSE DATE) UTF-8 ALL",
+        "SORT (DATE  SIZE) UTF-8 ALL",
+        "SORT DATE UTF-8 ALL",
+        "SORT (DATE) ALL",
+        "SORT (DATE) UTF-8",
+        "SORT (DATE) UTF-8 FOO",
+    ]);
+    let many = format!("SORT ({}DATE) UTF-8 ALL", "DATE ".repeat(Limits::SORT_CRITERIA));
+    assert_eq!(refused(&many).code, Some(ResponseCode::Limit));
+    let charset = refused("SORT (DATE) KOI8-R ALL");
+    assert!(matches!(charset.code, Some(ResponseCode::BadCharset(names)) if names.len() == 2));
+}
+
+#[test]
+fn thread_examples() {
+    let Command::Thread { uid, algorithm, charset, criteria } =
+        command("THREAD ORDEREDSUBJECT UTF-8 SINCE 5-MAR-2000")
+    else {
+        panic!()
+    };
+    assert_eq!((uid, algorithm), (false, ThreadAlgorithm::OrderedSubject));
+    assert_eq!(charset, Charset::Utf8);
+    assert_eq!(criteria, SearchKey::Since(Day::from_civil(2000, 3, 5).unwrap()));
+    let Command::Thread { uid, algorithm, .. } = command("UID THREAD references US-ASCII ALL")
+    else {
+        panic!()
+    };
+    assert_eq!((uid, algorithm), (true, ThreadAlgorithm::References));
+    assert_bad(&["THREAD", "THREAD REFS UTF-8 ALL", "THREAD REFERENCES ALL", "THREAD REFERENCES"]);
+    let charset = refused("THREAD REFERENCES KOI8-R TEXT x");
+    assert!(matches!(charset.code, Some(ResponseCode::BadCharset(_))));
 }
 
 #[test]

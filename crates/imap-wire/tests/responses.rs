@@ -93,6 +93,34 @@ fn mailbox_data() {
 }
 
 #[test]
+fn sorted_and_threaded() {
+    let sorted = written(|w| {
+        w.sort_start();
+        [5, 3].into_iter().for_each(|number| w.search_number(number));
+        w.search_end(Some(ModSeq(7)));
+    });
+    assert_eq!(sorted, "* SORT 5 3 (MODSEQ 7)");
+    let threaded = written(|w| {
+        w.thread_start();
+        w.thread_space();
+        w.thread_open();
+        w.thread_number(2);
+        w.thread_close();
+        w.thread_end();
+    });
+    assert_eq!(threaded, "* THREAD (2)");
+    let extended = written(|w| {
+        w.esearch_start(&Tag::new(b"A285").unwrap(), true);
+        w.esearch_item("MIN", 7);
+        w.esearch_all();
+        w.esearch_range(7..=7, true);
+        w.esearch_range(10..=12, false);
+        w.esearch_end();
+    });
+    assert_eq!(extended, "* ESEARCH (TAG \"A285\") UID MIN 7 ALL 7,10:12");
+}
+
+#[test]
 fn lists_and_namespaces() {
     let name = MailboxName::new("a b/\u{53f0}\u{5317}").unwrap();
     let attributes = [MailboxAttribute::HasNoChildren, MailboxAttribute::Special(SpecialUse::Sent)];

@@ -7,7 +7,7 @@ use waypost_imap_wire::ResponseCode;
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
 
 /// Extensions of a logged-in session.
-const AFTER_LOGIN: [&str; 13] = [
+const AFTER_LOGIN: [&str; 19] = [
     "NAMESPACE",
     "CHILDREN",
     "UNSELECT",
@@ -18,6 +18,12 @@ const AFTER_LOGIN: [&str; 13] = [
     "CREATE-SPECIAL-USE",
     "OBJECTID",
     "CONDSTORE",
+    "ESEARCH",
+    "SORT",
+    "SORT=DISPLAY",
+    "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
     "QUOTA",
     "QUOTA=RES-STORAGE",
     "QUOTA=RES-MESSAGE",

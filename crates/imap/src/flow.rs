@@ -11,6 +11,8 @@ use waypost_types::Moment;
 /// Room for one more response line in a step's output; a step stops before it could exceed the
 /// limit of the loop.
 const STEP_RESERVE_BYTES: usize = 1024;
+/// A step with more output than this must end.
+pub(crate) const STEP_FULL_BYTES: usize = OUTPUT_STEP_BYTES - STEP_RESERVE_BYTES;
 
 /// What a call of the session answers.
 pub enum Reply {
@@ -145,7 +147,7 @@ pub(crate) struct Env<'a> {
 impl Env<'_> {
     /// Whether the step has filled its share of output and must end.
     pub(crate) fn is_full(&self) -> bool {
-        self.out.len() + STEP_RESERVE_BYTES > OUTPUT_STEP_BYTES
+        self.out.len() > STEP_FULL_BYTES
     }
 
     pub(crate) fn writer(&mut self) -> Writer<'_> {

@@ -16,6 +16,7 @@ mod command;
 mod config;
 mod error;
 mod flow;
+mod numbers;
 mod rows;
 mod service;
 mod session;

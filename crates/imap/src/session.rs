@@ -217,7 +217,7 @@ impl ImapSession {
                 Completion::ok("UNSELECT completed").into()
             }
             Command::Login { .. } | Command::Authenticate { .. } => self.log_in(command, io.now),
-            other => self.with_env(io, |state, env| command::start(other, state, env)),
+            other => self.with_env(io, |state, env| command::start(other, &tag, state, env)),
         };
         match started {
             Started::Done(completion) => self.reply(io, &tag, &completion),

@@ -88,7 +88,7 @@ pub static APPEND: Row = row("APPEND", States::LOGGED_IN, "3501 6.3.11", "IMAP4r
 
 /// The commands in the order of RFC 3501, the extensions' after them.
 #[rustfmt::skip]
-pub static COMMANDS: [Row; 42] = [
+pub static COMMANDS: [Row; 46] = [
     row("CAPABILITY", States::ANY, "3501 6.1.1", "IMAP4rev1", Nothing),
     row("NOOP", States::ANY, "3501 6.1.2", "IMAP4rev1", All),
     row("LOGOUT", States::ANY, "3501 6.1.3", "IMAP4rev1", Nothing),
@@ -128,6 +128,10 @@ pub static COMMANDS: [Row; 42] = [
     row("STORE UNCHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.3", "CONDSTORE", KeepNumbers),
     row("UID FETCH CHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.4", "CONDSTORE", All),
     row("UID STORE UNCHANGEDSINCE", States::MAILBOX_OPEN, "7162 3.1.3", "CONDSTORE", All),
+    row("SORT", States::MAILBOX_OPEN, "5256 3", "SORT", KeepNumbers),
+    row("UID SORT", States::MAILBOX_OPEN, "5256 3", "SORT", All),
+    row("THREAD", States::MAILBOX_OPEN, "5256 3", "THREAD=REFERENCES", KeepNumbers),
+    row("UID THREAD", States::MAILBOX_OPEN, "5256 3", "THREAD=REFERENCES", All),
     row("GETQUOTA", States::LOGGED_IN, "9208 4.1.1", "QUOTA", All),
     row("GETQUOTAROOT", States::LOGGED_IN, "9208 4.1.2", "QUOTA", All),
     row("SETQUOTA", States::LOGGED_IN, "9208 4.1.3", "QUOTA", All),
@@ -143,6 +147,8 @@ fn name_of(command: &Command) -> &'static str {
     match command {
         Command::UidExpunge { .. } => "UID EXPUNGE",
         Command::Search { uid: true, .. } => "UID SEARCH",
+        Command::Sort { uid: true, .. } => "UID SORT",
+        Command::Thread { uid: true, .. } => "UID THREAD",
         Command::Fetch { uid: true, changed_since: Some(_), .. } => "UID FETCH CHANGEDSINCE",
         Command::Fetch { changed_since: Some(_), .. } => "FETCH CHANGEDSINCE",
         Command::Fetch { uid: true, .. } => "UID FETCH",
@@ -181,7 +187,7 @@ mod tests {
         }
     }
 
-    const LINES: [&str; 42] = [
+    const LINES: [&str; 46] = [
         "CAPABILITY",
         "NOOP",
         "LOGOUT",
@@ -221,6 +227,10 @@ mod tests {
         "STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
         "UID FETCH 1 FLAGS (CHANGEDSINCE 1)",
         "UID STORE 1 (UNCHANGEDSINCE 1) FLAGS ()",
+        "SORT (DATE) UTF-8 ALL",
+        "UID SORT (DATE) UTF-8 ALL",
+        "THREAD REFERENCES UTF-8 ALL",
+        "UID THREAD REFERENCES UTF-8 ALL",
         "GETQUOTA \"\"",
         "GETQUOTAROOT a",
         "SETQUOTA \"\" (STORAGE 1)",
@@ -249,7 +259,7 @@ mod tests {
 
     #[test]
     fn sequence_numbers_hold_through_fetch_store_and_search() {
-        for name in ["FETCH", "STORE", "SEARCH"] {
+        for name in ["FETCH", "STORE", "SEARCH", "SORT", "THREAD"] {
             let row = COMMANDS.iter().find(|row| row.name == name).expect("in the table");
             assert_eq!(row.announce, Announce::KeepNumbers, "{name}");
         }

@@ -42,6 +42,7 @@ dialogues! {
     create
     delete
     enable
+    esearch
     examine
     expunge
     fetch
@@ -66,12 +67,14 @@ dialogues! {
     rename
     search
     select
+    sort
     special_use
     starttls
     status
     store
     store_trouble
     subscribe
+    thread
     /// Guide: idle-default
     /// Guide: idle-drop
     /// Guide: idle-command-keeps

@@ -69,6 +69,45 @@ fn many_messages_are_told_in_small_steps() {
 }
 
 #[test]
+fn many_messages_are_sorted_and_threaded_in_small_steps() {
+    let mut world = World::new();
+    let count = 4_200;
+    for number in 0..count {
+        // Pairs of an answer and what it answers, which answers a message that is missing. The dates
+        // descend.
+        let above = if number < count / 2 { number + count / 2 } else { count };
+        let ago = count - 1 - number;
+        let (hours, minutes, seconds) = (ago / 3_600, ago / 60 % 60, ago % 60);
+        let text = format!(
+            "Message-ID: <{number}>\r\nReferences: <{above}>\r\nSubject: {}\r\n\
+             Date: 1 Jan 2020 {hours}:{minutes}:{seconds}\r\n\r\n",
+            number % 1_000,
+        );
+        world.deliver_bytes(text.into_bytes());
+    }
+    let mut hand = world.hand();
+    let numbers = |said: &[u8]| -> Vec<u32> {
+        let line = String::from_utf8_lossy(said).lines().next().unwrap().to_owned();
+        line.split(' ').skip(2).map(|number| number.parse().unwrap()).collect()
+    };
+    let sorted = numbers(&hand.say("a UID SORT (SUBJECT REVERSE ARRIVAL) UTF-8 ALL"));
+    let mut expected: Vec<u32> = (1..=count).collect();
+    expected.sort_by_key(|uid| (((uid - 1) % 1_000).to_string(), *uid));
+    assert!(sorted == expected);
+    let sorted = numbers(&hand.say("b SORT (DATE) UTF-8 2:*"));
+    expected = (2..=count).rev().collect();
+    assert!(sorted == expected);
+    let steps = hand.steps;
+    let said = hand.say("c UID THREAD REFERENCES UTF-8 ALL");
+    let threads: Vec<String> =
+        (1..=count / 2).rev().map(|uid| format!("({} {uid})", uid + count / 2)).collect();
+    let expected = format!("* THREAD ({})\r\nc OK THREAD completed\r\n", threads.concat());
+    assert!(said == expected.as_bytes());
+    assert!(hand.steps - steps > 12, "{} steps", hand.steps - steps);
+    assert!(hand.kept_steps_small(SLACK), "{} bytes in a step", hand.largest_step);
+}
+
+#[test]
 fn commands_sent_ahead_do_not_fill_one_step() {
     let mut world = World::new();
     let mut hand = world.hand();

@@ -12,6 +12,7 @@ mod quota;
 mod search;
 mod sequence;
 mod session;
+mod sort;
 mod strings;
 
 use crate::command::{Command, Tag};
@@ -108,6 +109,8 @@ fn on_messages(name: &[u8], cursor: &mut Cursor<'_>, uid: bool) -> Parse<Command
         b"FETCH" => fetch::fetch(cursor, uid),
         b"STORE" => message::store(cursor, uid),
         b"SEARCH" => search::search(cursor, uid),
+        b"SORT" => sort::sort(cursor, uid),
+        b"THREAD" => sort::thread(cursor, uid),
         b"COPY" | b"MOVE" => message::transfer(cursor, uid, name == b"MOVE"),
         _ => Err(Fault::bad("unknown command")),
     }

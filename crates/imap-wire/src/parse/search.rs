@@ -1,11 +1,13 @@
-//! SEARCH (RFC 3501 section 6.4.4).
+//! SEARCH (RFC 3501 section 6.4.4), extended by RETURN (RFC 4466 section 2.6, RFC 4731).
 
 use super::cursor::Cursor;
 use super::fault::{Fault, FaultCode, Parse};
 use super::upper;
 use crate::command::Command;
 use crate::date::Day;
+use crate::limits::Limits;
 use crate::search::{Charset, ModSeqScope, ObjectId, SearchKey};
+use crate::sort::ReturnOptions;
 use waypost_types::{ModSeq, SystemFlag};
 
 /// The longest name of a search key in bytes.
@@ -13,16 +15,47 @@ const KEY_BYTES: usize = 16;
 
 pub(super) fn search(cursor: &mut Cursor<'_>, uid: bool) -> Parse<Command> {
     cursor.space()?;
-    if cursor.eat_word(b"RETURN ") {
-        return Err(Fault::bad("SEARCH return options are not supported"));
-    }
+    let returns = return_options(cursor)?;
     let charset = if cursor.eat_word(b"CHARSET ") { charset(cursor)? } else { Charset::UsAscii };
-    let mut keys = Keys { left: cursor.limits().search_keys };
-    let criteria = keys.sequence(cursor, 0)?;
-    Ok(Command::Search { uid, charset, criteria })
+    Ok(Command::Search { uid, returns, charset, criteria: keys(cursor)? })
 }
 
-fn charset(cursor: &mut Cursor<'_>) -> Parse<Charset> {
+/// Search keys, which end the command.
+pub(super) fn keys(cursor: &mut Cursor<'_>) -> Parse<SearchKey> {
+    Keys { left: cursor.limits().search_keys }.sequence(cursor, 0)
+}
+
+/// `"RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP`, if it is there. Both CONTEXT
+/// and UPDATE (RFC 5267) are unknown here.
+pub(super) fn return_options(cursor: &mut Cursor<'_>) -> Parse<Option<ReturnOptions>> {
+    if !cursor.eat_word(b"RETURN ") {
+        return Ok(None);
+    }
+    let mut options = ReturnOptions::default();
+    if cursor.eat_word(b"()") {
+        options.all = true;
+    } else {
+        cursor.list(Limits::OPTION_WORDS, |cursor| return_option(cursor, &mut options))?;
+    }
+    cursor.space()?;
+    Ok(Some(options))
+}
+
+fn return_option(cursor: &mut Cursor<'_>, options: &mut ReturnOptions) -> Parse<()> {
+    let mut name = [0; KEY_BYTES];
+    let option = match upper(cursor.atom()?, &mut name) {
+        b"ALL" => &mut options.all,
+        b"COUNT" => &mut options.count,
+        b"MAX" => &mut options.max,
+        b"MIN" => &mut options.min,
+        _ => return Err(Fault::bad("unknown return option")),
+    };
+    *option = true;
+    Ok(())
+}
+
+/// A charset and the space after it.
+pub(super) fn charset(cursor: &mut Cursor<'_>) -> Parse<Charset> {
     let name = cursor.astring()?;
     cursor.space()?;
     let is = |charset: &Charset| charset.name().as_bytes().eq_ignore_ascii_case(&name);

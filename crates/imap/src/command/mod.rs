@@ -1,5 +1,6 @@
 //! The commands, one file each or for a close family: how each begins and runs.
 
+mod answer;
 mod append;
 mod copy;
 mod create;
@@ -15,12 +16,15 @@ mod login;
 mod namespace;
 mod noop;
 mod rename;
+mod runs;
 mod search;
 mod select;
 mod setquota;
+mod sort;
 mod status;
 mod store;
 mod subscribe;
+mod thread;
 
 pub(crate) use append::Append;
 pub(crate) use enable::enable_condstore;
@@ -31,7 +35,8 @@ pub(crate) use namespace::write_namespace;
 use crate::error;
 use crate::flow::{Completion, Env, Flow, Signal, Stepped};
 use crate::state::{Selected, State, User};
-use waypost_imap_wire::Command;
+use answer::{Answer, Asked};
+use waypost_imap_wire::{Command, Tag};
 use waypost_store::StoreError;
 use waypost_types::AccountId;
 
@@ -52,9 +57,11 @@ pub(crate) enum Job {
     Rename(rename::Rename),
     Search(Box<search::Search>),
     Select(select::Select),
+    Sort(Box<sort::Sort>),
     Status(status::Status),
     Store(store::Store),
     Subscribe(subscribe::Subscribe),
+    Thread(Box<thread::Thread>),
 }
 
 /// How a command begins.
@@ -82,6 +89,8 @@ impl Job {
         match self {
             Self::Fetch(job) => job.is_mid_response(),
             Self::Search(job) => job.is_mid_response(),
+            Self::Sort(job) => job.is_mid_response(),
+            Self::Thread(job) => job.is_mid_response(),
             _ => false,
         }
     }
@@ -103,7 +112,9 @@ impl Job {
             Self::Expunge(job) => with_mailbox(state, |open| job.step(open, env, signal)),
             Self::Fetch(job) => with_mailbox(state, |open| job.step(open, env, signal)),
             Self::Search(job) => with_mailbox(state, |open| job.step(open, env)),
+            Self::Sort(job) => with_mailbox(state, |open| job.step(open, env)),
             Self::Store(job) => with_mailbox(state, |open| job.step(open, env, signal)),
+            Self::Thread(job) => with_mailbox(state, |open| job.step(open, env)),
             Self::Append(job) => with_user(state, |user| job.step(user, env, signal)),
             Self::GetQuota(job) => with_user(state, |user| job.step(user, env, signal)),
             Self::Create(job) => with_account(state, |account| job.step(account, env, signal)),
@@ -125,7 +136,7 @@ impl Job {
 }
 
 /// Begins a command that needs the store. The table has checked the state before.
-pub(crate) fn start(command: Command, state: &mut State, env: &mut Env<'_>) -> Started {
+pub(crate) fn start(command: Command, tag: &Tag, state: &mut State, env: &mut Env<'_>) -> Started {
     match command {
         Command::Create { mailbox, special_use } => create::start(mailbox, &special_use),
         Command::Delete { mailbox } => Started::Job(Job::Delete(delete::Delete::new(mailbox))),
@@ -144,13 +155,18 @@ pub(crate) fn start(command: Command, state: &mut State, env: &mut Env<'_>) -> S
         Command::Subscribe { mailbox } => subscribe::start(mailbox, true),
         Command::Unsubscribe { mailbox } => subscribe::start(mailbox, false),
         other => match state.selected_mut() {
-            Some(open) => start_with_mailbox(other, open, env),
+            Some(open) => start_with_mailbox(other, tag, open, env),
             None => Completion::bad("Open a mailbox first").into(),
         },
     }
 }
 
-fn start_with_mailbox(command: Command, open: &mut Selected, env: &mut Env<'_>) -> Started {
+fn start_with_mailbox(
+    command: Command,
+    tag: &Tag,
+    open: &mut Selected,
+    env: &mut Env<'_>,
+) -> Started {
     match command {
         Command::Check => noop::start_check(),
         Command::Close => expunge::start_close(),
@@ -160,9 +176,19 @@ fn start_with_mailbox(command: Command, open: &mut Selected, env: &mut Env<'_>) 
             fetch::start(open, env, uid, &set, items, changed_since)
         }
         Command::Move { uid, set, mailbox } => copy::start(open, uid, &set, mailbox, true),
-        Command::Search { uid, criteria, .. } => search::start(open, env, uid, criteria),
+        Command::Search { uid, returns, criteria, .. } => {
+            let answer = Answer::new(Asked::Search, uid, tag.clone(), returns);
+            search::start(open, env, answer, criteria)
+        }
+        Command::Sort { uid, returns, order, criteria, .. } => {
+            let answer = Answer::new(Asked::Sort, uid, tag.clone(), returns);
+            sort::start(open, env, answer, order, criteria)
+        }
         Command::Store { uid, set, unchanged_since, change } => {
             store::start(open, env, uid, &set, unchanged_since, change)
+        }
+        Command::Thread { uid, algorithm, criteria, .. } => {
+            thread::start(open, env, uid, algorithm, criteria)
         }
         Command::UidExpunge { set } => expunge::start(open, Some(&set)),
         _ => Completion::bad("This command is not known here").into(),

@@ -1,40 +1,24 @@
 //! SEARCH and UID SEARCH (RFC 3501 section 6.4.4) with MODSEQ (RFC 7162 section 3.1.5), EMAILID and
-//! THREADID (RFC 8474 section 5): page by page where flags decide, else message by message, in
-//! steps of bounded cost.
+//! THREADID (RFC 8474 section 5), and with return options (RFC 4731).
 
 mod key;
-mod step;
+mod seek;
+pub(super) mod step;
 mod text;
 
-use super::{Job, Started, enable_condstore};
-use crate::announce::position;
+use super::answer::{Answer, Found};
+use super::{Job, Started};
 use crate::flow::{Completion, Env, Flow, Stepped};
+use crate::numbers::Numbers;
 use crate::state::Selected;
-use key::Compiled;
-use step::{Answers, Context, STEP_COST, Stop};
-use tracing::error;
-use waypost_imap_wire::{ResponseCode, SearchKey};
-use waypost_store::{Bits512, StatePage, StoreError};
-use waypost_types::{ModSeq, Uid, UidSet};
-
-/// Cost of a page for each key when bit operations decide.
-const PAGE_COST: u64 = 20;
-/// Texts looked for in one search: each is a reading of whole messages.
-const TEXTS_MAX: u64 = 20;
+pub(super) use seek::Seek;
+use waypost_imap_wire::SearchKey;
+use waypost_types::Uid;
 
 /// Searches the open mailbox.
 pub(crate) struct Search {
-    uid: bool,
-    key: Compiled,
-    /// How many keys it holds, at least 1.
-    keys: u64,
-    mentions_mod_seq: bool,
-    /// The first UID not looked at yet.
-    next: Option<Uid>,
-    /// What is known of the message at which the last step ended.
-    answers: Answers,
-    found: UidSet,
-    highest: ModSeq,
+    seek: Seek,
+    answer: Answer,
     /// Where telling has got to, once the search is over.
     telling: Option<Uid>,
 }
@@ -42,28 +26,13 @@ pub(crate) struct Search {
 pub(super) fn start(
     open: &mut Selected,
     env: &mut Env<'_>,
-    uid: bool,
+    answer: Answer,
     criteria: SearchKey,
 ) -> Started {
-    let mentions_mod_seq = criteria.mentions_mod_seq();
-    if mentions_mod_seq {
-        enable_condstore(open, env.out);
+    match Seek::new(criteria, open, env) {
+        Ok(seek) => Started::Job(Job::Search(Box::new(Search { seek, answer, telling: None }))),
+        Err(refused) => refused.into(),
     }
-    let key = key::compile(criteria, open, &mut 0);
-    if key.texts() > TEXTS_MAX {
-        return Completion::no(ResponseCode::Limit, "Too many texts in one search").into();
-    }
-    Started::Job(Job::Search(Box::new(Search {
-        uid,
-        keys: key.keys().max(1),
-        key,
-        mentions_mod_seq,
-        next: open.view.shown().first(),
-        answers: Answers::default(),
-        found: UidSet::new(),
-        highest: ModSeq(0),
-        telling: None,
-    })))
 }
 
 impl Search {
@@ -73,10 +42,13 @@ impl Search {
 
     pub(super) fn step(&mut self, open: &Selected, env: &mut Env<'_>) -> Stepped {
         if self.telling.is_none() {
-            if !self.look(open, env)? {
+            if !self.seek.step(open, env)? {
                 return Ok(Flow::Work);
             }
-            env.writer().search_start();
+            let found = self.seek.found();
+            let ends = [found.first(), found.last()];
+            let found = Found { count: found.len(), ends, mod_seq: self.seek.mod_seq() };
+            self.answer.begin(&found, open, env)?;
             self.telling = Some(Uid(1));
         }
         Ok(if self.tell(open, env) {
@@ -86,110 +58,22 @@ impl Search {
         })
     }
 
-    /// Looks at messages up to the cost of a step; true when all were looked at.
-    fn look(&mut self, open: &Selected, env: &Env<'_>) -> Result<bool, StoreError> {
-        let snapshot = env.store.snapshot()?;
-        let answers = std::mem::take(&mut self.answers);
-        let mut context = Context::new(snapshot.as_ref(), open, answers)?;
-        while let Some(next) = self.next {
-            if context.cost > STEP_COST {
-                self.answers = context.answers;
-                return Ok(false);
-            }
-            let page = snapshot.page_from(open.mailbox(), StatePage::number_of(next))?;
-            self.next = match page {
-                Some(page) => self.look_at_page(&page, next, open, &mut context)?,
-                None => None,
-            };
-        }
-        Ok(true)
-    }
-
-    /// Looks at a page from a UID on; returns where to go on.
-    fn look_at_page(
-        &mut self,
-        page: &StatePage,
-        from: Uid,
-        open: &Selected,
-        context: &mut Context<'_>,
-    ) -> Result<Option<Uid>, StoreError> {
-        let candidates = candidates(page, from, open.view.shown());
-        context.cost += PAGE_COST;
-        if !self.key.reads_messages() {
-            context.cost += PAGE_COST * (self.keys - 1);
-            let found = match self.key.matching(page, candidates, context) {
-                Ok(found) => found,
-                Err(Stop::Paused) => return Ok(Some(from)),
-                Err(Stop::Failed(failure)) => return Err(failure),
-            };
-            found.iter().for_each(|at| self.take(page, at));
-            return Ok(after_page(page));
-        }
-        for at in candidates.iter() {
-            if context.cost > STEP_COST {
-                return Ok(Some(page.uid(at)));
-            }
-            context.cost += self.keys;
-            context.answers.begin(page.uid(at));
-            let mut single = Bits512::EMPTY;
-            single.set(at, true);
-            match self.key.matching(page, single, context) {
-                Ok(found) if found.is_empty() => {}
-                Ok(_) => self.take(page, at),
-                Err(Stop::Paused) => return Ok(Some(page.uid(at))),
-                Err(Stop::Failed(failure @ (StoreError::Corrupt(_) | StoreError::Io(_)))) => {
-                    leave_out(page.uid(at), open, &failure);
-                }
-                Err(Stop::Failed(failure)) => return Err(failure),
-            }
-        }
-        Ok(after_page(page))
-    }
-
-    fn take(&mut self, page: &StatePage, at: u32) {
-        self.found.push(page.uid(at));
-        self.highest = self.highest.max(page.modseq(at));
-    }
-
     /// Tells numbers as they fit; true when the line is complete.
     fn tell(&mut self, open: &Selected, env: &mut Env<'_>) -> bool {
-        let from = self.telling.unwrap_or(Uid(1));
-        for uid in self.found.iter_from(from) {
-            if env.is_full() {
-                self.telling = Some(uid);
-                return false;
+        if self.answer.tells_all() {
+            let from = self.telling.unwrap_or(Uid(1));
+            let mut numbers = Numbers::new(self.answer.uid, open.view.shown());
+            for uid in self.seek.found().iter_from(from) {
+                if env.is_full() {
+                    self.telling = Some(uid);
+                    return false;
+                }
+                let number = numbers.of(uid);
+                number.into_iter().for_each(|number| self.answer.number(number, env));
             }
-            let number = match self.uid {
-                true => Some(uid.0),
-                false => open.view.shown().sequence_of(uid),
-            };
-            number.into_iter().for_each(|number| env.writer().search_number(number));
         }
-        let highest = (self.mentions_mod_seq && !self.found.is_empty()).then_some(self.highest);
-        env.writer().search_end(highest);
+        self.answer.end(env);
         self.telling = None;
         true
     }
-}
-
-/// One damaged message must not keep a client from finding others.
-fn leave_out(uid: Uid, open: &Selected, failure: &StoreError) {
-    let (user, mailbox) = (&open.user.identity.account, open.name.as_str());
-    error!(%user, mailbox, uid = uid.0, cause = %failure, "message left out of SEARCH");
-}
-
-/// The live messages of a page that the client knows, from a UID on.
-fn candidates(page: &StatePage, from: Uid, shown: &UidSet) -> Bits512 {
-    let mut candidates = Bits512::EMPTY;
-    let last = page.uid(waypost_store::PAGE_UIDS - 1);
-    let first = page.uid(0).max(from);
-    for uid in shown.iter_from(first).take_while(|uid| *uid <= last) {
-        candidates.set(position(uid), true);
-    }
-    candidates.and(&page.live)
-}
-
-/// The first UID behind a page.
-fn after_page(page: &StatePage) -> Option<Uid> {
-    page.uid(waypost_store::PAGE_UIDS - 1).0.checked_add(1).map(Uid)
 }

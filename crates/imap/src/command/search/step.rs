@@ -9,15 +9,15 @@ use waypost_store::{Forms, KeywordId, MessageRow, Snapshot, StoreError};
 use waypost_types::{AccountId, Keyword, ThreadId, Uid};
 
 /// Cost of one step. A message costs 1 for each key, its row and form a little more, texts by their size.
-pub(super) const STEP_COST: u64 = 4_000;
+pub(in crate::command) const STEP_COST: u64 = 4_000;
 /// Bytes that cost one unit, read and decoded.
-pub(super) const COST_BYTES: u64 = 1 << 10;
+pub(in crate::command) const COST_BYTES: u64 = 1 << 10;
 /// Cost of reading a message's row.
-const ROW_COST: u64 = 2;
+pub(in crate::command) const ROW_COST: u64 = 2;
 /// Cost of reading a message's form, its bytes aside.
 const FORM_COST: u64 = 10;
 /// Cost of reading the front of a form, its bytes aside.
-const HEAD_COST: u64 = 3;
+pub(in crate::command) const HEAD_COST: u64 = 3;
 
 /// Why a message is not measured to the end.
 pub(super) enum Stop {

@@ -1,0 +1,144 @@
+//! SORT and UID SORT (RFC 5256 section 3) with DISPLAYFROM and DISPLAYTO (RFC 5957) and return options
+//! (RFC 5267 section 3). What messages are sorted by was worked out when they arrived.
+//!
+//! First the messages are searched, then their values are read and sorted in runs, then the runs are
+//! merged into the answer: each in steps of bounded cost.
+
+mod order;
+mod value;
+
+use super::answer::{Answer, Found};
+use super::search::Seek;
+use super::{Job, Started};
+use crate::flow::{Completion, Env, Flow, Stepped};
+use crate::numbers::Numbers;
+use crate::state::Selected;
+use order::{Order, TooMuchText};
+use value::{Failure, Values};
+use waypost_imap_wire::{ResponseCode, SearchKey, SortCriterion};
+use waypost_store::StoreError;
+use waypost_types::Uid;
+
+/// Cost of sorting a run.
+const RUN_COST: u64 = 1_000;
+
+/// Sorts messages of the open mailbox.
+pub(crate) struct Sort {
+    seek: Seek,
+    answer: Answer,
+    order: Order,
+    phase: Phase,
+}
+
+/// What is done next.
+enum Phase {
+    Search,
+    /// Read the values of the messages found, from this one on.
+    Read(Uid),
+    Tell {
+        /// The number that did not fit into the last step.
+        number: Option<u32>,
+    },
+}
+
+pub(super) fn start(
+    open: &mut Selected,
+    env: &mut Env<'_>,
+    answer: Answer,
+    criteria: Vec<SortCriterion>,
+    search: SearchKey,
+) -> Started {
+    let seek = match Seek::new(search, open, env) {
+        Ok(seek) => seek,
+        Err(refused) => return refused.into(),
+    };
+    let (order, phase) = (Order::new(criteria), Phase::Search);
+    Started::Job(Job::Sort(Box::new(Sort { seek, answer, order, phase })))
+}
+
+impl Sort {
+    pub(super) const fn is_mid_response(&self) -> bool {
+        matches!(self.phase, Phase::Tell { .. })
+    }
+
+    pub(super) fn step(&mut self, open: &Selected, env: &mut Env<'_>) -> Stepped {
+        if matches!(self.phase, Phase::Search) {
+            if !self.seek.step(open, env)? {
+                return Ok(Flow::Work);
+            }
+            self.phase = Phase::Read(Uid(1));
+        }
+        if let Phase::Read(from) = self.phase {
+            match self.read(from, open, env) {
+                Ok(None) => {}
+                Ok(Some(next)) => {
+                    self.phase = Phase::Read(next);
+                    return Ok(Flow::Work);
+                }
+                Err(Failure::Store(failure)) => return Err(failure),
+                Err(Failure::TooMuchText) => return Ok(too_much().into()),
+            }
+            self.begin_to_tell(open, env)?;
+        }
+        Ok(if self.tell(env) { Completion::ok("SORT completed").into() } else { Flow::Work })
+    }
+
+    /// Reads values up to the cost of a step; answers where to go on.
+    fn read(&mut self, from: Uid, open: &Selected, env: &Env<'_>) -> Result<Option<Uid>, Failure> {
+        let snapshot = env.store.snapshot().map_err(Failure::Store)?;
+        let mut values = Values::new(snapshot.as_ref(), open, self.order.criteria());
+        let mut numbers = Numbers::new(self.answer.uid, open.view.shown());
+        for uid in self.seek.found().iter_from(from) {
+            if values.is_spent() {
+                return Ok(Some(uid));
+            }
+            let Some(number) = numbers.of(uid) else { continue };
+            if values.add(uid, &mut self.order)? && self.order.end_message(number) {
+                values.cost += RUN_COST;
+            }
+        }
+        Ok(None)
+    }
+
+    fn begin_to_tell(&mut self, open: &Selected, env: &mut Env<'_>) -> Result<(), StoreError> {
+        self.order.finish();
+        let uid = |number: Option<u32>| match self.answer.uid {
+            true => number.map(Uid),
+            false => number.and_then(|number| open.view.shown().uid_at(number)),
+        };
+        let found = Found {
+            count: u32::try_from(self.order.len()).unwrap_or(u32::MAX),
+            ends: self.order.ends().map(uid),
+            mod_seq: self.seek.mod_seq(),
+        };
+        self.answer.begin(&found, open, env)?;
+        self.phase = Phase::Tell { number: None };
+        Ok(())
+    }
+
+    /// Tells numbers as they fit; true when the line is complete.
+    fn tell(&mut self, env: &mut Env<'_>) -> bool {
+        let Phase::Tell { number } = &mut self.phase else { return false };
+        if self.answer.tells_all() {
+            while let Some(next) = number.take().or_else(|| self.order.next()) {
+                if env.is_full() {
+                    *number = Some(next);
+                    return false;
+                }
+                self.answer.number(next, env);
+            }
+        }
+        self.answer.end(env);
+        true
+    }
+}
+
+fn too_much() -> Completion {
+    Completion::no(ResponseCode::Limit, "The texts to sort by are too many; sort fewer messages")
+}
+
+impl From<TooMuchText> for Failure {
+    fn from(TooMuchText: TooMuchText) -> Self {
+        Self::TooMuchText
+    }
+}

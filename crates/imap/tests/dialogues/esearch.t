@@ -1,0 +1,48 @@
+# SEARCH with return options (RFC 4731)
+@ mail simple.eml
+@ mail report.eml
+@ mail simple.eml
+@ mail report.eml
+@ A select INBOX
+C: a1 STORE 3 +FLAGS.SILENT (\Deleted)
+S: a1 OK STORE completed
+C: a2 EXPUNGE
+S: * 3 EXPUNGE
+S: a2 OK EXPUNGE completed
+C: a3 SEARCH RETURN () ALL
+S: * ESEARCH (TAG "a3") ALL 1:3
+S: a3 OK SEARCH completed
+C: a4 UID SEARCH RETURN (ALL) ALL
+S: * ESEARCH (TAG "a4") UID ALL 1:2,4
+S: a4 OK SEARCH completed
+C: a5 UID SEARCH RETURN (MIN MAX) 2:3
+S: * ESEARCH (TAG "a5") UID MIN 2 MAX 4
+S: a5 OK SEARCH completed
+C: a6 SEARCH RETURN (COUNT) SUBJECT report
+S: * ESEARCH (TAG "a6") COUNT 2
+S: a6 OK SEARCH completed
+C: a7 SEARCH RETURN (MIN MAX ALL COUNT) DELETED
+S: * ESEARCH (TAG "a7") COUNT 0
+S: a7 OK SEARCH completed
+C: a8 SEARCH RETURN (MIN) CHARSET UTF-8 DELETED
+S: * ESEARCH (TAG "a8")
+S: a8 OK SEARCH completed
+# With MODSEQ the answer tells that of the messages returned (RFC 4731 section 3.2).
+C: a9 STORE 2 +FLAGS.SILENT ($Last)
+S: a9 OK STORE completed
+C: a10 SEARCH RETURN (MIN) MODSEQ 1
+S: * OK [HIGHESTMODSEQ {*}] {*}
+S: * ESEARCH (TAG "a10") MIN 1 MODSEQ 2
+S: a10 OK SEARCH completed
+C: a11 SEARCH RETURN (MAX) MODSEQ 1
+S: * ESEARCH (TAG "a11") MAX 3 MODSEQ 5
+S: a11 OK SEARCH completed
+C: a12 SEARCH RETURN (MIN MAX) MODSEQ 1
+S: * ESEARCH (TAG "a12") MIN 1 MAX 3 MODSEQ 5
+S: a12 OK SEARCH completed
+C: a13 SEARCH RETURN (MIN COUNT) MODSEQ 1
+S: * ESEARCH (TAG "a13") MIN 1 COUNT 3 MODSEQ 8
+S: a13 OK SEARCH completed
+C: a14 SEARCH RETURN (ALL) MODSEQ 8
+S: * ESEARCH (TAG "a14") MODSEQ 8 ALL 2
+S: a14 OK SEARCH completed
