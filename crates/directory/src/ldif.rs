@@ -101,6 +101,9 @@ fn take_in(entry: &mut Option<LdifEntry>, number: usize, line: &[u8]) -> Result<
         None if name.eq_ignore_ascii_case("version") && text.as_deref() == Ok("1") => {}
         None if name.eq_ignore_ascii_case("dn") => {
             let dn = text.map_err(|_| LdifError::new(number, "the name is not UTF-8"))?;
+            if dn.contains(char::is_control) {
+                return Err(LdifError::new(number, "the name has a control character"));
+            }
             *entry = Some(LdifEntry { line: number, dn, values: Vec::new(), binary: 0 });
         }
         None => return Err(LdifError::new(number, "an entry begins with its dn")),
@@ -127,6 +130,10 @@ fn split(number: usize, line: &[u8]) -> Result<(String, Vec<u8>), LdifError> {
             STANDARD.decode(base64).map_err(|_| LdifError::new(number, "this is no base64"))?
         }
         [b'<', ..] => return Err(LdifError::new(number, "values in other files are not read")),
+        // SAFE-CHAR of RFC 2849; a line feed ended the line.
+        text if text.iter().any(|byte| b"\0\r".contains(byte)) => {
+            return Err(LdifError::new(number, "a value with NUL or CR must be base64"));
+        }
         text => text.trim_ascii_start().to_vec(),
     };
     Ok((name, value))
@@ -264,6 +271,9 @@ mod tests {
         assert_eq!(fault("dn: x\n\ndn: y\nuid:: !"), Some(4));
         assert_eq!(fault("dn: x\nphoto:< file:///x"), Some(2));
         assert_eq!(fault("dn: x\nchangetype: modify"), Some(2));
+        assert_eq!(fault("dn: x\ncn: a\0b"), Some(2));
+        assert_eq!(fault("dn: x\ncn: a\rb"), Some(2));
+        assert_eq!(fault("dn:: YQBi\ncn: a"), Some(1));
         assert_eq!(fault(&format!("dn: x\ncn: {}", "x".repeat(LINE_BYTES_MAX))), Some(2));
         assert_eq!(fault(&format!("dn: x\ncn: {}", "x\n ".repeat(LINE_BYTES_MAX))), Some(2));
     }
