@@ -211,23 +211,24 @@ impl Work<'_, '_> {
         account: AccountId,
         mailbox: MailboxId,
     ) -> Result<Outcome, StoreError> {
-        let record = self.mailbox(account, mailbox)?.value.clone();
-        if record.name.is_inbox() {
+        if self.mailbox(account, mailbox)?.value.name.is_inbox() {
             return Err(StoreError::NotPermitted("INBOX cannot be deleted".to_owned()));
         }
+        let record = self.mailbox(account, mailbox)?.value.clone();
         let tables = self.tables;
+        // Its pages and keywords stay for the purge, so those of this batch must be written, and before
+        // its record goes: that must not be written any more.
+        self.cache.flush(tables, &mut self.txn)?;
         let modseq = self.advance(account)?;
         self.record(account, mailbox, &ChangeKind::Deleted, &UidSet::new())?;
         self.account_mut(account)?.mailboxes -= 1;
         self.hold_less(account, record.counters.usage())?;
         self.delete(&tables.mailboxes, &keys::mailbox(account, mailbox))?;
         self.delete(&tables.mailbox_names, &keys::named(account, record.name.as_str()))?;
+        self.cache.forget_mailbox(mailbox);
         let key = self.purge_key(account, mailbox, modseq, 0).key();
         let dead = super::purge::encode_dead(&record);
         self.put(&tables.purge, &key, &dead)?;
-        // Its pages and keywords stay for the purge, so those of this batch must be written first.
-        self.cache.flush(tables, &mut self.txn)?;
-        self.cache.forget_mailbox(mailbox);
         Ok(Outcome::Done)
     }
 

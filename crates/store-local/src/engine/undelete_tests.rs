@@ -130,3 +130,21 @@ fn a_mailbox_that_is_partly_purged_stays_away() {
     bench.purge_all(None);
     check_accounts(&bench);
 }
+
+#[test]
+fn a_mailbox_that_changes_and_is_deleted_in_one_batch_is_gone() {
+    let mut bench = Bench::new();
+    let (account, inbox) = bench.filled(3);
+    let name = MailboxName::new("x").unwrap();
+    let create = Mutation::CreateMailbox { account, name, special_use: None };
+    let Ok(Outcome::Mailbox(to)) = bench.run(create) else { panic!("no mailbox") };
+    let (uids, limits) = (UidSet::range(1..=3), Default::default());
+    let copy = bench.job(Mutation::Copy { account, from: inbox, uids, to, limits });
+    let delete = bench.job(Mutation::DeleteMailbox { account, mailbox: to });
+    let done = bench.engine.commit(vec![copy, delete], NOW);
+    assert!(done.iter().all(|done| done.outcome.is_ok()), "{done:?}");
+    check_accounts(&bench);
+    let bench = bench.reopen();
+    let reader = bench.engine.reader();
+    assert!(reader.snapshot().unwrap().mailbox(account, to).unwrap().is_none());
+}
