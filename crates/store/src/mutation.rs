@@ -254,7 +254,7 @@ pub struct Copied {
     pub uid_validity: UidValidity,
     /// The messages copied, ascending.
     pub source: UidSet,
-    /// Their UIDs in the target, in the same order; always one ascending run.
+    /// Their UIDs in the target, in the same order: ascending.
     pub target: UidSet,
     /// The account's modification sequence after it.
     pub modseq: ModSeq,

@@ -12,10 +12,10 @@ pub mod limits {
     pub const KEYWORDS: usize = 4_000;
     /// Mailboxes of one account.
     pub const MAILBOXES: usize = 50_000;
-    /// Messages of one COPY or MOVE; it is atomic.
+    /// Messages of one COPY or MOVE: it is atomic, and what its last step does grows with them.
     pub const COPY_MESSAGES: u32 = 100_000;
-    /// Rows that a large mutation changes before others get their turn.
-    pub const STEP_ROWS: usize = 10_000;
+    /// Rows that a large mutation changes before others get their turn: a few milliseconds.
+    pub const STEP_ROWS: usize = 1_000;
     /// Recipients of one delivery.
     pub const RECIPIENTS: usize = 1_000;
     /// The largest message in bytes; services may set less.

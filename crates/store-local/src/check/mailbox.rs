@@ -5,7 +5,7 @@ use super::finding::{Part, Place, Problem};
 use super::scan::{At, Known, PickTable, Scan, Sink};
 use crate::codec::rows::{self, AccountRecord, EmailRecord, Numbers};
 use crate::codec::{Take, change, page};
-use crate::engine::NUMBERS_KEY;
+use crate::engine::{NUMBERS_KEY, Staged};
 use crate::env::{self, Table};
 use crate::keys;
 use std::collections::{BTreeMap, BTreeSet};
@@ -285,6 +285,8 @@ impl Work<'_> {
     fn rows(&mut self, sink: &mut Sink, queued: UidSet) -> Result<(), StoreError> {
         let mut without = self.counted.live.clone();
         let mut gone = UidSet::new();
+        let staged = Staged::read(&self.at.tables.state, self.at.txn)?;
+        let staged = staged.map(|staged| staged.of(self.known.id)).unwrap_or_default();
         for entry in
             env::under(&self.at.tables.messages, self.at.txn, &self.known.id.0.to_be_bytes())?
         {
@@ -295,7 +297,10 @@ impl Work<'_> {
                 continue;
             };
             let live = without.remove(uid);
-            self.counted.last_row = Some(uid);
+            // The rows of a copy under way stand under UIDs that are still to be given.
+            if live || !staged.contains(uid) {
+                self.counted.last_row = Some(uid);
+            }
             if !live && !self.counted.damaged.contains(&StatePage::number_of(uid)) {
                 gone.insert(uid);
             }
@@ -309,6 +314,7 @@ impl Work<'_> {
         let mut unexplained = gone.difference(&queued);
         if !unexplained.is_empty() {
             unexplained = unexplained.difference(&self.at.queued(self.known.id)?);
+            unexplained = unexplained.difference(&staged);
         }
         for uid in unexplained.iter() {
             let place = Place::message(self.known.account, self.known.id, uid);

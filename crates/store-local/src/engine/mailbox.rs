@@ -1,7 +1,7 @@
 //! Accounts, mailboxes, subscriptions.
 
 use super::cache::Cached;
-use super::transfer::Transfer;
+use super::transfer::{Order, Transfer};
 use super::work::Work;
 use crate::codec::corrupt;
 use crate::codec::rows::{self, AccountRecord};
@@ -163,7 +163,8 @@ impl Work<'_, '_> {
         }
         let target = self.create_mailbox(account, to, None)?;
         let all = UidSet::range(1..=self.mailbox(account, inbox)?.value.uid_next.0);
-        self.copy(account, inbox, &all, target, Transfer::Move)?;
+        let transfer = Transfer::Move;
+        self.copy(&Order { account, from: inbox, uids: &all, to: target, transfer })?;
         Ok(Outcome::Mailbox(target))
     }
 
@@ -214,6 +215,7 @@ impl Work<'_, '_> {
         if self.mailbox(account, mailbox)?.value.name.is_inbox() {
             return Err(StoreError::NotPermitted("INBOX cannot be deleted".to_owned()));
         }
+        self.pass_staged(account, mailbox)?;
         let record = self.mailbox(account, mailbox)?.value.clone();
         let tables = self.tables;
         // Its pages and keywords stay for the purge, so those of this batch must be written, and before

@@ -16,6 +16,8 @@ mod relocate;
 mod repair;
 mod retire;
 mod room;
+mod show;
+mod staged;
 mod tidy;
 mod transfer;
 mod undelete;
@@ -32,6 +34,7 @@ pub(crate) use purge::{Waiting, read_dead, read_waiting};
 pub(crate) use quota::count as count_usage;
 pub(crate) use relocate::{Ask, Told};
 pub use repair::{Repair, RepairPlan, mend};
+pub(crate) use staged::Staged;
 pub use upload::UploadWriter;
 
 use crate::codec::corrupt;
@@ -46,6 +49,7 @@ use heed::RwTxn;
 use outcomes::Ring;
 use room::MetaRoom;
 use serde::{Deserialize, Serialize};
+use staged::UnderWay;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -53,7 +57,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use waypost_store::{Mutation, Outcome, StoreError};
+use waypost_store::{Mutation, Outcome, StoreError, limits};
 use waypost_types::{AccountId, BlobId, MailboxId, ModSeq, UnixTime};
 use work::Work;
 
@@ -76,6 +80,8 @@ pub struct EngineConfig {
     pub segment_bytes: u64,
     /// How long rows and bytes of expunged messages are kept (`store.cleanupage`).
     pub cleanup_age: Duration,
+    /// Rows that one step of a large mutation changes before others get their turn.
+    pub step_rows: usize,
 }
 
 impl EngineConfig {
@@ -93,6 +99,7 @@ impl EngineConfig {
             map_size: Self::MAP_SIZE,
             segment_bytes: Self::SEGMENT_BYTES,
             cleanup_age: Self::CLEANUP_AGE,
+            step_rows: limits::STEP_ROWS,
         }
     }
 }
@@ -150,6 +157,8 @@ pub struct Engine {
     numbers: Numbers,
     ring: Ring,
     cleanup_age: Duration,
+    step_rows: usize,
+    under_way: Option<UnderWay>,
     purge_from: Vec<u8>,
     tidied: Option<i64>,
     /// Old files without a row that the last look found.
@@ -198,6 +207,8 @@ impl Engine {
             numbers,
             ring,
             cleanup_age: config.cleanup_age,
+            step_rows: config.step_rows.max(1),
+            under_way: None,
             purge_from: Vec::new(),
             tidied: None,
             orphans: BTreeSet::new(),
@@ -210,14 +221,28 @@ impl Engine {
             _lock: lock,
         };
         engine.resume_segments()?;
+        engine.find_staged()?;
         Ok(engine)
     }
 
     /// Applies all jobs, syncs, commits once, and only then answers, in the order of the jobs. A
     /// job whose id is in the ring of outcomes is answered from there and not applied again.
+    ///
+    /// With a job that goes in steps ([`Self::takes_steps`]), each has commits of its own.
     pub fn commit(&mut self, jobs: Vec<Job>, now: UnixTime) -> Vec<Done> {
+        if !jobs.iter().any(|job| self.takes_steps(&job.mutation)) {
+            return self.commit_together(&jobs, now);
+        }
+        let alone = |job: Job| match self.takes_steps(&job.mutation) {
+            true => self.all_steps(&job, now),
+            false => self.commit_alone(&job, now),
+        };
+        jobs.into_iter().map(alone).collect()
+    }
+
+    fn commit_together(&mut self, jobs: &[Job], now: UnixTime) -> Vec<Done> {
         let with_notes = self.notes.lock().since().is_some();
-        match self.try_batch(&jobs, now, notes::BATCH_NOTES) {
+        match self.try_batch(jobs, now, notes::BATCH_NOTES) {
             Ok(done) => done,
             Err(error) if jobs.len() == 1 && !with_notes => {
                 jobs.iter().map(|job| refused(job.id, error.clone())).collect()
@@ -255,6 +280,7 @@ impl Engine {
         floor: &dyn Fn(AccountId, MailboxId) -> Option<ModSeq>,
         now: UnixTime,
     ) -> Result<PurgeProgress, StoreError> {
+        self.tidy_staged(now);
         self.retire_orphans(now)?;
         let age = i64::try_from(self.cleanup_age.as_secs()).unwrap_or(i64::MAX);
         let Ok(before) = u64::try_from(now.seconds.saturating_sub(age)) else {
@@ -354,6 +380,7 @@ impl Engine {
             cache: &mut self.cache,
             files: &mut self.files,
             numbers: &mut self.numbers,
+            under_way: &mut self.under_way,
             now,
             writes: 0,
             touched: Vec::new(),

@@ -24,6 +24,31 @@ pub(super) fn insert(
     }
 }
 
+/// Adds live messages of another page of the same number, none of which is here.
+pub(super) fn join(page: &mut StatePage, arrived: &StatePage, modseq: ModSeq) {
+    let mut list = Vec::new();
+    if let Modseqs::Same(same) = page.modseqs
+        && (same == modseq || page.live.is_empty())
+    {
+        page.modseqs = Modseqs::Same(modseq);
+    } else {
+        let live = page.live.or(&arrived.live);
+        list.extend(live.iter().map(|at| match page.live.contains(at) {
+            true => page.modseq(at),
+            false => modseq,
+        }));
+        page.modseqs = collapsed(list);
+    }
+    page.live = page.live.or(&arrived.live);
+    for (set, more) in page.system.iter_mut().zip(&arrived.system) {
+        *set = set.or(more);
+    }
+    for (id, more) in &arrived.keywords {
+        let set = keyword_mut(page, *id);
+        *set = set.or(more);
+    }
+}
+
 /// Removes live messages with all their flags.
 pub(super) fn remove(page: &mut StatePage, gone: &Bits512) {
     if let Modseqs::Each(list) = &page.modseqs {

@@ -44,7 +44,14 @@ impl Bench {
         Self { engine: Engine::open(config).unwrap(), dir, next: 0 }
     }
 
-    fn job(&mut self, mutation: Mutation) -> Job {
+    /// With steps of this many rows.
+    pub(super) fn with_steps(rows: usize) -> Self {
+        let mut bench = Self::new();
+        bench.engine.step_rows = rows;
+        bench
+    }
+
+    pub(super) fn job(&mut self, mutation: Mutation) -> Job {
         self.next += 1;
         Job { id: MutationId(self.next), mutation }
     }
@@ -132,7 +139,12 @@ pub(super) fn delivery(recipients: &[&str], text: &str) -> Mutation {
     })
 }
 
-fn flag(account: AccountId, mailbox: MailboxId, uids: UidSet, flags: FlagSet) -> Mutation {
+pub(super) fn flag(
+    account: AccountId,
+    mailbox: MailboxId,
+    uids: UidSet,
+    flags: FlagSet,
+) -> Mutation {
     let action = FlagAction::Add;
     Mutation::SetFlags { account, mailbox, uids, action, flags, unchanged_since: None }
 }

@@ -8,7 +8,8 @@ use crate::env;
 use crate::keys;
 use std::collections::BTreeSet;
 use waypost_store::{
-    Bits512, ChangeKind, Copied, LimitName, MessageRow, Outcome, PAGE_UIDS, StoreError, limits,
+    Bits512, ChangeKind, Copied, LimitName, MessageRow, Mutation, Outcome, PAGE_UIDS, StoreError,
+    limits,
 };
 use waypost_types::{
     AccountId, FlagSet, Keyword, MailboxId, ModSeq, QuotaLimits, SystemFlag, Uid, UidSet, Usage,
@@ -25,6 +26,49 @@ pub(super) type InHand = Vec<(Uid, MessageRow, FlagSet)>;
 pub(super) enum Transfer {
     Copy(QuotaLimits),
     Move,
+}
+
+/// A COPY or MOVE that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'m> {
+    pub(super) account: AccountId,
+    pub(super) from: MailboxId,
+    pub(super) uids: &'m UidSet,
+    pub(super) to: MailboxId,
+    pub(super) transfer: Transfer,
+}
+
+impl<'m> Order<'m> {
+    /// What a mutation asks for, if it is one.
+    pub(super) const fn of(mutation: &'m Mutation) -> Option<Self> {
+        match mutation {
+            Mutation::Copy { account, from, uids, to, limits } => {
+                let transfer = Transfer::Copy(*limits);
+                Some(Self { account: *account, from: *from, uids, to: *to, transfer })
+            }
+            Mutation::Move { account, from, uids, to } => {
+                let transfer = Transfer::Move;
+                Some(Self { account: *account, from: *from, uids, to: *to, transfer })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What leaves a mailbox.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    pub(super) bytes: u64,
+    pub(super) emails: UidSet,
+}
+
+impl Leaving {
+    pub(super) fn of(rows: &[(Uid, MessageRow)]) -> Self {
+        Self {
+            bytes: rows.iter().map(|(_, row)| row.size).sum(),
+            emails: rows.iter().map(|(_, row)| Uid(row.email.0)).collect(),
+        }
+    }
 }
 
 impl Work<'_, '_> {
@@ -53,18 +97,13 @@ impl Work<'_, '_> {
         }
         let rows = self.rows(mailbox, &targets)?;
         let modseq = self.advance(account)?;
-        let uids = self.take_out(account, mailbox, &targets, &rows, modseq)?;
+        let uids = self.take_out(account, mailbox, &targets, &Leaving::of(&rows), modseq)?;
         Ok(Outcome::Expunged { uids, modseq })
     }
 
-    pub(super) fn copy(
-        &mut self,
-        account: AccountId,
-        from: MailboxId,
-        uids: &UidSet,
-        to: MailboxId,
-        transfer: Transfer,
-    ) -> Result<Outcome, StoreError> {
+    /// Copies or moves at once; for many messages see [`super::staged`].
+    pub(super) fn copy(&mut self, order: &Order<'_>) -> Result<Outcome, StoreError> {
+        let Order { account, from, uids, to, transfer } = *order;
         self.mailbox(account, from)?;
         let targets = self.targets(from, Some(uids))?;
         let count: u32 = targets.iter().map(|(_, bits)| bits.len()).sum();
@@ -91,7 +130,7 @@ impl Work<'_, '_> {
         }
         let modseq = self.advance(account)?;
         if matches!(transfer, Transfer::Move) {
-            self.take_out(account, from, &targets, &rows, modseq)?;
+            self.take_out(account, from, &targets, &Leaving::of(&rows), modseq)?;
         }
         let target = self.put_in(MailboxRef { account, id: to }, messages, modseq)?;
         Ok(Outcome::Copied(Copied { uid_validity, source, target, modseq }))
@@ -116,7 +155,7 @@ impl Work<'_, '_> {
     }
 
     /// The rows of live messages, ascending.
-    fn rows(
+    pub(super) fn rows(
         &self,
         mailbox: MailboxId,
         targets: &Targets,
@@ -191,12 +230,12 @@ impl Work<'_, '_> {
     }
 
     /// Expunges, first stage: pages, counters, change log, and a note for the purge.
-    fn take_out(
+    pub(super) fn take_out(
         &mut self,
         account: AccountId,
         mailbox: MailboxId,
         targets: &Targets,
-        rows: &[(Uid, MessageRow)],
+        leaving: &Leaving,
         modseq: ModSeq,
     ) -> Result<UidSet, StoreError> {
         let mut uids = UidSet::new();
@@ -206,11 +245,9 @@ impl Work<'_, '_> {
         }
         let counters = &mut self.mailbox_mut(account, mailbox)?.counters;
         counters.messages = counters.messages.saturating_sub(uids.len());
-        let bytes: u64 = rows.iter().map(|(_, row)| row.size).sum();
-        counters.bytes = counters.bytes.saturating_sub(bytes);
-        self.hold_less(account, Usage { bytes, messages: uids.len().into() })?;
-        let emails: UidSet = rows.iter().map(|(_, row)| Uid(row.email.0)).collect();
-        self.record(account, mailbox, &ChangeKind::Expunged(uids.clone()), &emails)?;
+        counters.bytes = counters.bytes.saturating_sub(leaving.bytes);
+        self.hold_less(account, Usage { bytes: leaving.bytes, messages: uids.len().into() })?;
+        self.record(account, mailbox, &ChangeKind::Expunged(uids.clone()), &leaving.emails)?;
         self.queue_purge(account, mailbox, modseq, &uids)?;
         Ok(uids)
     }
@@ -242,7 +279,8 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn queue_purge(
+    /// Lets rows of messages that are not live wait for the purge.
+    pub(super) fn queue_purge(
         &mut self,
         account: AccountId,
         mailbox: MailboxId,
@@ -257,7 +295,12 @@ impl Work<'_, '_> {
             let mut value = super::purge::expunged_front();
             let room = VALUE_BYTES_MAX - value.len();
             let taken = crate::codec::ranges::put(&mut value, rest, room);
-            let key = self.purge_key(account, mailbox, modseq, sequence).key();
+            let mut key = self.purge_key(account, mailbox, modseq, sequence).key();
+            // Another entry of this change must not be written over.
+            while env::get(&tables.purge, &self.txn, &key)?.is_some() {
+                sequence += 1;
+                key = self.purge_key(account, mailbox, modseq, sequence).key();
+            }
             self.put(&tables.purge, &key, &value)?;
             rest = rest.get(taken..).unwrap_or_default();
             sequence += 1;

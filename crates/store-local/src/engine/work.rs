@@ -3,7 +3,8 @@
 use super::cache::{Cache, Cached, KeywordTable};
 use super::files::Appender;
 use super::pages;
-use super::transfer::Transfer;
+use super::staged::UnderWay;
+use super::transfer::{Order, Transfer};
 use crate::codec::rows::{AccountRecord, Numbers};
 use crate::codec::{change, corrupt, rows};
 use crate::env::{self, Tables};
@@ -27,6 +28,8 @@ pub(super) struct Work<'a, 't> {
     pub(super) cache: &'a mut Cache,
     pub(super) files: &'a mut Appender,
     pub(super) numbers: &'a mut Numbers,
+    /// A transfer in steps, between two of them.
+    pub(super) under_way: &'a mut Option<UnderWay>,
     pub(super) now: UnixTime,
     /// Grows with every write: a mutation that fails must not have moved it.
     pub(super) writes: u64,
@@ -53,10 +56,13 @@ impl Work<'_, '_> {
                 self.expunge(*account, *mailbox, uids.as_ref(), *only_deleted)
             }
             Mutation::Copy { account, from, uids, to, limits } => {
-                self.copy(*account, *from, uids, *to, Transfer::Copy(*limits))
+                let transfer = Transfer::Copy(*limits);
+                let (account, from, to) = (*account, *from, *to);
+                self.copy(&Order { account, from, uids, to, transfer })
             }
             Mutation::Move { account, from, uids, to } => {
-                self.copy(*account, *from, uids, *to, Transfer::Move)
+                let (account, from, to) = (*account, *from, *to);
+                self.copy(&Order { account, from, uids, to, transfer: Transfer::Move })
             }
             Mutation::CreateMailbox { account, name, special_use } => {
                 self.create_mailbox(*account, name, *special_use).map(Outcome::Mailbox)
@@ -326,8 +332,10 @@ impl Work<'_, '_> {
         modseq: ModSeq,
     ) -> Result<Uid, StoreError> {
         let ids = self.use_keywords(mailbox.id, flags)?;
+        let next = self.mailbox(mailbox.account, mailbox.id)?.value.uid_next;
+        let passing = self.under_way.as_mut();
+        let uid = passing.map_or(next, |under_way| under_way.pass(mailbox.id, next));
         let record = self.mailbox_mut(mailbox.account, mailbox.id)?;
-        let uid = record.uid_next;
         record.uid_next = Uid(uid.0.saturating_add(1));
         record.counters.messages += 1;
         record.counters.unseen += u32::from(!flags.system.contains(SystemFlag::Seen));

@@ -11,7 +11,7 @@ use super::uploads::{Piece, done};
 use crate::MutationId;
 use crate::engine::{Done, Engine};
 use crate::proto::{FromStored, Suspect, encode};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +25,9 @@ pub(crate) struct Writer {
     kept: KeptOutcomes,
     hub: Arc<Hub>,
     purger: Purger,
+    /// Mutations of many rows, which go in steps between the batches, one after the other. Each keeps
+    /// its connection's share of what may wait.
+    long: VecDeque<Queued>,
     backup_runs: Arc<AtomicBool>,
     care: Care,
 }
@@ -36,6 +39,7 @@ impl Writer {
             kept,
             hub,
             purger: Purger::new(pace),
+            long: VecDeque::new(),
             backup_runs: Arc::default(),
             care: Care::default(),
         }
@@ -52,15 +56,17 @@ impl Writer {
                 self.engine.write_all_notes();
                 return Ok(());
             }
-            if !taken.batch.is_empty() {
-                self.commit(taken.batch)?;
+            let batch = self.set_long_aside(taken.batch);
+            if !batch.is_empty() {
+                self.commit(batch)?;
             }
             for Asked { request, share } in taken.requests {
                 self.serve(request);
                 drop(share);
             }
+            self.step_long()?;
             self.engine.write_due_notes(Instant::now());
-            let idle = self.hub.intake.waiting() == 0;
+            let idle = self.hub.intake.waiting() == 0 && self.long.is_empty();
             if self.purger.step(&mut self.engine, idle, || self.hub.workers()) {
                 self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
             }
@@ -94,8 +100,38 @@ impl Writer {
 
     /// How long nothing need be done when nothing comes in.
     fn patience(&self) -> Duration {
+        if !self.long.is_empty() {
+            return Duration::ZERO;
+        }
         let rest = self.purger.patience().min(self.hub.notes.patience(Instant::now()));
         self.care.patience().map_or(rest, |care| rest.min(care))
+    }
+
+    /// Keeps what goes in steps; the others are the batch.
+    fn set_long_aside(&mut self, taken: Vec<Queued>) -> Vec<Queued> {
+        let is_long = |queued: &Queued| self.engine.takes_steps(&queued.job.mutation);
+        let (long, batch): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_long);
+        self.long.extend(long);
+        batch
+    }
+
+    /// A step of the first that goes in steps, with a commit of its own.
+    fn step_long(&mut self) -> Result<(), StoreError> {
+        let Some(queued) = self.long.front() else { return Ok(()) };
+        let done = self.engine.step(&queued.job, Moment::now().wall);
+        self.check_usable()?;
+        let Some(done) = done else { return Ok(()) };
+        let Some(Queued { origin, job, share, .. }) = self.long.pop_front() else { return Ok(()) };
+        self.conclude(vec![origin], vec![place_of(&job.mutation)], vec![done]);
+        drop(share);
+        Ok(())
+    }
+
+    fn check_usable(&self) -> Result<(), StoreError> {
+        if self.engine.is_unusable() {
+            return Err(StoreError::Io("the metadata can no longer be written".to_owned()));
+        }
+        Ok(())
     }
 
     fn commit(&mut self, batch: Vec<Queued>) -> Result<(), StoreError> {
@@ -111,9 +147,14 @@ impl Writer {
             jobs.push(queued.job);
         }
         let done = self.engine.commit(jobs, Moment::now().wall);
-        if self.engine.is_unusable() {
-            return Err(StoreError::Io("the metadata can no longer be written".to_owned()));
-        }
+        self.check_usable()?;
+        self.conclude(origins, places, done);
+        drop(shares);
+        Ok(())
+    }
+
+    /// Answers, looks after damage that was met, and wakes the watchers.
+    fn conclude(&mut self, origins: Vec<Arc<Connection>>, places: Vec<Suspect>, done: Vec<Done>) {
         for (done, suspect) in done.iter().zip(places) {
             if matches!(done.outcome, Err(StoreError::Corrupt(_))) {
                 self.care.suspect(suspect, Instant::now());
@@ -122,9 +163,7 @@ impl Writer {
         let outcomes = self.count_outcomes();
         let touched: Vec<_> = done.iter().flat_map(|done| done.touched.iter().copied()).collect();
         self.answer(origins, done, outcomes);
-        drop(shares);
         self.tell(touched.into_iter(), outcomes);
-        Ok(())
     }
 
     /// How many outcomes the store has kept; told to the clients, who only need it not too small.

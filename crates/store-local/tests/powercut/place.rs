@@ -18,6 +18,8 @@ use waypost_store_local::server::{
 const CHILD: &str = "WAYPOST_TEST_POWERCUT";
 /// Small, so that the script fills several.
 const SEGMENT_BYTES: u64 = 48 << 10;
+/// Small, so that copies of a few messages go in steps.
+const STEP_ROWS: usize = 2;
 /// Small, so that many can be open at once.
 const MAP_BYTES: usize = 256 << 20;
 
@@ -27,6 +29,7 @@ pub(crate) fn engine_config(store: &Path) -> EngineConfig {
         map_size: MAP_BYTES,
         segment_bytes: SEGMENT_BYTES,
         cleanup_age: Duration::ZERO,
+        step_rows: STEP_ROWS,
         ..EngineConfig::new(store)
     }
 }

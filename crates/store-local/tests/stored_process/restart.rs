@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use waypost_store::{Mailbox, Store};
+use waypost_store::{Mailbox, Mutation, Outcome, Store, limits};
+use waypost_store_local::check::{self, CheckOptions};
 use waypost_store_local::client::StoreClient;
+use waypost_types::{MailboxName, QuotaLimits, UidSet};
 
 const SESSIONS: usize = 8;
 const KILLS: usize = 20;
@@ -108,4 +110,50 @@ async fn an_orderly_end_loses_nothing_either() {
     }
     assert_eq!(bodies(&*store, &mailbox).len(), 200);
     server.stop();
+}
+
+/// Moves all messages of a mailbox to another.
+fn move_all(from: &Mailbox, to: &Mailbox) -> Mutation {
+    let uids = UidSet::range(1..=u32::MAX - 1);
+    Mutation::Move { account: from.account, from: from.id, uids, to: to.id }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_in_steps_loses_and_doubles_nothing_through_kills() {
+    let place = Place::new();
+    let mut server = place.child();
+    let store = Arc::new(place.client().await);
+    let owner = account(&*store, "ada").await;
+    let mut from = inbox(&*store, owner);
+    let name = MailboxName::new("Archive").unwrap();
+    let mut to = store.snapshot().unwrap().mailbox_named(owner, &name).unwrap().unwrap();
+    for number in 0..300 {
+        store.submit(append(&from, message(&format!("message {number}")))).await.unwrap();
+    }
+    for _ in 0..4 {
+        let (uids, limits) = (UidSet::range(1..=u32::MAX - 1), QuotaLimits::NONE);
+        let from = from.id;
+        let double = Mutation::Copy { account: owner, from, uids, to: from, limits };
+        store.submit(double).await.unwrap();
+    }
+    let all = 300 << 4;
+    assert!(all as usize > 2 * limits::STEP_ROWS, "it goes in steps");
+    for kill in 0..KILLS as u64 {
+        let moving = tokio::spawn(store.submit(move_all(&from, &to)));
+        tokio::time::sleep(Duration::from_micros(1_717 * kill)).await;
+        drop(server);
+        server = place.child();
+        let Ok(Outcome::Copied(copied)) = moving.await.unwrap() else { panic!("not moved") };
+        assert_eq!((copied.source.len(), copied.target.len()), (all, all));
+        std::mem::swap(&mut from, &mut to);
+        let snapshot = store.snapshot().unwrap();
+        let count = |of: &Mailbox| {
+            let record = snapshot.mailbox(owner, of.id).unwrap().unwrap();
+            (record.counters.messages, snapshot.live(&record).unwrap().len())
+        };
+        assert_eq!((count(&from), count(&to)), ((all, all), (0, 0)), "kill {kill}");
+    }
+    server.stop();
+    let report = check::check(&place.store(), &CheckOptions::default()).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
 }

@@ -150,6 +150,8 @@ impl Engine {
         now: UnixTime,
     ) -> Result<Option<(AccountId, waypost_types::ModSeq)>, StoreError> {
         let Some(step) = repair.steps.pop_front() else { return Ok(None) };
+        // Rows that nobody sees yet look like damage.
+        self.give_up(now)?;
         // What is kept in memory may be what was damaged on the disk.
         self.cache = Cache::default();
         let meta = Arc::clone(&self.meta);
