@@ -7,8 +7,8 @@ const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Reads a date-time. Day name and comments are ignored, two- and three-digit years and named
-/// zones are read as RFC 5322 section 4.3 says; a missing zone means UTC. None when day, month,
-/// year or time are missing or impossible.
+/// zones are read as RFC 5322 section 4.3 says; a zone that is missing or invalid means UTC, such a time
+/// midnight (RFC 5256 section 2.2). None when day, month or year are missing or impossible.
 pub fn parse_date(text: &str) -> Option<UnixTime> {
     let text = without_comments(text);
     let mut date = Draft::default();
@@ -31,10 +31,10 @@ impl Draft {
     fn take(&mut self, token: &str) -> Option<()> {
         let first = *token.as_bytes().first()?;
         match first {
-            b'0'..=b'9' if token.contains(':') => self.seconds = Some(clock(token)?),
+            b'0'..=b'9' if token.contains(':') => self.seconds = Some(clock(token).unwrap_or(0)),
             b'0'..=b'9' if token.contains('-') => self.dashed(token)?,
             b'0'..=b'9' => self.number(token)?,
-            b'+' | b'-' => self.zone_minutes = Some(offset(token)?),
+            b'+' | b'-' => self.zone_minutes = Some(offset(token).unwrap_or(0)),
             _ => self.word(token),
         }
         Some(())
@@ -71,7 +71,7 @@ impl Draft {
             return None;
         }
         let zone_minutes = self.zone_minutes.unwrap_or(0);
-        let local = days_from_epoch(year, month, day) * 86_400 + self.seconds?;
+        let local = days_from_epoch(year, month, day) * 86_400 + self.seconds.unwrap_or(0);
         Some(UnixTime { seconds: local - i64::from(zone_minutes) * 60, zone_minutes })
     }
 }
@@ -187,11 +187,19 @@ mod tests {
 
     #[test]
     fn impossible_dates_are_none() {
-        for text in ["", "x", "30 Feb 2000 00:00:00 +0000", "1 Jan 2000", "1 Jan 2000 24:00:00 Z"] {
+        for text in ["", "x", "30 Feb 2000 00:00:00 +0000", "Jan 2000 00:00:00", "1 Jan 0:0:0"] {
             assert_eq!(at(text), None, "{text}");
         }
         assert_eq!(at("1 Jan 99999999999999999999 00:00:00"), None);
         assert_eq!(at("0 Jan 2000 00:00:00"), None);
-        assert_eq!(at("1 Jan 2000 0:0:0 +é"), None);
+    }
+
+    #[test]
+    fn impossible_times_and_zones_are_midnight_and_utc() {
+        for text in ["1 Jan 2000", "1 Jan 2000 24:00:00 Z", "1 Jan 2000 0:x", "1 Jan 2000 0:0:0 +é"]
+        {
+            assert_eq!(at(text), Some((946_684_800, 0)), "{text}");
+        }
+        assert_eq!(at("1 Jan 2000 1:00:00 +-0500"), Some((946_688_400, 0)));
     }
 }
