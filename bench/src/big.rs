@@ -19,7 +19,7 @@ const EXPUNGES: usize = 3;
 const FILLERS: u32 = 8;
 
 /// Commands that change nothing: name, command.
-const READS: [(&str, &str); 11] = [
+const READS: [(&str, &str); 16] = [
     ("FETCH 1:* (UID FLAGS)", "FETCH 1:* (UID FLAGS)"),
     ("FETCH 1:* ENVELOPE", "FETCH 1:* ENVELOPE"),
     ("FETCH 1:* RFC822.SIZE", "FETCH 1:* RFC822.SIZE"),
@@ -30,7 +30,12 @@ const READS: [(&str, &str); 11] = [
     ("UID SEARCH UNSEEN SINCE", "UID SEARCH UNSEEN SINCE 1-Jan-2021"),
     ("UID SEARCH BODY", "UID SEARCH BODY \"no such words anywhere\""),
     ("UID SORT (REVERSE DATE)", "UID SORT (REVERSE DATE) UTF-8 ALL"),
+    ("UID SORT (DATE)", "UID SORT (DATE) UTF-8 ALL"),
+    ("UID SORT (ARRIVAL)", "UID SORT (ARRIVAL) UTF-8 ALL"),
     ("UID SORT (SUBJECT)", "UID SORT (SUBJECT) UTF-8 ALL"),
+    ("UID SORT (FROM)", "UID SORT (FROM) UTF-8 ALL"),
+    ("UID THREAD ORDEREDSUBJECT", "UID THREAD ORDEREDSUBJECT UTF-8 ALL"),
+    ("UID THREAD REFERENCES", "UID THREAD REFERENCES UTF-8 ALL"),
 ];
 
 /// Fills the mailbox, unless it holds so many messages already.
@@ -76,8 +81,13 @@ pub(crate) fn run(server: &Server, name: &str, count: u32) -> io::Result<Vec<Str
     fill(server, name, count)?;
     let mut bench = Bench { server, name, count, client: first_user(server)?, rows: Vec::new() };
     bench.client.imap(&format!("SELECT \"{name}\""))?;
-    let sorts = has_capability(&mut bench.client, "SORT")?;
-    for (what, command) in READS.iter().filter(|(what, _)| sorts || !what.contains("SORT")) {
+    let told = capabilities(&mut bench.client)?;
+    let can = |what: &str| match what.split(' ').nth(1) {
+        Some("SORT") => told.iter().any(|name| name == "SORT"),
+        Some("THREAD") => told.iter().any(|name| name.starts_with("THREAD=")),
+        _ => true,
+    };
+    for (what, command) in READS.iter().filter(|(what, _)| can(what)) {
         bench.read(what, command)?;
     }
     bench.store()?;
@@ -87,11 +97,11 @@ pub(crate) fn run(server: &Server, name: &str, count: u32) -> io::Result<Vec<Str
     Ok(bench.rows)
 }
 
-fn has_capability(client: &mut Client, name: &str) -> io::Result<bool> {
+fn capabilities(client: &mut Client) -> io::Result<Vec<String>> {
     client.send(b"x CAPABILITY\r\n")?;
     let line = String::from_utf8_lossy(client.line()?).into_owned();
     client.finish_imap()?;
-    Ok(line.split(' ').any(|word| word == name))
+    Ok(line.split(' ').map(str::to_owned).collect())
 }
 
 /// The measurement under way.
