@@ -9,7 +9,7 @@ use crate::flow::{Completion, Env};
 use crate::state::Selected;
 use tracing::error;
 use waypost_imap_wire::{ResponseCode, SearchKey};
-use waypost_store::{Bits512, StatePage, StoreError};
+use waypost_store::{Bits512, PAGE_UIDS, StatePage, StoreError};
 use waypost_types::{ModSeq, Uid, UidSet};
 
 /// Cost of a page for each key when bit operations decide.
@@ -137,7 +137,9 @@ impl Seek {
 
     fn take(&mut self, page: &StatePage, at: u32) {
         self.found.push(page.uid(at));
-        self.highest = self.highest.max(page.modseq(at));
+        if self.mentions_mod_seq {
+            self.highest = self.highest.max(page.modseq(at));
+        }
     }
 }
 
@@ -149,16 +151,15 @@ fn leave_out(uid: Uid, open: &Selected, failure: &StoreError) {
 
 /// The live messages of a page that the client knows, from a UID on.
 fn candidates(page: &StatePage, from: Uid, shown: &UidSet) -> Bits512 {
-    let mut candidates = Bits512::EMPTY;
-    let last = page.uid(waypost_store::PAGE_UIDS - 1);
-    let first = page.uid(0).max(from);
-    for uid in shown.iter_from(first).take_while(|uid| *uid <= last) {
-        candidates.set(position(uid), true);
+    let first = page.uid(0);
+    let mut candidates = Bits512(shown.bits_from(first.0)).and(&page.live);
+    for before in (first.0..from.0).take(PAGE_UIDS as usize) {
+        candidates.set(position(Uid(before)), false);
     }
-    candidates.and(&page.live)
+    candidates
 }
 
 /// The first UID behind a page.
 fn after_page(page: &StatePage) -> Option<Uid> {
-    page.uid(waypost_store::PAGE_UIDS - 1).0.checked_add(1).map(Uid)
+    page.uid(PAGE_UIDS - 1).0.checked_add(1).map(Uid)
 }
