@@ -1,7 +1,9 @@
 //! How a command runs: what wakes it, what it waits for, how it ends.
 
+use crate::workspace::Workspace;
 use bytes::Bytes;
 use std::borrow::Cow;
+use std::sync::Arc;
 use waypost_auth::{Authenticator, Identity, LoginFailure, SessionQuota};
 use waypost_imap_wire::{Decoder, ResponseCode, Status, Writer};
 use waypost_net::session::{BoxFuture, OUTPUT_STEP_BYTES};
@@ -113,6 +115,12 @@ impl Completion {
         Self::no(ResponseCode::ReadOnly, "The mailbox is open for reading only")
     }
 
+    /// All commands together hold too much to go on with this one.
+    pub(crate) fn workspace_full() -> Self {
+        let text = "Too much is being sorted at the moment; try again later";
+        Self::no(ResponseCode::Limit, text)
+    }
+
     /// A sequence number beyond the mailbox.
     pub(crate) fn out_of_range() -> Self {
         Self::bad("A message sequence number is beyond the mailbox")
@@ -139,6 +147,7 @@ impl From<Completion> for Flow {
 pub(crate) struct Env<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) auth: &'a Authenticator,
+    pub(crate) workspace: &'a Arc<Workspace>,
     pub(crate) decoder: &'a mut Decoder,
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) now: Moment,

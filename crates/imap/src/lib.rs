@@ -22,6 +22,7 @@ mod service;
 mod session;
 mod state;
 pub mod table;
+mod workspace;
 
 pub use config::{Config, IDLE_TIMEOUT_MIN, LOGIN_FAILURES_MAX, LOGIN_TIME, SharedConfig};
 pub use flow::Reply;

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, SharedConfig};
 use crate::session::ImapSession;
+use crate::workspace::Workspace;
 use std::sync::Arc;
 use waypost_auth::Authenticator;
 use waypost_net::session::{ConnectionFacts, Refusal, Service};
@@ -13,12 +14,13 @@ pub struct ImapService {
     store: Arc<dyn Store>,
     auth: Arc<Authenticator>,
     config: Arc<SharedConfig>,
+    workspace: Arc<Workspace>,
 }
 
 impl ImapService {
     /// A service over these parts. The configuration stays with the caller too, to be replaced.
     pub fn new(store: Arc<dyn Store>, auth: Arc<Authenticator>, config: Arc<SharedConfig>) -> Self {
-        Self { store, auth, config }
+        Self { store, auth, config, workspace: Arc::default() }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -27,6 +29,10 @@ impl ImapService {
 
     pub(crate) fn auth(&self) -> &Arc<Authenticator> {
         &self.auth
+    }
+
+    pub(crate) fn workspace(&self) -> &Arc<Workspace> {
+        &self.workspace
     }
 
     /// The settings as they are now.

@@ -536,6 +536,7 @@ impl ImapSession {
         let mut env = Env {
             store: self.service.store(),
             auth: self.service.auth(),
+            workspace: self.service.workspace(),
             decoder: &mut self.decoder,
             out: io.output,
             now: io.now,

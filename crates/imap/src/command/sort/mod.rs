@@ -13,6 +13,7 @@ use super::{Job, Started};
 use crate::flow::{Completion, Env, Flow, Stepped};
 use crate::numbers::Numbers;
 use crate::state::Selected;
+use crate::workspace::{Share, WorkspaceFull};
 use order::{Order, TooMuchText};
 use value::{Failure, Values};
 use waypost_imap_wire::{ResponseCode, SearchKey, SortCriterion};
@@ -27,6 +28,7 @@ pub(crate) struct Sort {
     seek: Seek,
     answer: Answer,
     order: Order,
+    share: Share,
     phase: Phase,
 }
 
@@ -53,7 +55,8 @@ pub(super) fn start(
         Err(refused) => return refused.into(),
     };
     let (order, phase) = (Order::new(criteria), Phase::Search);
-    Started::Job(Job::Sort(Box::new(Sort { seek, answer, order, phase })))
+    let share = env.workspace.share();
+    Started::Job(Job::Sort(Box::new(Sort { seek, answer, order, share, phase })))
 }
 
 impl Sort {
@@ -77,6 +80,7 @@ impl Sort {
                 }
                 Err(Failure::Store(failure)) => return Err(failure),
                 Err(Failure::TooMuchText) => return Ok(too_much().into()),
+                Err(Failure::WorkspaceFull) => return Ok(Completion::workspace_full().into()),
             }
             self.begin_to_tell(open, env)?;
         }
@@ -90,6 +94,7 @@ impl Sort {
         let mut numbers = Numbers::new(self.answer.uid, open.view.shown());
         for uid in self.seek.found().iter_from(from) {
             if values.is_spent() {
+                self.share.hold(self.order.weight())?;
                 return Ok(Some(uid));
             }
             let Some(number) = numbers.of(uid) else { continue };
@@ -135,6 +140,12 @@ impl Sort {
 
 fn too_much() -> Completion {
     Completion::no(ResponseCode::Limit, "The texts to sort by are too many; sort fewer messages")
+}
+
+impl From<WorkspaceFull> for Failure {
+    fn from(WorkspaceFull: WorkspaceFull) -> Self {
+        Self::WorkspaceFull
+    }
 }
 
 impl From<TooMuchText> for Failure {

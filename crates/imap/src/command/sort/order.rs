@@ -57,6 +57,12 @@ impl Order {
         self.runs.len()
     }
 
+    /// About how many bytes it holds.
+    pub(super) fn weight(&self) -> usize {
+        let Values { values, texts, .. } = &self.values;
+        self.runs.len() * size_of::<Item>() + values.len() * size_of::<u64>() + texts.len()
+    }
+
     /// The next value of the message that is being added: a number.
     pub(super) fn add_number(&mut self, number: u64) {
         self.values.values.push(number);

@@ -20,6 +20,8 @@ pub(super) enum Failure {
     Store(StoreError),
     /// They are too many to keep.
     TooMuchText,
+    /// They and those of others are.
+    WorkspaceFull,
 }
 
 /// Reads values in one step.

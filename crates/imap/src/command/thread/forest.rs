@@ -19,6 +19,8 @@ pub(super) const ROOT: u32 = 0;
 
 /// Messages and other ids that one THREAD may hold: some 400 MiB.
 const NODES_MAX: usize = 4_000_000;
+/// Bytes that a node takes: itself, its hash, its date, and its places in lists.
+const NODE_BYTES: usize = 96;
 /// Ancestors looked at for loops, for each message and id on the average. Only chains that are joined
 /// from their ends again and again need more than a few.
 const WALKS_EACH: u64 = 64;
@@ -129,6 +131,11 @@ impl Forest {
             collated: Vec::new(),
             growth: Growth::default(),
         }
+    }
+
+    /// About how many bytes it holds, and will hold while it grows.
+    pub(super) const fn weight(&self) -> usize {
+        self.nodes.len() * NODE_BYTES
     }
 
     /// Adds a message; answers what that has cost. Step 1, for REFERENCES.

@@ -13,6 +13,7 @@ use super::{Job, Started};
 use crate::flow::{Completion, Env, Flow, STEP_FULL_BYTES, Stepped};
 use crate::numbers::Numbers;
 use crate::state::Selected;
+use crate::workspace::Share;
 use forest::{Forest, TooMany};
 use read::{Failure, Messages};
 use tree::Tree;
@@ -23,6 +24,7 @@ use waypost_types::Uid;
 pub(crate) struct Thread {
     uid: bool,
     seek: Seek,
+    share: Share,
     phase: Phase,
 }
 
@@ -43,8 +45,8 @@ pub(super) fn start(
 ) -> Started {
     match Seek::new(search, open, env) {
         Ok(seek) => {
-            let phase = Phase::Search(algorithm);
-            Started::Job(Job::Thread(Box::new(Thread { uid, seek, phase })))
+            let (share, phase) = (env.workspace.share(), Phase::Search(algorithm));
+            Started::Job(Job::Thread(Box::new(Thread { uid, seek, share, phase })))
         }
         Err(refused) => refused.into(),
     }
@@ -65,7 +67,12 @@ impl Thread {
             }
             Phase::Work(reading, forest) => match *reading {
                 Some(from) => match read(from, forest, self.uid, &self.seek, open, env) {
-                    Ok(next) => *reading = next,
+                    Ok(next) => {
+                        *reading = next;
+                        if self.share.hold(forest.weight()).is_err() {
+                            return Ok(Completion::workspace_full().into());
+                        }
+                    }
                     Err(Failure::Store(failure)) => return Err(failure),
                     Err(Failure::TooMany) => return Ok(too_many().into()),
                 },
