@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use waypost_store::{LimitName, StoreError, UploadId, limits};
 use waypost_types::BlobId;
 
-/// Bytes after which an upload is synced, so that its end is quick whatever its size.
-const SYNC_BYTES: u64 = 4 << 20;
+/// Bytes after which an upload is synced: its end is quick whatever its size, and the syncs of others wait
+/// for so many bytes at most, since a disk does one after the other.
+const SYNC_BYTES: u64 = 1 << 20;
 
 /// A message that streams in, in a segment of its own. Dropping it aborts it: its bytes are freed
 /// at once, and the empty file, which has no row, is removed later.
