@@ -295,6 +295,16 @@ pub struct ListArguments {
     pub asks_separator: bool,
 }
 
+impl ListArguments {
+    /// What every name that can be in the answer begins with.
+    pub fn start(&self) -> &str {
+        match self.patterns.as_slice() {
+            [pattern] => pattern.start(),
+            _ => "",
+        }
+    }
+}
+
 /// What STATUS can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StatusItem {

@@ -76,6 +76,18 @@ impl ListPattern {
         &self.text
     }
 
+    /// What every name that it matches, and every name below one, begins with. Empty where that may be
+    /// `INBOX`, which is matched in any case.
+    pub fn start(&self) -> &str {
+        let end = self.text.find(['*', '%']).unwrap_or(self.text.len());
+        let start = self.text.get(..end).unwrap_or_default();
+        let shared = start.len().min(INBOX.len());
+        let is_inbox = start.as_bytes().get(..shared).is_some_and(|front| {
+            INBOX.as_bytes().get(..shared).is_some_and(|inbox| inbox.eq_ignore_ascii_case(front))
+        });
+        if is_inbox { "" } else { start }
+    }
+
     /// Whether the pattern matches the whole name. `INBOX` as first level matches in any case.
     pub fn matches(&self, name: &MailboxName) -> bool {
         self.matches_text(name.as_str())
@@ -152,6 +164,8 @@ impl ListPattern {
     }
 }
 
+/// The name that is matched in any case.
+const INBOX: &str = "INBOX";
 /// Bits of a word.
 const WORD: usize = 64;
 
@@ -170,8 +184,8 @@ fn push_token(tokens: &mut Vec<Token>, byte: u8) {
 
 /// How many leading bytes of the name match in any case.
 fn inbox_bytes(name: &str) -> usize {
-    let rest = name.strip_prefix("INBOX");
-    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) { 5 } else { 0 }
+    let rest = name.strip_prefix(INBOX);
+    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) { INBOX.len() } else { 0 }
 }
 
 #[cfg(test)]
@@ -208,6 +222,15 @@ mod tests {
     }
 
     #[test]
+    fn names_begin_as_the_pattern_up_to_its_first_wildcard() {
+        let start = |pattern: &str| ListPattern::new(pattern).start().to_owned();
+        assert_eq!([start("a/b"), start("a/%"), start("a*b")], ["a/b", "a/", "a"]);
+        assert_eq!([start("*"), start(""), start("%/x")], ["", "", ""]);
+        assert_eq!([start("inbox"), start("Inb*"), start("i%"), start("INBOX/x/*")], [""; 4]);
+        assert_eq!([start("Invoices"), start("\u{e9}/%")], ["Invoices", "\u{e9}/"]);
+    }
+
+    #[test]
     fn many_wildcards_cost_no_more_than_the_product() {
         let pattern = ListPattern::new(&"*a".repeat(200));
         let name = "a".repeat(399) + "b";
@@ -237,6 +260,15 @@ mod tests {
             let found = ListPattern::new(&pattern).matches_text(&format!("{before}{name}{after}"));
             let (short, name) = (&pattern[60..pattern.len() - 70], name.as_bytes());
             prop_assert_eq!(found, naive(short.as_bytes(), name));
+        }
+
+        #[test]
+        fn what_matches_and_what_lies_below_begins_so(
+            pattern in "[inab/*%]{0,6}",
+            name in "(INBOX|in|[ab])(/[ab]){0,3}",
+        ) {
+            let pattern = ListPattern::new(&pattern);
+            prop_assert!(pattern.matched_levels(&name) == 0 || name.starts_with(pattern.start()));
         }
 
         #[test]

@@ -84,6 +84,13 @@ pub trait Snapshot {
     /// The mailboxes of an account in the order of their names.
     fn mailboxes(&self, account: AccountId) -> Result<Vec<Mailbox>, StoreError>;
 
+    /// Those of them whose names begin with a text. Cost: an engine may look at no others.
+    fn mailboxes_from(&self, account: AccountId, start: &str) -> Result<Vec<Mailbox>, StoreError> {
+        let mut mailboxes = self.mailboxes(account)?;
+        mailboxes.retain(|mailbox| mailbox.name.as_str().starts_with(start));
+        Ok(mailboxes)
+    }
+
     /// The mailbox with this name.
     fn mailbox_named(
         &self,

@@ -58,7 +58,7 @@ impl List {
             Some(names) => names,
             none => {
                 let snapshot = env.store.snapshot()?;
-                none.insert(Names::read(self.kind, account, snapshot.as_ref())?)
+                none.insert(Names::read(&self.arguments, self.kind, account, snapshot.as_ref())?)
             }
         };
         let mut cost = 0;
@@ -81,13 +81,14 @@ impl List {
 
 impl Names {
     fn read(
+        arguments: &ListArguments,
         kind: ListKind,
         account: AccountId,
         snapshot: &dyn Snapshot,
     ) -> Result<Self, StoreError> {
         let mut all: Vec<_> = match kind {
             ListKind::List => {
-                let mailboxes = snapshot.mailboxes(account)?.into_iter();
+                let mailboxes = snapshot.mailboxes_from(account, arguments.start())?.into_iter();
                 mailboxes.map(|mailbox| (mailbox.name, mailbox.special_use)).collect()
             }
             ListKind::Lsub => {

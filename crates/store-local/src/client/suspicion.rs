@@ -87,6 +87,10 @@ impl Snapshot for Suspecting<'_> {
         self.of(account, self.inner.mailboxes(account))
     }
 
+    fn mailboxes_from(&self, account: AccountId, start: &str) -> Result<Vec<Mailbox>, StoreError> {
+        self.of(account, self.inner.mailboxes_from(account, start))
+    }
+
     fn mailbox_named(
         &self,
         account: AccountId,

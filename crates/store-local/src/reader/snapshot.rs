@@ -257,6 +257,23 @@ impl Snapshot for LocalSnapshot<'_> {
         Ok(list)
     }
 
+    fn mailboxes_from(&self, account: AccountId, start: &str) -> Result<Vec<Mailbox>, StoreError> {
+        if start.is_empty() {
+            return self.mailboxes(account);
+        }
+        self.known(account)?;
+        let prefix = keys::named(account, start);
+        let mut list = Vec::new();
+        for entry in env::under(&self.tables().mailbox_names, &self.txn, &prefix)? {
+            let damaged = || corrupt(format!("mailbox names of account {account}"));
+            let id = rows::decode_number(entry?.1).and_then(|id| u32::try_from(id).ok());
+            let id = MailboxId(id.ok_or_else(damaged)?);
+            list.push(self.mailbox(account, id)?.ok_or_else(damaged)?);
+        }
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(list)
+    }
+
     fn mailbox_named(
         &self,
         account: AccountId,

@@ -25,6 +25,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("create makes missing parents; a taken name is refused", create_parents),
     ("rename takes children along; ids stay", rename),
     ("renaming the inbox moves its mail and leaves it empty", rename_inbox),
+    ("mailboxes are found by how their names begin", names_from),
     ("delete: children stay, the inbox cannot go, the id is never reused", delete),
     ("subscriptions are names", subscriptions),
     ("threads follow references with an equal base subject", threads),
@@ -292,6 +293,24 @@ fn rename_inbox(store: &dyn Store) {
     assert_eq!(old.counters.messages, 3);
     assert_eq!(mailbox(store, id, "INBOX").counters.messages, 0);
     mailbox(store, id, "INBOX/child");
+}
+
+fn names_from(store: &dyn Store) {
+    let account = account(store, "alice");
+    for name in ["work/a", "work/b", "worker", "wor", "Work"] {
+        create(store, account, name).expect("created");
+    }
+    let snap = snapshot(store);
+    let from = |start: &str| {
+        let found = snap.mailboxes_from(account, start).expect("readable");
+        found.into_iter().map(|mailbox| mailbox.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(from("work"), ["work", "work/a", "work/b", "worker"]);
+    assert_eq!(from("work/"), ["work/a", "work/b"]);
+    assert_eq!(from("work/b"), ["work/b"]);
+    assert!(from("x").is_empty());
+    let all = snap.mailboxes(account).expect("readable");
+    assert_eq!(snap.mailboxes_from(account, "").expect("readable"), all);
 }
 
 fn delete(store: &dyn Store) {
