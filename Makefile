@@ -22,7 +22,7 @@ WAYPOST_USER = waypost
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/waypost
 export DESTDIR PREFIX SBINDIR SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR MANDIR DOCDIR BASHCOMPDIR \
     ZSHCOMPDIR FISHCOMPDIR UNITDIR SYSUSERSDIR TMPFILESDIR WAYPOST_USER PROGRAM
-.PHONY: help run build install uninstall test gate bench bench-compare fuzz powercut clean-demo
+.PHONY: help run build install uninstall test gate bench bench-compare bench-growth fuzz powercut clean-demo
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: ## Measure a Waypost of its own, SECONDS=6 for each row (bench/run.sh)
 
 bench-compare: ## As root: measure beside Debian's Dovecot, SECONDS=5 for each row, ROUNDS=3 (bench/compare.sh)
 	@bench/compare.sh "$(SECONDS)" "$(ROUNDS)"
+
+bench-growth: ## Measure with ever more messages, folders and users, and plot it (bench/growth.sh)
+	@bench/growth.sh
 
 fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"

@@ -31,6 +31,35 @@ pub(crate) fn pss_kib(root: u32) -> u64 {
     tree(root, &stats()).iter().map(of).sum()
 }
 
+/// What a process has for itself.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    /// What it was started as.
+    pub(crate) name: String,
+    /// Anonymous memory, its share of what is shared included, in KiB: what the machine cannot take
+    /// back. Pages of files in its maps are the cache of the system.
+    pub(crate) own_kib: u64,
+}
+
+/// The memory of `root` and each of its descendants.
+pub(crate) fn memory(root: u32) -> BTreeMap<u32, Memory> {
+    let of = |pid: u32| {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"))?;
+        let own_kib = line.split_whitespace().next()?.parse().ok()?;
+        Some((pid, Memory { name: name(pid), own_kib }))
+    };
+    tree(root, &stats()).into_iter().filter_map(of).collect()
+}
+
+/// The last word of the command that a process was started with.
+fn name(pid: u32) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<&str> = text.split('\0').filter(|word| !word.is_empty()).collect();
+    let word = words.get(1).or_else(|| words.first()).copied().unwrap_or("?");
+    word.rsplit('/').next().unwrap_or(word).to_owned()
+}
+
 /// For each process: its parent and its ticks.
 fn stats() -> BTreeMap<u32, (u32, u64)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();

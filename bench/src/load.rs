@@ -156,7 +156,8 @@ pub(crate) fn imap_login(server: &Server, turn: &Turn<'_>, tally: &mut Tally) ->
     Ok(())
 }
 
-fn pop(server: &Server, user: &str) -> io::Result<Client> {
+/// Opens a POP3 connection and logs in.
+pub(crate) fn pop(server: &Server, user: &str) -> io::Result<Client> {
     let mut client = Client::connect(&server.pop)?;
     client.send(format!("USER {user}\r\n").as_bytes())?;
     client.expect(b"+OK")?;

@@ -9,7 +9,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// Messages appended one by one; the rest comes from COPY, each of at most this many times ten.
-const SEED: u32 = 1_000;
+pub(crate) const SEED: u32 = 1_000;
 /// The most messages of one COPY.
 pub(crate) const COPY: u32 = 50_000;
 

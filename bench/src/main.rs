@@ -4,14 +4,18 @@
 //! CPU that the process and its descendants used per operation. Compare rows of one run only: with
 //! `--tsv` runs of several servers are gathered in a file, of which `compare` makes tables and plots.
 
+mod beside;
 mod big;
 mod client;
 mod compare;
 mod cpu;
+mod growth;
 mod idle;
+mod large;
 mod load;
 mod mail;
 mod mailbox;
+mod many;
 mod mixed;
 mod notice;
 mod plot;
@@ -116,6 +120,22 @@ enum What {
         #[arg(long, default_value_t = 100_000)]
         count: u32,
     },
+    /// Very large messages, delivered, appended, copied and fetched beside deliveries to another user:
+    /// time, memory of each process above idle, and what the deliveries took meanwhile.
+    Large {
+        /// Bytes of the message.
+        #[arg(long, default_value_t = 200_000_000)]
+        bytes: u64,
+    },
+    /// STORE, COPY, MOVE, EXPUNGE and DELETE of very many messages beside deliveries to another user.
+    Many {
+        /// Messages.
+        #[arg(long, default_value_t = 100_000)]
+        count: u32,
+    },
+    /// What things cost when there are more of them: messages, folders, users.
+    #[command(subcommand)]
+    Growth(growth::Growth),
     /// Memory of idle connections: LOGIN, SELECT, IDLE.
     Idle(idle::Idle),
     /// From the LMTP 250 to the untagged EXISTS at an idling client.
@@ -166,6 +186,9 @@ fn run(what: &What, server: &Server) -> io::Result<String> {
         What::Big { mailbox, count } => {
             big::run(server, mailbox, *count).map(|rows| rows.join("\n"))
         }
+        What::Large { bytes } => large::run(server, *bytes).map(|rows| rows.join("\n")),
+        What::Many { count } => many::run(server, *count).map(|rows| rows.join("\n")),
+        What::Growth(growth) => growth::run(server, growth),
         What::Idle(idle) => idle::run(server, idle).map(|rows| rows.join("\n")),
         What::Notice { idlers, count } => notice::run(server, *idlers, *count),
         What::Siege(siege) => siege::run(server, siege).map(|rows| rows.join("\n")),

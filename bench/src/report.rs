@@ -105,6 +105,11 @@ impl Measured {
     }
 }
 
+/// KiB as a figure.
+pub(crate) fn kib(kib: u64) -> f64 {
+    u32::try_from(kib).map_or(f64::INFINITY, f64::from)
+}
+
 /// Appends a figure that is no rate, such as bytes of memory, to the file of `--tsv`: it stands in the
 /// place of the server's CPU.
 pub(crate) fn note(server: &Server, what: &str, figure: f64) -> io::Result<()> {

@@ -3,7 +3,7 @@
 mod attack;
 mod honest;
 
-use crate::report::{Cost, Measured, Meter, note};
+use crate::report::{Cost, Measured, Meter, kib, note};
 use crate::{Server, cpu};
 use attack::{Done, Target};
 use std::io;
@@ -92,10 +92,6 @@ pub(crate) fn run(server: &Server, siege: &Siege) -> io::Result<Vec<String>> {
 
 fn memory(server: &Server) -> u64 {
     server.pid.map_or(0, cpu::pss_kib)
-}
-
-fn kib(kib: u64) -> f64 {
-    u32::try_from(kib).map_or(f64::INFINITY, f64::from)
 }
 
 fn resolve(address: &str) -> io::Result<SocketAddr> {
