@@ -1,8 +1,9 @@
 //! A blocking line client, as thin as a generator needs.
 
 use crate::tls::{Tls, TlsStream};
+use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -182,11 +183,32 @@ impl Client {
 }
 
 fn connect(address: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+    let stream = match TcpStream::connect(address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+            connect_from_others(address)?
+        }
+        other => other?,
+    };
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+/// Connects to a server on this host from the first other address of it that still has a free port: some
+/// 28,000 connections use up those of one.
+fn connect_from_others(address: &str) -> io::Result<TcpStream> {
+    let server: SocketAddrV4 = address.parse().map_err(io::Error::other)?;
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for host in 2..=254 {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0).into())?;
+        match socket.connect(&server.into()) {
+            Ok(()) => return Ok(socket.into()),
+            Err(error) => result = Err(error),
+        }
+    }
+    result
 }
 
 /// What an IMAP command brought.

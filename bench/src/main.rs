@@ -4,6 +4,7 @@
 //! CPU that the process and its descendants used per operation. Compare rows of one run only: with
 //! `--tsv` runs of several servers are gathered in a file, of which `compare` makes tables and plots.
 
+mod bare;
 mod beside;
 mod big;
 mod client;
@@ -151,6 +152,9 @@ enum What {
     Siege(siege::Siege),
     /// Makes a table and plots of what `--tsv` gathered of two servers.
     Compare(compare::Compare),
+    /// Is a server itself, at the addresses for IMAP and POP3, that only answers: the floor of the rows for
+    /// logins and RETR.
+    Bare,
     /// Prints the head of the table that the rows belong to.
     Head,
 }
@@ -193,6 +197,7 @@ fn run(what: &What, server: &Server) -> io::Result<String> {
         What::Notice { idlers, count } => notice::run(server, *idlers, *count),
         What::Siege(siege) => siege::run(server, siege).map(|rows| rows.join("\n")),
         What::Compare(compare) => compare::run(compare),
+        What::Bare => bare::run(server),
         What::Head => Ok(report::HEAD.to_owned()),
     }
 }
