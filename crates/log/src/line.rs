@@ -78,6 +78,11 @@ pub struct OneLine<'a>(pub &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = self.0.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if is_plain && self.0.len() <= TEXT_BYTES {
+            // As nearly every text is.
+            return f.write_str(self.0);
+        }
         let mut left = TEXT_BYTES;
         for char in self.0.chars() {
             let escaped = moves_text(char).then(|| char.escape_default());

@@ -24,15 +24,20 @@ pub(crate) fn within(then: Option<OffsetDateTime>, now: OffsetDateTime, span: Du
     then.is_some_and(|then| now >= then && now - then < span)
 }
 
-/// The start of a line that this process writes now.
-pub fn start_of_line(level: &str, process: &str) -> String {
-    start_of(now(), level, process, std::process::id())
+/// The start of a line that this process, of that number, writes now.
+pub fn start_of_line(level: &str, process: &str, pid: u32) -> String {
+    start_of(now(), level, process, pid)
 }
 
 /// The start of a line.
 pub(crate) fn start_of(now: OffsetDateTime, level: &str, process: &str, pid: u32) -> String {
-    let time = now.format(IN_LINES).unwrap_or_default();
-    format!("{time} {level} {process}[{pid}]")
+    let ((year, month, day), (hour, minute, second, millis)) =
+        (now.to_calendar_date(), now.to_hms_milli());
+    // The form of `IN_LINES`, without the detours of a formatter that knows all forms.
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z {level} {process}[{pid}]",
+        month = u8::from(month),
+    )
 }
 
 /// The time that a line begins with.

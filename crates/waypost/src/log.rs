@@ -34,7 +34,7 @@ pub(crate) fn follow(config: &Config, process: &'static str, intake: &Intake) {
     let intake = intake.clone();
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .event_format(Format { process })
+        .event_format(Format { process, pid: std::process::id() })
         .with_writer(move || intake.clone());
     let subscriber = Registry::default().with(level).with(lines);
     let _ = LEVEL.set((handle, options));
@@ -77,6 +77,7 @@ fn log_panics() {
 /// The shape of a line.
 struct Format {
     process: &'static str,
+    pid: u32,
 }
 
 impl<S, N> FormatEvent<S, N> for Format
@@ -92,7 +93,7 @@ where
     ) -> fmt::Result {
         let mut fields = String::new();
         context.format_fields(Writer::new(&mut fields), event)?;
-        let start = start_of_line(event.metadata().level().as_str(), self.process);
+        let start = start_of_line(event.metadata().level().as_str(), self.process, self.pid);
         writeln!(writer, "{start} {}", OneLine(&fields))
     }
 }
