@@ -133,7 +133,7 @@ impl Form {
 
     /// BODY value (no extension data), ready to send.
     pub fn body(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(without(&self.structure, &self.extensions))
+        Cow::Owned(without(self.structure.as_bytes(), &self.extensions))
     }
 
     /// The part a section number names (RFC 3501 section 6.4.5): parts of a multipart by number,
@@ -202,8 +202,9 @@ impl Form {
 /// order of the fields is that of [`Form`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct FormHead<'a> {
-    envelope: &'a str,
-    structure: &'a str,
+    // Bytes, since nothing but sending them comes of these two: whether they are UTF-8 need not be looked at.
+    envelope: &'a [u8],
+    structure: &'a [u8],
     extensions: Cow<'a, [(u32, u32)]>,
     utf8: bool,
     /// See [`Form::cut`].
@@ -234,8 +235,8 @@ impl<'a> FormHead<'a> {
     /// The front of a form.
     pub fn of(form: &'a Form) -> Self {
         Self {
-            envelope: &form.envelope,
-            structure: &form.structure,
+            envelope: form.envelope(),
+            structure: form.structure.as_bytes(),
             extensions: Cow::Borrowed(&form.extensions),
             utf8: form.utf8,
             cut: form.cut,
@@ -253,7 +254,7 @@ impl<'a> FormHead<'a> {
 
     /// See [`Form::envelope`].
     pub const fn envelope(&self) -> &'a [u8] {
-        self.envelope.as_bytes()
+        self.envelope
     }
 
     /// What clients show of the first From address (RFC 5957 section 3); empty when there is none.
@@ -268,7 +269,7 @@ impl<'a> FormHead<'a> {
 
     /// See [`Form::bodystructure`].
     pub const fn bodystructure(&self) -> &'a [u8] {
-        self.structure.as_bytes()
+        self.structure
     }
 
     /// See [`Form::body`].
@@ -337,8 +338,7 @@ fn front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 }
 
 /// A structure without its extension data.
-fn without(structure: &str, extensions: &[(u32, u32)]) -> Vec<u8> {
-    let bytes = structure.as_bytes();
+fn without(bytes: &[u8], extensions: &[(u32, u32)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut from = 0;
     for (start, end) in extensions {

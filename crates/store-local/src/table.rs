@@ -10,6 +10,7 @@
 use crate::env::fault;
 use heed::types::Bytes;
 use heed::{Database, RoRange, RoTxn, RwTxn};
+use std::cmp::Ordering;
 use std::ops::Bound;
 use waypost_store::StoreError;
 
@@ -196,14 +197,15 @@ impl<'t> Walk<'t> {
             None => tree.range(self.txn, &(Bound::Included(wanted), END))?,
         };
         for _ in 0..WALK_ENTRIES {
-            match behind.next().transpose()? {
-                Some((key, _)) if key < wanted => {}
-                Some((key, value)) if key == wanted => {
+            let Some((key, value)) = behind.next().transpose()? else { break };
+            match key.cmp(wanted) {
+                Ordering::Less => {}
+                Ordering::Equal => {
                     self.behind = Some(behind);
                     return Ok(Some(value));
                 }
                 // It is not there, or lies before where the walk began.
-                _ => break,
+                Ordering::Greater => break,
             }
         }
         tree.get(self.txn, wanted)

@@ -25,7 +25,7 @@ pub use mutation::{
     UploadId,
 };
 pub use page::{Bits512, KeywordId, MessageState, Modseqs, PAGE_UIDS, StatePage};
-pub use read::{Body, BoxFuture, Forms, SingleForms, Snapshot, Store, Upload, Wake, Watch};
+pub use read::{Body, BoxFuture, Emails, SingleEmails, Snapshot, Store, Upload, Wake, Watch};
 pub use value::{
     Account, Change, ChangeKind, Changes, Counters, EmailRow, Mailbox, MessageRow, limits,
 };

@@ -143,8 +143,8 @@ pub trait Snapshot {
     /// made it.
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError>;
 
-    /// The forms of many emails of an account, as they are stored.
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_>;
+    /// Rows and forms of many emails of an account.
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_>;
 
     /// The bytes of an email.
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError>;
@@ -174,29 +174,36 @@ pub trait Snapshot {
     ) -> Result<Vec<(AccountName, LastAccess)>, StoreError>;
 }
 
-/// Forms of many emails, asked for one after the other. Any order is right; ascending numbers, which
+/// Emails of an account, asked for one after the other. Any order is right; ascending numbers, which
 /// messages have that were delivered one after the other, cost least.
-pub trait Forms<'s> {
+pub trait Emails<'s> {
+    /// The row of an email; `None` when there is none.
+    fn row(&mut self, email: EmailId) -> Result<Option<EmailRow>, StoreError>;
+
     /// The form as [`Form::encode`] gives it, of the present version; rebuilt like that of
     /// [`Snapshot::form`], with the same errors.
-    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError>;
+    fn form_bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError>;
 }
 
-/// [`Forms`] of a snapshot that has no quicker way to them than one by one.
-pub struct SingleForms<'s> {
+/// [`Emails`] of a snapshot that has no quicker way to them than one by one.
+pub struct SingleEmails<'s> {
     snapshot: &'s dyn Snapshot,
     account: AccountId,
 }
 
-impl<'s> SingleForms<'s> {
+impl<'s> SingleEmails<'s> {
     /// Those of an account.
     pub const fn new(snapshot: &'s dyn Snapshot, account: AccountId) -> Self {
         Self { snapshot, account }
     }
 }
 
-impl<'s> Forms<'s> for SingleForms<'s> {
-    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
+impl<'s> Emails<'s> for SingleEmails<'s> {
+    fn row(&mut self, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
+        self.snapshot.email(self.account, email)
+    }
+
+    fn form_bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
         self.snapshot.form(self.account, email).map(|form| Cow::Owned(form.encode()))
     }
 }

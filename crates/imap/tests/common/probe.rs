@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Access, Account, Body, BoxFuture, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox,
-    MessageRow, Mutation, Outcome, Payload, SingleForms, Snapshot, StatePage, Store, StoreError,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, Emails, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, Payload, SingleEmails, Snapshot, StatePage, Store, StoreError,
     Upload, Wake, Watch,
 };
 use waypost_types::{
@@ -142,8 +142,8 @@ impl Snapshot for Probed<'_> {
         self.inner.rows(mailbox, from, to, take)
     }
 
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
-        Box::new(SingleForms::new(self, account))
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
+        Box::new(SingleEmails::new(self, account))
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
 use waypost_store::{
-    Access, Account, Body, BoxFuture, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox,
-    MessageRow, Mutation, Outcome, SingleForms, Snapshot, StatePage, Store, StoreError, Upload,
+    Access, Account, Body, BoxFuture, Changes, EmailRow, Emails, KeywordId, LastAccess, Mailbox,
+    MessageRow, Mutation, Outcome, SingleEmails, Snapshot, StatePage, Store, StoreError, Upload,
     Wake, Watch,
 };
 use waypost_types::{
@@ -175,8 +175,8 @@ impl Snapshot for FaultySnapshot<'_> {
         self.inner.rows(mailbox, from, to, take)
     }
 
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
-        Box::new(SingleForms::new(self, account))
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
+        Box::new(SingleEmails::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {

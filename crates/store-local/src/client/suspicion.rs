@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waypost_mime::Form;
 use waypost_store::{
-    Account, Body, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
+    Account, Body, Changes, EmailRow, Emails, KeywordId, LastAccess, Mailbox, MessageRow, Snapshot,
     StatePage, StoreError,
 };
 use waypost_types::{
@@ -153,8 +153,8 @@ impl Snapshot for Suspecting<'_> {
         self.of(account, self.inner.form(account, email))
     }
 
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
-        Box::new(SuspectingForms { inner: self.inner.forms(account), snapshot: self, account })
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
+        Box::new(SuspectingEmails { inner: self.inner.emails(account), snapshot: self, account })
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {
@@ -189,15 +189,19 @@ impl Snapshot for Suspecting<'_> {
     }
 }
 
-/// Forms of such a snapshot.
-struct SuspectingForms<'s> {
-    inner: Box<dyn Forms<'s> + 's>,
+/// Emails of such a snapshot.
+struct SuspectingEmails<'s> {
+    inner: Box<dyn Emails<'s> + 's>,
     snapshot: &'s Suspecting<'s>,
     account: AccountId,
 }
 
-impl<'s> Forms<'s> for SuspectingForms<'s> {
-    fn bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
-        self.snapshot.of(self.account, self.inner.bytes(email))
+impl<'s> Emails<'s> for SuspectingEmails<'s> {
+    fn row(&mut self, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
+        self.snapshot.of(self.account, self.inner.row(email))
+    }
+
+    fn form_bytes(&mut self, email: EmailId) -> Result<Cow<'s, [u8]>, StoreError> {
+        self.snapshot.of(self.account, self.inner.form_bytes(email))
     }
 }

@@ -2,7 +2,7 @@
 
 mod access;
 mod body;
-mod forms;
+mod emails;
 mod gone;
 mod live;
 mod snapshot;

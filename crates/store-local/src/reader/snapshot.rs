@@ -1,7 +1,7 @@
 //! One consistent state of the store.
 
 use super::body::SegmentBody;
-use super::forms::LocalForms;
+use super::emails::LocalEmails;
 use super::live::Known;
 use super::{Reader, access};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord};
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use waypost_mime::{Form, Scanner};
 use waypost_store::{
-    Account, Body, Change, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow,
+    Account, Body, Change, Changes, EmailRow, Emails, KeywordId, LastAccess, Mailbox, MessageRow,
     Snapshot, StatePage, StoreError,
 };
 use waypost_types::{
@@ -413,8 +413,8 @@ impl Snapshot for LocalSnapshot<'_> {
         }
     }
 
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
-        Box::new(LocalForms::new(self, account))
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
+        Box::new(LocalEmails::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {

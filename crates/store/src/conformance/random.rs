@@ -61,15 +61,16 @@ fn describe_mailbox(snap: &dyn Snapshot, mailbox: &Mailbox, text: &mut String) {
     snap.rows(mailbox.id, Uid(1), last, &mut |uid, row| rows.push((uid, row))).expect("readable");
     rows.retain(|(uid, _)| live.contains(*uid));
     assert!(rows.iter().map(|(uid, _)| *uid).eq(live.iter()), "rows of {name}");
-    let mut forms = snap.forms(mailbox.account);
+    let mut emails = snap.emails(mailbox.account);
     for (uid, ahead) in live.iter().zip(rows) {
         let flags = flags_of(snap, mailbox.id, uid);
         let row = snap.message(mailbox.id, uid).expect("readable").expect("a row");
         let form = snap.form(mailbox.account, row.email).expect("a form");
         assert_eq!(ahead.1, row, "row {uid} of {name}");
-        let bytes = forms.bytes(row.email).expect("a form");
+        let bytes = emails.form_bytes(row.email).expect("a form");
         assert_eq!(*bytes, form.encode(), "form {uid} of {name}");
         let email = snap.email(mailbox.account, row.email).expect("readable").expect("an email");
+        assert_eq!(emails.row(row.email).expect("readable"), Some(email), "email {uid} of {name}");
         let copies = snap.copies(mailbox.account, row.email).expect("readable").len();
         let thread = snap.thread(mailbox.account, email.thread).expect("readable");
         let place = thread.iter().position(|e| *e == row.email);

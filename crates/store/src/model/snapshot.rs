@@ -2,8 +2,8 @@
 
 use super::state::{Email, MailboxState, Owner, State};
 use crate::{
-    Account, Body, Changes, EmailRow, Forms, KeywordId, LastAccess, Mailbox, MessageRow, PAGE_UIDS,
-    SingleForms, Snapshot, StatePage, StoreError, limits,
+    Account, Body, Changes, EmailRow, Emails, KeywordId, LastAccess, Mailbox, MessageRow,
+    PAGE_UIDS, SingleEmails, Snapshot, StatePage, StoreError, limits,
 };
 use bytes::Bytes;
 use std::ops::{Bound, Range};
@@ -134,8 +134,8 @@ impl Snapshot for ModelSnapshot {
         Ok(self.stored(account, email)?.parsed.form.clone())
     }
 
-    fn forms(&self, account: AccountId) -> Box<dyn Forms<'_> + '_> {
-        Box::new(SingleForms::new(self, account))
+    fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
+        Box::new(SingleEmails::new(self, account))
     }
 
     fn body(&self, account: AccountId, email: EmailId) -> Result<Arc<dyn Body>, StoreError> {

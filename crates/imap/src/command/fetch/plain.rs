@@ -8,7 +8,7 @@ use crate::rows::Rows;
 use crate::state::Selected;
 use waypost_imap_wire::{FetchItem, FetchWriter, Writer};
 use waypost_mime::FormHead;
-use waypost_store::{Bits512, Forms, KeywordId, MessageRow, PAGE_UIDS, StatePage, StoreError};
+use waypost_store::{Bits512, Emails, KeywordId, MessageRow, PAGE_UIDS, StatePage, StoreError};
 use waypost_types::{AccountId, Keyword, Uid};
 
 /// More items than this are told one by one, with a look at the output between them.
@@ -99,7 +99,7 @@ struct Told<'a> {
 struct Telling<'a> {
     needs: Needs,
     rows: Rows<'a>,
-    forms: Box<dyn Forms<'a> + 'a>,
+    emails: Box<dyn Emails<'a> + 'a>,
     open: &'a Selected,
     context: &'a Open<'a>,
 }
@@ -114,8 +114,8 @@ impl Fetch {
     ) -> Result<bool, StoreError> {
         let (snapshot, mailbox) = (context.snapshot, open.mailbox());
         let (needs, rows) = (Needs::of(&self.items), Rows::new(snapshot, mailbox));
-        let forms = snapshot.forms(open.account());
-        let mut telling = Telling { needs, rows, forms, open, context };
+        let emails = snapshot.emails(open.account());
+        let mut telling = Telling { needs, rows, emails, open, context };
         for _ in 0..STEP_MESSAGES / PAGE_UIDS as usize {
             let Some(next) = self.next else { return Ok(true) };
             let number = StatePage::number_of(next);
@@ -166,7 +166,7 @@ impl Fetch {
         telling: &mut Telling<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), StoreError> {
-        let Telling { needs, rows, forms, open, context } = telling;
+        let Telling { needs, rows, emails, open, context } = telling;
         let live = sheet.live(at);
         let unchanged = |since| live.is_none_or(|page| page.modseq(at) <= since);
         if self.changed_since.is_some_and(unchanged) {
@@ -183,7 +183,7 @@ impl Fetch {
             told.write(&self.items, out);
             return Ok(());
         };
-        let bytes = forms.bytes(row.email)?;
+        let bytes = emails.form_bytes(row.email)?;
         context.look(bytes.len() as u64 / FORM_SHARE);
         if let Some(head) = FormHead::decode(&bytes) {
             Told { head: Some(&head), ..told }.write(&self.items, out);

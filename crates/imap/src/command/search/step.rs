@@ -5,7 +5,7 @@ use crate::state::Selected;
 use std::collections::HashMap;
 use std::sync::Arc;
 use waypost_mime::{Form, FormHead};
-use waypost_store::{Forms, KeywordId, MessageRow, Snapshot, StoreError};
+use waypost_store::{Emails, KeywordId, MessageRow, Snapshot, StoreError};
 use waypost_types::{AccountId, Keyword, ThreadId, Uid};
 
 /// Cost of one step. A message costs 1 for each key, its row and form a little more, texts by their size.
@@ -84,7 +84,7 @@ pub(super) struct Context<'s> {
     pub(super) account: AccountId,
     pub(super) answers: Answers,
     rows: Rows<'s>,
-    forms: Box<dyn Forms<'s> + 's>,
+    emails: Box<dyn Emails<'s> + 's>,
     keywords: HashMap<Keyword, KeywordId>,
     pub(super) cost: u64,
     /// Whether a text was read: every step gets on by one at least.
@@ -106,7 +106,7 @@ impl<'s> Context<'s> {
             account: open.account(),
             answers,
             rows: Rows::new(snapshot, open.mailbox()),
-            forms: snapshot.forms(open.account()),
+            emails: snapshot.emails(open.account()),
             keywords: keywords.iter().map(|(id, keyword)| (keyword.clone(), *id)).collect(),
             cost: 0,
             has_read: false,
@@ -155,7 +155,7 @@ impl<'s> Context<'s> {
         row: &MessageRow,
         look: impl Fn(&FormHead<'_>) -> T,
     ) -> Result<T, StoreError> {
-        let bytes = self.forms.bytes(row.email)?;
+        let bytes = self.emails.form_bytes(row.email)?;
         self.cost += HEAD_COST + bytes.len() as u64 / COST_BYTES;
         if let Some(head) = FormHead::decode(&bytes) {
             return Ok(look(&head));

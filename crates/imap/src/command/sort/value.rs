@@ -7,8 +7,8 @@ use crate::state::Selected;
 use tracing::error;
 use waypost_imap_wire::{SortCriterion, SortKey};
 use waypost_mime::{FormSortKeys, base_subject};
-use waypost_store::{Forms, MessageRow, Snapshot, StoreError};
-use waypost_types::{AccountId, Uid};
+use waypost_store::{Emails, MessageRow, Snapshot, StoreError};
+use waypost_types::Uid;
 
 /// What the log says of a message whose header cannot be told.
 const WITHOUT_HEADER: &str = "message sorted without its header";
@@ -26,11 +26,9 @@ pub(super) enum Failure {
 
 /// Reads values in one step.
 pub(super) struct Values<'s> {
-    snapshot: &'s dyn Snapshot,
     open: &'s Selected,
-    account: AccountId,
     rows: Rows<'s>,
-    forms: Box<dyn Forms<'s> + 's>,
+    emails: Box<dyn Emails<'s> + 's>,
     needs: Needs,
     /// What reading has cost.
     pub(super) cost: u64,
@@ -58,8 +56,8 @@ impl<'s> Values<'s> {
             (false, false) => Needs::Nothing,
         };
         let rows = Rows::new(snapshot, open.mailbox());
-        let (account, forms) = (open.account(), snapshot.forms(open.account()));
-        Self { snapshot, open, account, rows, forms, needs, cost: 0 }
+        let emails = snapshot.emails(open.account());
+        Self { open, rows, emails, needs, cost: 0 }
     }
 
     /// Whether the step has cost its share.
@@ -94,7 +92,7 @@ impl<'s> Values<'s> {
         order: &mut Order,
     ) -> Result<(), Failure> {
         self.cost += ROW_COST;
-        let sent = match self.snapshot.email(self.account, row.email) {
+        let sent = match self.emails.row(row.email) {
             Ok(email) => email.and_then(|email| email.sent),
             Err(failure) => self.note(uid, failure, WITHOUT_HEADER).map(|()| None)?,
         };
@@ -109,7 +107,7 @@ impl<'s> Values<'s> {
         row: &MessageRow,
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let bytes = match self.forms.bytes(row.email) {
+        let bytes = match self.emails.form_bytes(row.email) {
             Ok(bytes) => bytes,
             Err(failure) => {
                 self.note(uid, failure, WITHOUT_HEADER)?;

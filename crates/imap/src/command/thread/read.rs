@@ -6,7 +6,7 @@ use crate::rows::Rows;
 use crate::state::Selected;
 use tracing::error;
 use waypost_mime::FormThreadKeys;
-use waypost_store::{Forms, Snapshot, StoreError};
+use waypost_store::{Emails, Snapshot, StoreError};
 use waypost_types::Uid;
 
 /// Why messages cannot be read to the end.
@@ -22,14 +22,14 @@ pub(super) enum Failure {
 pub(super) struct Messages<'s> {
     open: &'s Selected,
     rows: Rows<'s>,
-    forms: Box<dyn Forms<'s> + 's>,
+    emails: Box<dyn Emails<'s> + 's>,
     cost: u64,
 }
 
 impl<'s> Messages<'s> {
     pub(super) fn new(snapshot: &'s dyn Snapshot, open: &'s Selected) -> Self {
         let rows = Rows::new(snapshot, open.mailbox());
-        Self { open, rows, forms: snapshot.forms(open.account()), cost: 0 }
+        Self { open, rows, emails: snapshot.emails(open.account()), cost: 0 }
     }
 
     /// Whether the step has cost its share.
@@ -51,7 +51,7 @@ impl<'s> Messages<'s> {
             Ok(None) => return Ok(()),
             Err(failure) => return self.note(uid, failure, "message left out of THREAD"),
         };
-        let bytes = match self.forms.bytes(row.email) {
+        let bytes = match self.emails.form_bytes(row.email) {
             Ok(bytes) => bytes,
             Err(failure) => {
                 self.note(uid, failure, "message threaded without its header")?;
