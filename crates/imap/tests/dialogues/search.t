@@ -84,6 +84,28 @@ S: a28 OK SEARCH completed
 C: a29 SEARCH SUBJECT nothing
 S: * SEARCH
 S: a29 OK SEARCH completed
+# Keys that a page answers beside keys that read messages.
+C: a30 SEARCH OR SEEN FROM "bob builder"
+S: * SEARCH 1 2 3
+S: a30 OK SEARCH completed
+C: a31 SEARCH NOT (SEEN FROM "bob builder")
+S: * SEARCH 1 2 3
+S: a31 OK SEARCH completed
+C: a32 SEARCH NOT (UNSEEN FROM "bob builder")
+S: * SEARCH 2
+S: a32 OK SEARCH completed
+C: a33 SEARCH OR (SEEN FROM "bob builder") (UNSEEN NOT FROM "bob builder")
+S: * SEARCH
+S: a33 OK SEARCH completed
+C: a34 SEARCH OR (1 FROM "bob builder") (2 NOT FROM "bob builder")
+S: * SEARCH 1 2
+S: a34 OK SEARCH completed
+C: a35 SEARCH UNSEEN NOT 1 FROM "bob builder"
+S: * SEARCH 3
+S: a35 OK SEARCH completed
+C: a36 SEARCH UNSEEN FROM "bob builder" ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL ALL
+S: * SEARCH 1 3
+S: a36 OK SEARCH completed
 # Every text costs a reading of the messages, so their number is limited.
 C: z1 SEARCH BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x BODY x
 S: z1 NO [LIMIT] Too many texts in one search

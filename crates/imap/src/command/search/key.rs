@@ -1,15 +1,15 @@
 //! Search keys, resolved for one session, and how a page is measured by them.
 
+use super::needle::Needle;
 use super::step::{Answers, Context, Stop};
 use super::text::{Field, Reading};
 use crate::state::Selected;
 use std::ops::RangeInclusive;
 use waypost_imap_wire::{Day, SearchKey, SequenceSet};
-use waypost_mime::fold_case;
 use waypost_store::{Bits512, MessageRow, StatePage};
 use waypost_types::{Keyword, ModSeq, SystemFlag, Uid, UidSet, UnixTime};
 
-/// A key with its sets resolved and its texts folded; the cheap ones of a list come first.
+/// A key with its sets resolved and its texts prepared; the cheap ones of a list come first.
 #[derive(Debug)]
 pub(super) enum Compiled {
     All,
@@ -77,16 +77,16 @@ pub(super) fn compile(key: SearchKey, open: &Selected, readings: &mut usize) -> 
 
 /// The keys that read texts; `None` for the others.
 fn reading(key: SearchKey) -> Option<Reading> {
-    let field = |field, text: String| Reading::Field(field, fold_case(&text));
+    let field = |field, text: String| Reading::Field(field, Needle::new(&text));
     Some(match key {
         SearchKey::Bcc(text) => field(Field::Bcc, text),
         SearchKey::Cc(text) => field(Field::Cc, text),
         SearchKey::From(text) => field(Field::From, text),
         SearchKey::Subject(text) => field(Field::Subject, text),
         SearchKey::To(text) => field(Field::To, text),
-        SearchKey::Header { name, value } => Reading::Header { name, value: fold_case(&value) },
-        SearchKey::Body(text) => Reading::Body(fold_case(&text)),
-        SearchKey::Text(text) => Reading::Text(fold_case(&text)),
+        SearchKey::Header { name, value } => Reading::Header { name, value: Needle::new(&value) },
+        SearchKey::Body(text) => Reading::Body(Needle::new(&text)),
+        SearchKey::Text(text) => Reading::Text(Needle::new(&text)),
         _ => return None,
     })
 }
@@ -167,30 +167,25 @@ impl Compiled {
         self.rank() > 0
     }
 
-    /// Which of `among`, live messages of the page, match.
-    pub(super) fn matching(
+    /// Which of `among`, live messages of the page, may match as far as the page tells: all that do when
+    /// it [tells everything](Self::reads_messages).
+    pub(super) fn on_page(
         &self,
         page: &StatePage,
         among: Bits512,
-        context: &mut Context<'_>,
-    ) -> Result<Bits512, Stop> {
-        if among.is_empty() {
-            return Ok(among);
-        }
-        Ok(match self {
-            Self::All => among,
+        context: &Context<'_>,
+    ) -> Bits512 {
+        match self {
+            _ if among.is_empty() => among,
             Self::And(keys) => {
-                let mut left = among;
-                for key in keys {
-                    left = key.matching(page, left, context)?;
-                }
-                left
+                keys.iter().fold(among, |left, key| key.on_page(page, left, context))
             }
             Self::Or(left, right) => {
-                let found = left.matching(page, among, context)?;
-                found.or(&right.matching(page, among.without(&found), context)?)
+                let found = left.on_page(page, among, context);
+                found.or(&right.on_page(page, among.without(&found), context))
             }
-            Self::Not(key) => among.without(&key.matching(page, among, context)?),
+            Self::Not(key) if key.reads_messages() => among,
+            Self::Not(key) => among.without(&key.on_page(page, among, context)),
             Self::Ranges(ranges) => filter(among, |at| in_ranges(ranges, page.uid(at))),
             Self::Uids(uids) => filter(among, |at| uids.contains(page.uid(at))),
             Self::Flag(flag) => among.and(page.flag(*flag)),
@@ -199,24 +194,40 @@ impl Compiled {
                 None => Bits512::EMPTY,
             },
             Self::ModSeq(least) => filter(among, |at| page.modseq(at) >= *least),
-            _ => self.matching_messages(page, among, context)?,
-        })
+            _ => among,
+        }
     }
 
-    fn matching_messages(
+    /// Whether a live message of the page matches.
+    pub(super) fn holds(
         &self,
         page: &StatePage,
-        among: Bits512,
+        at: u32,
         context: &mut Context<'_>,
-    ) -> Result<Bits512, Stop> {
-        let mut found = Bits512::EMPTY;
-        for at in among.iter() {
-            let uid = page.uid(at);
-            if let Some(row) = context.row(uid)? {
-                found.set(at, self.matches(uid, &row, context)?);
+    ) -> Result<bool, Stop> {
+        match self {
+            Self::And(keys) => {
+                for key in keys {
+                    if !key.holds(page, at, context)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Or(left, right) => {
+                Ok(left.holds(page, at, context)? || right.holds(page, at, context)?)
+            }
+            Self::Not(key) => Ok(!key.holds(page, at, context)?),
+            key if key.reads_messages() => match context.row(page.uid(at))? {
+                Some(row) => key.matches(page.uid(at), &row, context),
+                None => Ok(false),
+            },
+            key => {
+                let mut single = Bits512::EMPTY;
+                single.set(at, true);
+                Ok(!key.on_page(page, single, context).is_empty())
             }
         }
-        Ok(found)
     }
 
     /// Whether one message matches a key that needs more than its page.

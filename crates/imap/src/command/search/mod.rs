@@ -2,6 +2,7 @@
 //! THREADID (RFC 8474 section 5), and with return options (RFC 4731).
 
 mod key;
+mod needle;
 mod seek;
 pub(super) mod step;
 mod text;

@@ -14,6 +14,9 @@ use waypost_types::{ModSeq, Uid, UidSet};
 
 /// Cost of a page for each key when bit operations decide.
 const PAGE_COST: u64 = 20;
+/// A search of at most so many keys first asks of a page which of its messages come into question. It is
+/// asked anew in each step, so this must cost little beside one.
+const NARROWING_KEYS: u64 = 20;
 /// Texts looked for in one search: each is a reading of whole messages.
 const TEXTS_MAX: u64 = 20;
 
@@ -106,25 +109,19 @@ impl Seek {
         context.cost += PAGE_COST;
         if !self.key.reads_messages() {
             context.cost += PAGE_COST * (self.keys - 1);
-            let found = match self.key.matching(page, candidates, context) {
-                Ok(found) => found,
-                Err(Stop::Paused) => return Ok(Some(from)),
-                Err(Stop::Failed(failure)) => return Err(failure),
-            };
+            let found = self.key.on_page(page, candidates, context);
             found.iter().for_each(|at| self.take(page, at));
             return Ok(after_page(page));
         }
-        for at in candidates.iter() {
+        for at in self.narrowed(page, candidates, context).iter() {
             if context.cost > STEP_COST {
                 return Ok(Some(page.uid(at)));
             }
             context.cost += self.keys;
             context.answers.begin(page.uid(at));
-            let mut single = Bits512::EMPTY;
-            single.set(at, true);
-            match self.key.matching(page, single, context) {
-                Ok(found) if found.is_empty() => {}
-                Ok(_) => self.take(page, at),
+            match self.key.holds(page, at, context) {
+                Ok(false) => {}
+                Ok(true) => self.take(page, at),
                 Err(Stop::Paused) => return Ok(Some(page.uid(at))),
                 Err(Stop::Failed(failure @ (StoreError::Corrupt(_) | StoreError::Io(_)))) => {
                     leave_out(page.uid(at), open, &failure);
@@ -133,6 +130,15 @@ impl Seek {
             }
         }
         Ok(after_page(page))
+    }
+
+    /// The candidates that need to be measured one by one.
+    fn narrowed(&self, page: &StatePage, among: Bits512, context: &mut Context<'_>) -> Bits512 {
+        if self.keys > NARROWING_KEYS {
+            return among;
+        }
+        context.cost += PAGE_COST * (self.keys - 1);
+        self.key.on_page(page, among, context)
     }
 
     fn take(&mut self, page: &StatePage, at: u32) {
@@ -158,6 +164,9 @@ fn candidates(page: &StatePage, from: Uid, shown: &UidSet) -> Bits512 {
     }
     candidates
 }
+
+/// Every step measures one message at least.
+const _: () = assert!(PAGE_COST * NARROWING_KEYS < STEP_COST);
 
 /// The first UID behind a page.
 fn after_page(page: &StatePage) -> Option<Uid> {

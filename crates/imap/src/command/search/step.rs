@@ -39,7 +39,7 @@ impl From<StoreError> for Stop {
 pub(super) struct Answers {
     uid: Option<Uid>,
     /// By the number of the key.
-    known: HashMap<usize, bool>,
+    known: Vec<Option<bool>>,
     /// Where the key that is not answered yet has got to.
     pub(super) place: Option<Place>,
 }
@@ -57,8 +57,19 @@ impl Answers {
     /// Turns to a message; what is known of another is forgotten.
     pub(super) fn begin(&mut self, uid: Uid) {
         if self.uid != Some(uid) {
-            *self = Self { uid: Some(uid), ..Self::default() };
+            self.uid = Some(uid);
+            self.known.clear();
+            self.place = None;
         }
+    }
+
+    /// Keeps what the key with this number says; it is the key that was being answered.
+    fn keep(&mut self, number: usize, answer: bool) {
+        if self.known.len() <= number {
+            self.known.resize(number + 1, None);
+        }
+        self.known.iter_mut().skip(number).take(1).for_each(|known| *known = Some(answer));
+        self.place = None;
     }
 
     /// What the key with this number says of the message at hand, worked out once.
@@ -67,13 +78,12 @@ impl Answers {
         number: usize,
         work_out: impl FnOnce(&mut Context<'s>) -> Result<bool, Stop>,
     ) -> Result<bool, Stop> {
-        if let Some(known) = context.answers.known.get(&number) {
+        if let Some(Some(known)) = context.answers.known.get(number) {
             return Ok(*known);
         }
         context.go_on()?;
         let answer = work_out(context)?;
-        context.answers.known.insert(number, answer);
-        context.answers.place = None;
+        context.answers.keep(number, answer);
         Ok(answer)
     }
 }

@@ -1,9 +1,10 @@
 //! Search in header fields and texts. Every read is bounded; what lies beyond is not found.
 
+use super::needle::Needle;
 use super::step::{Context, Place, Stop};
 use std::ops::Range;
 use waypost_mime::limits::PART_TEXT_BYTES_MAX;
-use waypost_mime::{FormHead, Part, decode_header_text, fold_case, header_fields, part_text};
+use waypost_mime::{FormHead, Part, decode_header_text, header_fields, part_text};
 use waypost_store::{MessageRow, StoreError};
 use waypost_types::Uid;
 
@@ -12,18 +13,18 @@ const HEADER_SEARCH_BYTES: u64 = 256 << 10;
 /// Bytes of one message's texts, and of the headers inside it, that are searched, before decoding.
 const TEXT_SEARCH_BYTES: u64 = 16 << 20;
 
-/// What a key reads of a message, and the folded text that it looks for there.
+/// What a key reads of a message, and the text that it looks for there.
 #[derive(Debug)]
 pub(super) enum Reading {
-    Field(Field, String),
+    Field(Field, Needle),
     /// A header field; an empty value asks for the field.
     Header {
         name: String,
-        value: String,
+        value: Needle,
     },
-    Body(String),
+    Body(Needle),
     /// The header or the body.
-    Text(String),
+    Text(Needle),
 }
 
 impl Reading {
@@ -78,14 +79,14 @@ impl Field {
 /// Whether a field of the envelope has the text. A form that was cut is checked in the header.
 fn field_has(
     field: Field,
-    text: &str,
+    text: &Needle,
     uid: Uid,
     row: &MessageRow,
     context: &mut Context<'_>,
 ) -> Result<bool, Stop> {
     let (has, cut, bytes) = context.head(row, |form| {
         let value = field.text(form);
-        (fold_case(value).contains(text), form.cut, value.len())
+        (text.is_in(value), form.cut, value.len())
     })?;
     context.reads(bytes as u64);
     if has || !cut {
@@ -97,7 +98,7 @@ fn field_has(
 /// Whether a field of this name has the text; an empty text asks for the field.
 fn header_has(
     name: &str,
-    text: &str,
+    text: &Needle,
     uid: Uid,
     row: &MessageRow,
     context: &mut Context<'_>,
@@ -105,7 +106,7 @@ fn header_has(
     let header = header_of(uid, row, context)?;
     let found = header_fields(&header)
         .filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
-        .any(|(_, raw)| fold_case(&value_of(raw)).contains(text));
+        .any(|(_, raw)| text.is_in(&value_of(raw)));
     Ok(found)
 }
 
@@ -113,7 +114,7 @@ fn header_has(
 /// of parts and of messages inside this one, which belong to its body. One after the other, so that a step
 /// may end between them.
 fn texts_have(
-    text: &str,
+    text: &Needle,
     with_header: bool,
     uid: Uid,
     row: &MessageRow,
@@ -148,7 +149,7 @@ fn texts_have(
 }
 
 fn part_has(
-    text: &str,
+    text: &Needle,
     part: &Part,
     row: &MessageRow,
     left: &mut u64,
@@ -157,11 +158,11 @@ fn part_has(
     let length = part.body_len().min(PART_TEXT_BYTES_MAX as u64).min(*left);
     *left -= length;
     let bytes = read(row, part.body_start..part.body_start.saturating_add(length), context)?;
-    Ok(fold_case(&part_text(part, &bytes)).contains(text))
+    Ok(text.is_in(&part_text(part, &bytes)))
 }
 
 fn inner_header_has(
-    text: &str,
+    text: &Needle,
     part: &Part,
     row: &MessageRow,
     left: &mut u64,
@@ -174,8 +175,8 @@ fn inner_header_has(
     Ok(header_text_has(&header, text))
 }
 
-fn header_text_has(header: &[u8], text: &str) -> bool {
-    header_fields(header).any(|(_, raw)| fold_case(&decode_header_text(raw)).contains(text))
+fn header_text_has(header: &[u8], text: &Needle) -> bool {
+    header_fields(header).any(|(_, raw)| text.is_in(&decode_header_text(raw)))
 }
 
 fn value_of(raw: &[u8]) -> String {
