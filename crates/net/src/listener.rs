@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -70,6 +70,7 @@ impl Listener {
         let kind = match self.kind {
             Kind::Tcp(socket) => {
                 socket.set_nonblocking(true)?;
+                prepare(&socket)?;
                 Kind::Tcp(TcpListener::from_std(socket)?)
             }
             Kind::Unix(socket) => {
@@ -155,7 +156,6 @@ impl Bound {
         let (socket, client) = match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                prepare(&stream);
                 (Socket::Tcp(stream), Some(address))
             }
             Kind::Unix(listener) => (Socket::Unix(listener.accept().await?.0), None),
@@ -164,18 +164,16 @@ impl Bound {
     }
 }
 
-/// Sets the options of a new TCP connection. They can fail only when the peer is already gone, which
-/// the first read will tell.
-fn prepare(stream: &TcpStream) {
+/// Sets the options that connections inherit from the socket that they come through (Linux), so that none has
+/// to be given each of them.
+fn prepare(socket: &std::net::TcpListener) -> io::Result<()> {
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
-    let set =
-        stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
-    if let Err(error) = set {
-        tracing::debug!(%error, "socket options not set");
-    }
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 /// The accept loop of one listener, and the connections that came through it.
@@ -246,5 +244,26 @@ async fn drain(mut sessions: JoinSet<()>, grace: Duration) {
     if timeout(grace + LINGER + DRAIN_MARGIN, all).await.is_err() {
         tracing::error!(left = sessions.len(), "sessions aborted at shutdown");
         sessions.shutdown().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_inherit_their_options() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = Listener::tcp(socket, false).register().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        let accepted = listener.accept().await.unwrap();
+        assert_eq!(accepted.client, Some(client.local_addr().unwrap()));
+        let Socket::Tcp(stream) = accepted.socket else { panic!("a Unix socket") };
+        let options = SockRef::from(&stream);
+        assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
+        assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(options.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(options.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
     }
 }

@@ -3,6 +3,7 @@
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{LINGER, LINGER_BYTES, READ_BYTES};
 use bytes::BytesMut;
+use rustix::net::{SendFlags, send};
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -53,6 +54,22 @@ impl Stream {
                 *self = other;
                 None
             }
+        }
+    }
+
+    /// Sends what the kernel takes now, without a look at whether the runtime believes that it takes anything: of
+    /// a new connection it does not know that yet, and would ask first. What is the last is held back for
+    /// [`Self::close`], which sends it and the end in one packet.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the kernel takes nothing, and always with TLS, which may have records of its own to send.
+    pub(crate) fn send_now(&self, bytes: &[u8], is_last: bool) -> io::Result<usize> {
+        let more = if is_last { SendFlags::MORE } else { SendFlags::empty() };
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT | more;
+        match self {
+            Self::Plain(Socket::Tcp(stream)) => Ok(send(stream, bytes, flags)?),
+            Self::Plain(Socket::Unix(stream)) => Ok(send(stream, bytes, flags)?),
+            Self::Tls(_) | Self::Gone => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 

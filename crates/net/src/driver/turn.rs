@@ -6,11 +6,12 @@ use super::{Connection, End, stopped};
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
 use crate::session::{BoxFuture, Event, Farewell, Next, Service, Session};
+use crate::stream::Stream;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
@@ -58,8 +59,9 @@ impl<S: Service> Connection<S> {
 
     /// Does what a step asked for.
     async fn follow(&mut self, next: Next<Reply<S>>) -> Result<Turn<Reply<S>>, End> {
+        let is_last = matches!(next, Next::Close);
         if !matches!(next, Next::Continue | Next::Store) {
-            self.flush().await?;
+            self.send_output(is_last).await?;
         }
         match next {
             Next::Continue => self.carry_on().await.map(|()| Turn::Here(Event::Go)),
@@ -88,24 +90,28 @@ impl<S: Service> Connection<S> {
         Ok(())
     }
 
-    /// Sends the output; while it waits for the client, no thread is held.
     async fn flush(&mut self) -> Result<(), End> {
+        self.send_output(false).await
+    }
+
+    /// Sends the output, of which it is known whether it is the last; while it waits for the client, no thread is
+    /// held.
+    async fn send_output(&mut self, is_last: bool) -> Result<(), End> {
         let limit = self.shared.limits.write_timeout;
         let Self { stream, core: Some(core), .. } = self else { return Err(End::Panicked) };
         let mut rest = core.output.as_slice();
         if rest.is_empty() {
             return Ok(());
         }
-        while !rest.is_empty() {
-            let wrote = timeout(limit, stream.write(rest)).await;
-            let wrote = wrote.map_err(|_| End::WriteTimeout)?.map_err(End::Write)?;
-            if wrote == 0 {
-                return Err(End::Write(io::ErrorKind::WriteZero.into()));
-            }
-            rest = rest.get(wrote..).unwrap_or_default();
+        // Most answers fit into what the kernel takes at once.
+        match stream.send_now(rest, is_last) {
+            Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(End::Write(error)),
         }
-        let flushed = timeout(limit, stream.flush()).await;
-        flushed.map_err(|_| End::WriteTimeout)?.map_err(End::Write)?;
+        if !rest.is_empty() {
+            send_all(stream, rest, limit).await?;
+        }
         let sent = core.output.len() as u64;
         core.sent();
         self.bytes_out += sent;
@@ -231,4 +237,19 @@ impl<S: Service> Connection<S> {
     fn core(&mut self) -> Result<&mut Box<super::Core<S::Session>>, End> {
         self.core.as_mut().ok_or(End::Panicked)
     }
+}
+
+/// Sends all of `bytes` to a client that takes some of them in each span of `limit`.
+async fn send_all(stream: &mut Stream, bytes: &[u8], limit: Duration) -> Result<(), End> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let wrote = timeout(limit, stream.write(rest)).await;
+        let wrote = wrote.map_err(|_| End::WriteTimeout)?.map_err(End::Write)?;
+        if wrote == 0 {
+            return Err(End::Write(io::ErrorKind::WriteZero.into()));
+        }
+        rest = rest.get(wrote..).unwrap_or_default();
+    }
+    let flushed = timeout(limit, stream.flush()).await;
+    flushed.map_err(|_| End::WriteTimeout)?.map_err(End::Write)
 }
