@@ -15,14 +15,21 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use waypost_store::StoreError;
-use waypost_types::{AccountName, BlobId, FlagSet, MailboxName, UnixTime};
+use waypost_types::{
+    AccountId, AccountName, BlobId, EmailId, FlagSet, MailboxId, MailboxName, ModSeq, ThreadId,
+    Uid, UnixTime,
+};
 
 /// Records begin at multiples of this many bytes.
 pub(crate) const ALIGN: u64 = 8;
 /// Bytes of a record's header.
 pub(crate) const HEADER_BYTES: usize = 40;
-/// The largest filing note in bytes; of a delivery to very many, only the first are noted.
+/// The largest filing note in bytes; a delivery to very many has several.
 pub(crate) const NOTE_BYTES_MAX: usize = 64 << 10;
+/// The form of notes that tell names alone, as older programs wrote them.
+pub(crate) const NOTE_WITHOUT_IDS: u8 = 0;
+/// The form of notes that this program writes.
+pub(crate) const NOTE_FORM: u8 = 1;
 /// Segments that one process keeps open for reading.
 pub(crate) const OPEN_FILES: usize = 256;
 
@@ -45,6 +52,8 @@ pub(crate) enum Kind {
 pub(crate) struct Header {
     /// What it holds.
     pub(crate) kind: Kind,
+    /// How its filing note is written: [`NOTE_WITHOUT_IDS`] or [`NOTE_FORM`].
+    pub(crate) form: u8,
     /// Its blob.
     pub(crate) blob: BlobId,
     /// Bytes of the filing note behind the header.
@@ -58,6 +67,19 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// The header of a record with this note and this body.
+    pub(crate) fn new(kind: Kind, blob: BlobId, note: &[u8], body: &[u8]) -> Self {
+        Self {
+            kind,
+            form: NOTE_FORM,
+            blob,
+            note: u32::try_from(note.len()).unwrap_or(u32::MAX),
+            note_crc: crc32fast::hash(note),
+            length: body.len() as u64,
+            crc: crc32fast::hash(body),
+        }
+    }
+
     /// Its bytes.
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let kind = match self.kind {
@@ -67,7 +89,7 @@ impl Header {
         };
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[RECORD_VERSION, kind, 0, 0]);
+        out.extend_from_slice(&[RECORD_VERSION, kind, self.form, 0]);
         out.extend_from_slice(&self.blob.0.to_be_bytes());
         out.extend_from_slice(&self.length.to_be_bytes());
         for number in [self.note, self.note_crc, self.crc] {
@@ -95,11 +117,13 @@ impl Header {
             3 => Kind::Note,
             _ => return None,
         };
-        take.u16()?;
+        let form = take.u8()?;
+        take.u8()?;
         let (blob, length) = (BlobId(take.u64()?), take.u64()?);
         let (note, note_crc, crc) = (take.u32()?, take.u32()?, take.u32()?);
         (take.u32()? == crc32fast::hash(sealed)).then_some(Self {
             kind,
+            form,
             blob,
             note,
             note_crc,
@@ -118,6 +142,25 @@ pub(crate) struct Filed {
     pub(crate) mailbox: MailboxName,
     /// With which flags.
     pub(crate) flags: FlagSet,
+    /// As what; notes of older programs do not know.
+    pub(crate) placed: Option<Placed>,
+}
+
+/// The numbers that a message got when it was filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Placed {
+    /// The account.
+    pub(crate) account: AccountId,
+    /// The mailbox.
+    pub(crate) mailbox: MailboxId,
+    /// The message in it.
+    pub(crate) uid: Uid,
+    /// The account's modification sequence of the arrival.
+    pub(crate) modseq: ModSeq,
+    /// The email in the account.
+    pub(crate) email: EmailId,
+    /// Its thread.
+    pub(crate) thread: ThreadId,
 }
 
 /// What is needed to file a message anew when the metadata is lost.
@@ -125,23 +168,61 @@ pub(crate) struct Filed {
 pub(crate) struct Note {
     /// INTERNALDATE.
     pub(crate) internal_date: UnixTime,
+    /// When it was filed, in seconds since 1970.
+    pub(crate) saved: i64,
+    /// When the email is said to have arrived, in seconds since 1970.
+    pub(crate) received: i64,
     /// Who got it.
     pub(crate) filed: Vec<Filed>,
 }
 
+/// A note of an older program.
+#[derive(Deserialize)]
+struct OldNote {
+    internal_date: UnixTime,
+    filed: Vec<OldFiled>,
+}
+
+#[derive(Deserialize)]
+struct OldFiled {
+    account: AccountName,
+    mailbox: MailboxName,
+    flags: FlagSet,
+}
+
 impl Note {
-    /// Its bytes, at most [`NOTE_BYTES_MAX`]: recipients that do not fit are left out.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut note = self.clone();
-        loop {
-            match postcard::to_allocvec(&note) {
-                Ok(bytes) if bytes.len() <= NOTE_BYTES_MAX || note.filed.is_empty() => {
-                    return bytes;
-                }
-                Ok(_) => note.filed.truncate(note.filed.len() / 2),
-                Err(_) => return Vec::new(),
-            }
+    /// Its bytes, in as many pieces of at most [`NOTE_BYTES_MAX`] as it needs, each a note of its own:
+    /// nearly always one, at least one.
+    ///
+    /// # Errors
+    /// When a single recipient does not fit, which no name is long enough for.
+    pub(crate) fn encode(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let failed = |error: postcard::Error| StoreError::Io(format!("filing note: {error}"));
+        let bytes = postcard::to_allocvec(self).map_err(failed)?;
+        if bytes.len() <= NOTE_BYTES_MAX {
+            return Ok(vec![bytes]);
         }
+        let (front, back) = self.filed.split_at(self.filed.len() / 2);
+        if front.is_empty() {
+            return Err(StoreError::Io("filing note: a recipient is too long".to_owned()));
+        }
+        let half = |filed: &[Filed]| Self { filed: filed.to_vec(), ..*self }.encode();
+        Ok([half(front)?, half(back)?].concat())
+    }
+
+    /// Reads a note that is written as `form` says; `None` when it is damaged.
+    pub(crate) fn decode(form: u8, bytes: &[u8]) -> Option<Self> {
+        match form {
+            NOTE_FORM => return postcard::from_bytes(bytes).ok(),
+            NOTE_WITHOUT_IDS => {}
+            _ => return None,
+        }
+        let OldNote { internal_date, filed } = postcard::from_bytes(bytes).ok()?;
+        let unplaced =
+            |OldFiled { account, mailbox, flags }| Filed { account, mailbox, flags, placed: None };
+        let filed = filed.into_iter().map(unplaced).collect();
+        let seconds = internal_date.seconds;
+        Some(Self { internal_date, saved: seconds, received: seconds, filed })
     }
 }
 
@@ -220,10 +301,10 @@ mod tests {
     proptest! {
         #[test]
         fn headers_come_back_and_damage_is_seen(
-            blob: u64, note: u32, note_crc: u32, length: u64, crc: u32, at in 0..HEADER_BYTES, bit in 0..8,
+            blob: u64, form: u8, note: u32, note_crc: u32, length: u64, crc: u32, at in 0..HEADER_BYTES, bit in 0..8,
         ) {
             for kind in [Kind::Message, Kind::Upload, Kind::Note] {
-                let header = Header { kind, blob: BlobId(blob), note, note_crc, length, crc };
+                let header = Header { kind, form, blob: BlobId(blob), note, note_crc, length, crc };
                 let mut bytes = header.encode();
                 prop_assert_eq!(Header::decode(&bytes), Some(header));
                 bytes[at] ^= 1_u8 << bit;
@@ -232,18 +313,46 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_note_of_very_many_is_cut() {
-        let filed = |n: usize| Filed {
+    fn filed(n: u32) -> Filed {
+        Filed {
             account: AccountName::new(&format!("{n}{}", "x".repeat(200))).unwrap(),
             mailbox: MailboxName::inbox(),
             flags: FlagSet::default(),
-        };
-        let note = Note { internal_date: UnixTime::utc(1), filed: (0..1000).map(filed).collect() };
-        let bytes = note.encode();
-        assert!(bytes.len() <= NOTE_BYTES_MAX);
-        let back: Note = postcard::from_bytes(&bytes).unwrap();
-        assert!(back.filed.len() >= 100 && note.filed.starts_with(&back.filed));
+            placed: Some(Placed {
+                account: AccountId(n),
+                mailbox: MailboxId(n),
+                uid: Uid(1),
+                modseq: ModSeq(1 << 40),
+                email: EmailId(3),
+                thread: ThreadId(2),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_note_of_very_many_comes_in_pieces() {
+        for count in [0, 1, 1000] {
+            let filed: Vec<_> = (0..count).map(filed).collect();
+            let note = Note { internal_date: UnixTime::utc(1), saved: 2, received: 3, filed };
+            let pieces = note.encode().unwrap();
+            assert_eq!(pieces.len() == 1, count < 2);
+            assert!(pieces.iter().all(|piece| piece.len() <= NOTE_BYTES_MAX));
+            let back: Vec<_> =
+                pieces.iter().map(|piece| Note::decode(NOTE_FORM, piece).unwrap()).collect();
+            let all: Vec<_> = back.iter().flat_map(|note| note.filed.clone()).collect();
+            assert_eq!((all, back[0].saved, back[0].received), (note.filed, 2, 3));
+        }
+    }
+
+    #[test]
+    fn a_note_of_an_older_program_is_read() {
+        #[derive(Serialize)]
+        struct Older(UnixTime, Vec<(AccountName, MailboxName, FlagSet)>);
+        let Filed { account, mailbox, flags, .. } = filed(7);
+        let older = Older(UnixTime::utc(5), vec![(account, mailbox, flags)]);
+        let note = Note::decode(NOTE_WITHOUT_IDS, &postcard::to_allocvec(&older).unwrap()).unwrap();
+        assert_eq!(note.filed, [Filed { placed: None, ..filed(7) }]);
+        assert_eq!((note.internal_date.seconds, note.received), (5, 5));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::codec::rows::{self, BlobRow, EmailRecord, SegmentRow};
 use crate::codec::{SEALED_BYTES_MAX, corrupt, seal};
 use crate::env;
 use crate::keys;
-use crate::segment::{self, HEADER_BYTES, Header, Kind, Note};
+use crate::segment::{self, Filed, HEADER_BYTES, Header, Kind, Note, Placed};
 use std::collections::BTreeMap;
 use waypost_mime::Parsed;
 use waypost_store::{
@@ -45,28 +45,30 @@ impl Work<'_, '_> {
                 refused => refused,
             });
         }
-        let mut note = Note { internal_date: deliver.internal_date, filed: Vec::new() };
-        for (recipient, target) in deliver.recipients.iter().zip(&targets) {
-            if let Ok((_, name)) = target {
-                let (account, flags) = (recipient.account.clone(), recipient.flags.clone());
-                note.filed.push(segment::Filed { account, mailbox: name.clone(), flags });
-            }
-        }
+        // Filed first, written then: the note says what every recipient's copy became.
+        let blob = found.as_ref().map_or(BlobId(self.numbers.blob), |found| found.id);
         let mut results = Vec::with_capacity(targets.len());
-        if note.filed.is_empty() {
-            let failed = targets.into_iter().filter_map(Result::err).map(Err);
-            return Ok(Outcome::Delivered(failed.collect()));
-        }
-        let blob = self.put_content(&deliver.payload, found, &note)?;
-        let mut made = BTreeMap::new();
+        let (mut made, mut filed) = (BTreeMap::new(), Vec::new());
         for (recipient, target) in deliver.recipients.iter().zip(targets) {
             let result = match target {
-                Ok(target) => self.file_for(deliver, recipient, target, &blob, &mut made)?,
+                Ok((target, name)) => {
+                    let made_one = self.file_for(deliver, recipient, &target, blob, &mut made)?;
+                    made_one.map(|placed| {
+                        filed.push(filed_as(recipient, &name, placed));
+                        delivered(placed, name)
+                    })
+                }
                 Err(error) => Err(error),
             };
             results.push(result);
         }
-        self.count_blob(blob, made.len())?;
+        if !filed.is_empty() {
+            let internal_date = deliver.internal_date;
+            let (saved, received) = (self.now.seconds, internal_date.seconds);
+            let note = Note { internal_date, saved, received, filed };
+            let blob = self.put_content(&deliver.payload, found, &note)?;
+            self.count_blob(blob, made.len())?;
+        }
         Ok(Outcome::Delivered(results))
     }
 
@@ -109,62 +111,60 @@ impl Work<'_, '_> {
         &mut self,
         deliver: &Deliver,
         recipient: &Recipient,
-        (target, name): (MailboxRef, MailboxName),
-        blob: &NewBlob,
-        made: &mut BTreeMap<AccountId, EmailId>,
-    ) -> Result<Result<Delivered, StoreError>, StoreError> {
+        target: &MailboxRef,
+        blob: BlobId,
+        made: &mut BTreeMap<AccountId, (EmailId, ThreadId)>,
+    ) -> Result<Result<Placed, StoreError>, StoreError> {
         // Again: recipients before this one may have filled the mailbox.
-        if let Err(error) = self.check_arrival(&target, &recipient.flags) {
+        if let Err(error) = self.check_arrival(target, &recipient.flags) {
             return Ok(Err(error));
         }
+        let date = deliver.internal_date;
         let email = match made.get(&target.account) {
             Some(email) => *email,
-            None => {
-                let date = deliver.internal_date;
-                self.put_email(target.account, &deliver.payload, blob.id, date)?
-            }
+            None => self.put_email(target.account, &deliver.payload, blob, date)?,
         };
         made.insert(target.account, email);
-        let size = deliver.payload.size();
-        let uid = self.arrive(&target, email, &recipient.flags, deliver.internal_date, size)?;
-        let MailboxRef { account, id } = target;
-        Ok(Ok(Delivered { account, mailbox: id, name, uid, email }))
+        self.arrive(target, email, &recipient.flags, date, deliver.payload.size()).map(Ok)
     }
 
     pub(super) fn append(&mut self, append: &Append) -> Result<Outcome, StoreError> {
         let target = MailboxRef { account: append.account, id: append.mailbox };
-        let name = self.mailbox(target.account, target.id)?.value.name.clone();
+        let mailbox = self.mailbox(target.account, target.id)?.value.name.clone();
         self.check_quota(target.account, &append.limits, Usage::of_message(append.payload.size()))?;
         self.check_arrival(&target, &append.flags)?;
         let found = self.find_content(&append.payload)?;
+        let blob = found.as_ref().map_or(BlobId(self.numbers.blob), |found| found.id);
+        let email = self.put_email(target.account, &append.payload, blob, self.now)?;
+        let (date, size) = (append.internal_date, append.payload.size());
+        let placed = self.arrive(&target, email, &append.flags, date, size)?;
         let account = self.account(target.account)?.value.name.clone();
-        let filed = segment::Filed { account, mailbox: name, flags: append.flags.clone() };
-        let note = Note { internal_date: append.internal_date, filed: vec![filed] };
+        let flags = append.flags.clone();
+        let filed = vec![Filed { account, mailbox, flags, placed: Some(placed) }];
+        let saved = self.now.seconds;
+        let note = Note { internal_date: date, saved, received: saved, filed };
         let blob = self.put_content(&append.payload, found, &note)?;
-        let email = self.put_email(target.account, &append.payload, blob.id, self.now)?;
-        let size = append.payload.size();
-        let uid = self.arrive(&target, email, &append.flags, append.internal_date, size)?;
         self.count_blob(blob, 1)?;
         let uid_validity = self.mailbox(target.account, target.id)?.value.uid_validity;
-        let modseq = self.account(target.account)?.value.modseq;
-        Ok(Outcome::Appended { uid_validity, uid, modseq })
+        Ok(Outcome::Appended { uid_validity, uid: placed.uid, modseq: placed.modseq })
     }
 
     fn arrive(
         &mut self,
         target: &MailboxRef,
-        email: EmailId,
+        (email, thread): (EmailId, ThreadId),
         flags: &FlagSet,
         internal_date: UnixTime,
         size: u64,
-    ) -> Result<Uid, StoreError> {
+    ) -> Result<Placed, StoreError> {
         let modseq = self.advance(target.account)?;
         let row = MessageRow { email, internal_date, saved: self.now.seconds, size };
         let uid = self.file(target, &row, flags, modseq)?;
         let uids = UidSet::from_iter([uid]);
         let emails = UidSet::from_iter([Uid(email.0)]);
         self.record(target.account, target.id, &ChangeKind::Arrived(uids), &emails)?;
-        Ok(uid)
+        let MailboxRef { account, id } = *target;
+        Ok(Placed { account, mailbox: id, uid, modseq, email, thread })
     }
 
     /// Checks the bytes of a message; for a streamed one, finds where they are.
@@ -194,7 +194,8 @@ impl Work<'_, '_> {
         Ok(Some(NewBlob { id: header.blob, row }))
     }
 
-    /// Appends the bytes, or the filing note of bytes that were streamed before.
+    /// Appends the bytes, or the filing note of bytes that were streamed before. What of a note has no
+    /// room in front of the message follows it.
     fn put_content(
         &mut self,
         payload: &Payload,
@@ -202,7 +203,8 @@ impl Work<'_, '_> {
         note: &Note,
     ) -> Result<NewBlob, StoreError> {
         self.writes += 1;
-        let note = note.encode();
+        let notes = note.encode()?;
+        let (note, more) = notes.split_first().ok_or_else(|| corrupt("filing note"))?;
         let body: &[u8] = match &payload.content {
             Content::Inline(bytes) => bytes,
             Content::Uploaded { .. } => &[],
@@ -211,15 +213,12 @@ impl Work<'_, '_> {
             Some(found) => (Kind::Note, found.id),
             None => (Kind::Message, BlobId(self.numbers.blob)),
         };
-        let header = Header {
-            kind,
-            blob: id,
-            note: u32::try_from(note.len()).unwrap_or(u32::MAX),
-            note_crc: crc32fast::hash(&note),
-            length: body.len() as u64,
-            crc: crc32fast::hash(body),
-        };
-        let place = self.files.append(self.numbers, &header, &note, body)?;
+        let header = Header::new(kind, id, note, body);
+        let place = self.files.append(self.numbers, &header, note, body)?;
+        for note in more {
+            let header = Header::new(Kind::Note, id, note, &[]);
+            self.files.append(self.numbers, &header, note, &[])?;
+        }
         if let Some(found) = found {
             return Ok(found);
         }
@@ -250,7 +249,7 @@ impl Work<'_, '_> {
         payload: &Payload,
         blob: BlobId,
         received: UnixTime,
-    ) -> Result<EmailId, StoreError> {
+    ) -> Result<(EmailId, ThreadId), StoreError> {
         let parsed = &*payload.parsed;
         let record = self.account_mut(account)?;
         let id = EmailId(record.next_email);
@@ -275,7 +274,7 @@ impl Work<'_, '_> {
         if form.len() <= SEALED_BYTES_MAX {
             self.put(&tables.forms, &key, &seal(&form))?;
         }
-        Ok(id)
+        Ok((id, row.thread))
     }
 
     /// The thread of the first known reference with the same base subject.
@@ -299,4 +298,16 @@ impl Work<'_, '_> {
         }
         Ok(None)
     }
+}
+
+/// What a recipient's copy became, for the filing note.
+fn filed_as(recipient: &Recipient, mailbox: &MailboxName, placed: Placed) -> Filed {
+    let (account, flags) = (recipient.account.clone(), recipient.flags.clone());
+    Filed { account, mailbox: mailbox.clone(), flags, placed: Some(placed) }
+}
+
+/// What a recipient's copy became, for the one who asked.
+fn delivered(placed: Placed, name: MailboxName) -> Delivered {
+    let Placed { account, mailbox, uid, email, .. } = placed;
+    Delivered { account, mailbox, name, uid, email }
 }

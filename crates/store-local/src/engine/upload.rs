@@ -80,6 +80,7 @@ impl UploadWriter {
     pub fn finish(mut self) -> Result<UploadId, StoreError> {
         let header = Header {
             kind: Kind::Upload,
+            form: segment::NOTE_FORM,
             blob: self.blob,
             note: 0,
             note_crc: crc32fast::hash(&[]),

@@ -163,7 +163,7 @@ impl Fix<'_, '_, '_> {
         let mut note = vec![0; usize::try_from(header.note).ok()?.min(segment::NOTE_BYTES_MAX)];
         segment::read_at(&file, &mut note, row.offset + HEADER_BYTES as u64).ok()?;
         (crc32fast::hash(&note) == header.note_crc).then_some(())?;
-        postcard::from_bytes(&note).ok()
+        Note::decode(header.form, &note)
     }
 
     /// Reads a message again; `None` when its bytes are damaged or gone.
