@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use waypost_store::StoreError;
 
 /// The format that this program writes.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 /// Read transactions that may exist at once, over all processes.
 pub(crate) const READERS_MAX: u32 = 8_192;
 
@@ -103,6 +103,8 @@ tables! {
     blobs in state, Mark::Before(4);
     /// Segment → what is known of it.
     segments in state, Mark::Before(5);
+    /// What is saved → where its record is.
+    saved in state, Mark::Before(6);
     /// (account, modseq, sequence) → change.
     changes in found, Mark::Before(2);
     /// (time, account, mailbox, modseq, sequence) → what left.
@@ -238,6 +240,9 @@ impl Meta {
                 drop(txn);
                 return upgrade::run(self);
             }
+            // Nothing lies elsewhere. The number keeps older programs away, whose changes would not
+            // be known in the segments.
+            Some(upgrade::WITHOUT_SAVED) => {}
             Some(found) => return check_format(&self.path, Some(found)),
             None => {}
         }
@@ -249,11 +254,12 @@ impl Meta {
 fn check_format(path: &Path, found: Option<u64>) -> Result<(), StoreError> {
     match found {
         Some(FORMAT) => Ok(()),
-        Some(upgrade::FIRST) => Err(StoreError::Unavailable(format!(
-            "the store in {} has format {}: `waypost run` brings it to format {FORMAT}",
-            path.display(),
-            upgrade::FIRST
-        ))),
+        Some(found @ (upgrade::FIRST | upgrade::WITHOUT_SAVED)) => {
+            Err(StoreError::Unavailable(format!(
+                "the store in {} has format {found}: `waypost run` brings it to format {FORMAT}",
+                path.display()
+            )))
+        }
         Some(found) if found > FORMAT => Err(StoreError::Unavailable(format!(
             "the store in {} has format {found}, this program knows formats up to {FORMAT}: install \
              the Waypost that wrote it, then run `waypost run`",

@@ -220,6 +220,9 @@ impl Writer {
         if let Err(error) = self.engine.purge_step(&floor, Moment::now().wall) {
             tracing::warn!(%error, "purge failed");
         }
+        if let Err(error) = self.engine.save_step(Moment::now().wall) {
+            tracing::warn!(%error, "states cannot be saved in the segments");
+        }
         // Nothing waits: the unlinks delay nobody.
         self.engine.remove_retired();
     }

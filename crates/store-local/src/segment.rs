@@ -3,9 +3,11 @@
 //! A record begins at a multiple of [`ALIGN`]: magic, version, kind, number, lengths and checksums,
 //! then what is needed to rebuild the metadata (who got the message, where, with which flags), then
 //! the message. Records follow one another without a gap up to the end that the segment's row knows.
+//! Between the messages lie saved states (`codec/saved.rs`): what the filing notes do not tell.
 //! After a crash a file may hold bytes beyond it, which nothing is ever appended to. Compaction copies
 //! records, so one blob may be found in two segments; both hold the same bytes.
 
+use crate::codec::saved::SavedKey;
 use crate::codec::{Take, corrupt};
 use crate::env::io_fault;
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,8 @@ pub(crate) const NOTE_FORM: u8 = 1;
 /// Segments that one process keeps open for reading.
 pub(crate) const OPEN_FILES: usize = 256;
 
-const MAGIC: [u8; 4] = *b"WPsg";
+/// How every record begins.
+pub(crate) const MAGIC: [u8; 4] = *b"WPsg";
 const RECORD_VERSION: u8 = 1;
 
 /// What a record holds.
@@ -45,6 +48,8 @@ pub(crate) enum Kind {
     Upload,
     /// The filing note of a streamed message; no body.
     Note,
+    /// A saved state; its key stands where the others have their filing note.
+    State,
 }
 
 /// The header of a record.
@@ -54,7 +59,7 @@ pub(crate) struct Header {
     pub(crate) kind: Kind,
     /// How its filing note is written: [`NOTE_WITHOUT_IDS`] or [`NOTE_FORM`].
     pub(crate) form: u8,
-    /// Its blob.
+    /// Its blob, or the number of a saved state.
     pub(crate) blob: BlobId,
     /// Bytes of the filing note behind the header.
     pub(crate) note: u32,
@@ -86,6 +91,7 @@ impl Header {
             Kind::Message => 1,
             Kind::Upload => 2,
             Kind::Note => 3,
+            Kind::State => 4,
         };
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
@@ -115,6 +121,7 @@ impl Header {
             1 => Kind::Message,
             2 => Kind::Upload,
             3 => Kind::Note,
+            4 => Kind::State,
             _ => return None,
         };
         let form = take.u8()?;
@@ -226,6 +233,32 @@ impl Note {
     }
 }
 
+/// Reads the key and, if wanted, the body of a saved state; `None` when they are damaged.
+pub(crate) fn read_state(
+    file: &File,
+    header: &Header,
+    offset: u64,
+    body: bool,
+) -> Option<(SavedKey, Vec<u8>)> {
+    let mut key = [0; SavedKey::BYTES];
+    if header.note as usize != key.len() {
+        return None;
+    }
+    let at = offset + HEADER_BYTES as u64;
+    read_at(file, &mut key, at).ok()?;
+    let whole = crc32fast::hash(&key) == header.note_crc;
+    let key = SavedKey::decode(&key).filter(|_| whole)?;
+    if !body {
+        return Some((key, Vec::new()));
+    }
+    // A damaged length must not ask for more than there is.
+    let room = file.metadata().ok()?.len().saturating_sub(offset);
+    let length = usize::try_from(header.length).ok().filter(|_| header.length <= room)?;
+    let mut bytes = vec![0; length];
+    read_at(file, &mut bytes, at + u64::from(header.note)).ok()?;
+    (crc32fast::hash(&bytes) == header.crc).then_some((key, bytes))
+}
+
 /// The path of a segment.
 pub(crate) fn path(partition: &Path, segment: u64) -> PathBuf {
     partition.join(crate::env::SEGMENTS_DIR).join(format!("{segment:010}.seg"))
@@ -303,7 +336,7 @@ mod tests {
         fn headers_come_back_and_damage_is_seen(
             blob: u64, form: u8, note: u32, note_crc: u32, length: u64, crc: u32, at in 0..HEADER_BYTES, bit in 0..8,
         ) {
-            for kind in [Kind::Message, Kind::Upload, Kind::Note] {
+            for kind in [Kind::Message, Kind::Upload, Kind::Note, Kind::State] {
                 let header = Header { kind, form, blob: BlobId(blob), note, note_crc, length, crc };
                 let mut bytes = header.encode();
                 prop_assert_eq!(Header::decode(&bytes), Some(header));

@@ -6,6 +6,7 @@ use super::references::References;
 use super::scan::{Scan, Sink};
 use crate::codec::Take;
 use crate::codec::rows::{BlobRow, EmailRecord, Numbers, SegmentRow};
+use crate::codec::saved::SavedRow;
 use crate::engine::NUMBERS_KEY;
 use crate::env;
 use crate::keys;
@@ -226,6 +227,13 @@ pub(super) fn segments(scan: &mut Scan<'_>) -> Result<(), StoreError> {
             let (key, value) = entry?;
             match read(key, value) {
                 Some((_, row)) => *live.entry(row.segment).or_default() += row.record_bytes(),
+                None => whole = false,
+            }
+        }
+        for entry in env::all(&at.tables.saved, at.txn)? {
+            match SavedRow::decode(entry?.1) {
+                Some(row) if row.number != 0 => *live.entry(row.segment).or_default() += row.bytes,
+                Some(_) => {}
                 None => whole = false,
             }
         }

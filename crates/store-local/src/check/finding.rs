@@ -52,6 +52,8 @@ parts! {
     Blobs = "blobs",
     /// What is known of segments.
     Segments = "segments",
+    /// States saved in the segments.
+    Saved = "saved",
     /// The change log.
     Changes = "changes",
     /// What waits to be purged.

@@ -13,6 +13,7 @@ mod finding;
 mod mailbox;
 mod queue;
 mod references;
+mod saved;
 mod scan;
 
 pub(crate) use blobs::Damaged;
@@ -155,6 +156,7 @@ fn everything(scan: &mut Scan<'_>, options: &CheckOptions) -> Result<(), StoreEr
     emails::strays(scan, None)?;
     let damaged = blobs::check(scan, &mut references, options.bytes)?;
     blobs::segments(scan)?;
+    saved::check(scan, options.bytes)?;
     bytes::name_owners(scan, &damaged, None)?;
     queue::purge(scan, None)?;
     queue::outcomes(scan)?;

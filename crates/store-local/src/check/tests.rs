@@ -71,6 +71,7 @@ impl Rich {
         let access = waypost_store::Access { account: name, service, kind, at: 5 };
         rich.engine.notes().note(vec![access], std::time::Instant::now());
         rich.engine.write_all_notes();
+        rich.engine.save_all(NOW).unwrap();
         rich
     }
 
@@ -130,7 +131,7 @@ impl Rich {
 pub(crate) type Pick = fn(&Tables) -> &Table;
 
 /// Every table but `access`, whose entries nothing else knows of.
-pub(crate) const TABLES: [(Part, Pick); 19] = [
+pub(crate) const TABLES: [(Part, Pick); 20] = [
     (Part::State, |t| &t.state),
     (Part::Accounts, |t| &t.accounts),
     (Part::AccountNames, |t| &t.account_names),
@@ -149,6 +150,7 @@ pub(crate) const TABLES: [(Part, Pick); 19] = [
     (Part::Segments, |t| &t.segments),
     (Part::Changes, |t| &t.changes),
     (Part::Purge, |t| &t.purge),
+    (Part::Saved, |t| &t.saved),
     (Part::Access, |t| &t.access),
 ];
 
@@ -348,7 +350,8 @@ fn a_segment_that_is_gone_or_short_is_seen() {
     let end = usize::try_from(crate::codec::rows::SegmentRow::decode(&row).unwrap().end).unwrap();
     std::fs::write(&path, &whole[..end - 20]).unwrap();
     let report = rich.check();
-    assert!(report.findings.iter().all(|one| one.part == Part::Files), "{:#?}", report.findings);
+    let of_files = |one: &Finding| matches!(one.part, Part::Files | Part::Saved);
+    assert!(report.findings.iter().all(of_files), "{:#?}", report.findings);
     assert!(report.found >= 2);
     std::fs::remove_file(&path).unwrap();
     let report = rich.check();

@@ -6,6 +6,7 @@ pub(crate) mod change;
 pub(crate) mod page;
 pub(crate) mod ranges;
 pub(crate) mod rows;
+pub(crate) mod saved;
 
 use waypost_store::StoreError;
 

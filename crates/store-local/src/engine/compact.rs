@@ -12,6 +12,7 @@
 
 use super::relocate::{Ask, Copied, Move, Told};
 use crate::codec::rows::{BlobRow, Numbers, SegmentRow};
+use crate::codec::saved::{SavedKey, SavedRow};
 use crate::codec::{Take, corrupt};
 use crate::env::{self, Meta, fault, io_fault, new_file, sync_dir};
 use crate::keys;
@@ -95,6 +96,8 @@ struct Chunk {
     bytes: Vec<u8>,
     /// Where each blob's record lies in the source, and where in `bytes`.
     blobs: Vec<(BlobId, u64, u64)>,
+    /// Saved states: key, number, and where each begins in `bytes`.
+    saved: Vec<(SavedKey, u64, u64)>,
     /// Bytes of filing notes.
     notes: u64,
     next: u64,
@@ -247,10 +250,12 @@ impl Compactor {
     /// Reads the next live records of a segment.
     fn read(&self, source: &Source) -> Result<Chunk, StoreError> {
         let txn = self.meta.env.read_txn().map_err(fault)?;
-        let mut chunk = Chunk { bytes: Vec::new(), blobs: Vec::new(), notes: 0, next: source.at };
+        let (bytes, blobs, saved) = (Vec::new(), Vec::new(), Vec::new());
+        let mut chunk = Chunk { bytes, blobs, saved, notes: 0, next: source.at };
         for _ in 0..CHUNK_HEADERS {
             let is_full = chunk.bytes.len() as u64 >= CHUNK_BYTES;
-            if chunk.next >= source.end || is_full || chunk.blobs.len() >= CHUNK_RECORDS {
+            let records = chunk.blobs.len() + chunk.saved.len();
+            if chunk.next >= source.end || is_full || records >= CHUNK_RECORDS {
                 break;
             }
             let mut header = [0; HEADER_BYTES];
@@ -259,7 +264,12 @@ impl Compactor {
                 corrupt(format!("segment {} holds no record at {}", source.number, chunk.next))
             })?;
             let size = header.size();
-            if self.lives(&txn, source, &header, chunk.next)? {
+            if header.kind == Kind::State {
+                if let Some(key) = self.living_state(&txn, source, &header, chunk.next)? {
+                    chunk.saved.push((key, header.blob.0, chunk.bytes.len() as u64));
+                    take_record(source, &header, &mut chunk)?;
+                }
+            } else if self.lives(&txn, source, &header, chunk.next)? {
                 take_record(source, &header, &mut chunk)?;
             }
             chunk.next = segment::aligned(chunk.next + size);
@@ -283,7 +293,24 @@ impl Compactor {
         Ok(match header.kind {
             Kind::Message | Kind::Upload => (row.segment, row.offset) == (source.number, at),
             Kind::Note => true,
+            Kind::State => false,
         })
+    }
+
+    /// The key of a saved state that must be kept: it is the newest one, and this is where its row says.
+    fn living_state(
+        &self,
+        txn: &RoTxn<'_, WithoutTls>,
+        source: &Source,
+        header: &Header,
+        at: u64,
+    ) -> Result<Option<SavedKey>, StoreError> {
+        let mut key = [0; SavedKey::BYTES];
+        segment::read_at(&source.file, &mut key, at + HEADER_BYTES as u64)?;
+        let Some(value) = env::get(&self.meta.tables.saved, txn, &key)? else { return Ok(None) };
+        let row = SavedRow::decode(value).unwrap_or_default();
+        let lives = (row.number, row.segment) == (header.blob.0, source.number);
+        Ok(SavedKey::decode(&key).filter(|_| lives))
     }
 
     /// Writes a chunk into the target and syncs it there.
@@ -309,8 +336,11 @@ impl Compactor {
             Move { blob, from, to }
         };
         let (moves, notes) = (chunk.blobs.iter().map(moved).collect(), chunk.notes);
+        let placed = |(key, number, at): &(SavedKey, u64, u64)| (*key, *number, target.end + at);
+        let saved = chunk.saved.iter().map(placed).collect();
         target.end += size;
-        let copied = Copied { to: target.number, to_end: target.end, moves, notes, ..nothing };
+        let copied =
+            Copied { to: target.number, to_end: target.end, moves, saved, notes, ..nothing };
         self.target = Some(target);
         Ok(copied)
     }
@@ -342,10 +372,12 @@ fn take_record(source: &Source, header: &Header, chunk: &mut Chunk) -> Result<()
     chunk.bytes.resize(usize::try_from(padded).unwrap_or(usize::MAX), 0);
     let place = chunk.bytes.get_mut(begin..begin + size).unwrap_or_default();
     segment::read_at(&source.file, place, chunk.next)?;
-    if header.kind == Kind::Note {
-        chunk.notes += header.size();
-    } else {
-        chunk.blobs.push((header.blob, chunk.next, begin as u64));
+    match header.kind {
+        Kind::Note => chunk.notes += header.size(),
+        Kind::Message | Kind::Upload => {
+            chunk.blobs.push((header.blob, chunk.next, begin as u64));
+        }
+        Kind::State => {}
     }
     Ok(())
 }

@@ -278,7 +278,7 @@ impl Work<'_, '_> {
     }
 
     /// The thread of the first known reference with the same base subject.
-    fn thread_for(
+    pub(super) fn thread_for(
         &self,
         account: AccountId,
         parsed: &Parsed,

@@ -5,6 +5,7 @@ use super::transfer::{Order, Transfer};
 use super::work::Work;
 use crate::codec::corrupt;
 use crate::codec::rows::{self, AccountRecord};
+use crate::codec::saved::SavedChange;
 use crate::env;
 use crate::keys::{self, Purge};
 use waypost_store::{ChangeKind, Counters, LimitName, Mailbox, Outcome, StoreError, limits};
@@ -25,11 +26,13 @@ impl Work<'_, '_> {
         let record = Cached { value: AccountRecord::new(name.clone()), dirty: true };
         self.cache.accounts.insert(id, record);
         self.advance(id)?;
+        self.tell(id, SavedChange::Account(name.clone()));
         let special = SpecialUse::ALL.map(|special| (special.default_name(), Some(special)));
         for (name, special) in std::iter::once((MailboxName::inbox(), None)).chain(special) {
             self.add_mailbox(id, &name, special)?;
             self.put(&tables.subscriptions, &keys::named(id, name.as_str()), rows::PRESENT)?;
             self.account_mut(id)?.subscriptions += 1;
+            self.tell(id, SavedChange::Subscribed(name, true));
         }
         Ok(id)
     }
@@ -270,6 +273,7 @@ impl Work<'_, '_> {
             self.delete(&tables.subscriptions, &key)?;
             self.account_mut(account)?.subscriptions -= 1;
         }
+        self.tell(account, SavedChange::Subscribed(name.clone(), on));
         Ok(Outcome::Done)
     }
 

@@ -12,10 +12,13 @@ mod outcomes;
 mod pages;
 mod purge;
 mod quota;
+mod reconstruct;
 mod relocate;
 mod repair;
 mod retire;
 mod room;
+mod saved;
+mod saver;
 mod show;
 mod staged;
 mod tidy;
@@ -32,6 +35,7 @@ pub(crate) use outcomes::read_outcome;
 pub(crate) use pages::collect;
 pub(crate) use purge::{Waiting, read_dead, read_waiting};
 pub(crate) use quota::count as count_usage;
+pub use reconstruct::{Rebuilt, reconstruct};
 pub(crate) use relocate::{Ask, Told};
 pub use repair::{Repair, RepairPlan, mend};
 pub(crate) use staged::Staged;
@@ -48,6 +52,8 @@ use files::Appender;
 use heed::RwTxn;
 use outcomes::Ring;
 use room::MetaRoom;
+use saved::Unsaved;
+use saver::Saver;
 use serde::{Deserialize, Serialize};
 use staged::UnderWay;
 use std::collections::{BTreeSet, HashMap};
@@ -169,6 +175,10 @@ pub struct Engine {
     retired: Vec<u64>,
     compacted_into: u64,
     notes: Arc<SharedNotes>,
+    saver: Saver,
+    /// Segments that a crash has left with bytes behind their records, and where these end: to be told
+    /// in the next one.
+    left: Vec<(u64, u64)>,
     _lock: File,
 }
 
@@ -177,10 +187,21 @@ type Kept = Vec<(u64, MutationId)>;
 
 impl Engine {
     /// Opens the partition for writing, making it when it is new.
+    ///
+    /// # Errors
+    /// When another process writes it, when it cannot be read, and when there are messages but no
+    /// metadata: an empty store would let the messages be removed.
     pub fn open(config: EngineConfig) -> Result<Self, StoreError> {
+        reconstruct::refuse_lost(&config.path)?;
+        Self::make(config)
+    }
+
+    /// The same, whatever is there.
+    fn make(config: EngineConfig) -> Result<Self, StoreError> {
         env::make_dirs(&config.path)?;
         let lock = lock(&config.path)?;
-        let meta = Meta::open_writer(&config.path, config.map_size)?;
+        let meta =
+            Meta::open_writer(&config.path, config.map_size).map_err(reconstruct::with_remedy)?;
         meta.env.clear_stale_readers().map_err(fault)?;
         let txn = meta.env.read_txn().map_err(fault)?;
         let numbers = env::get(&meta.tables.state, &txn, NUMBERS_KEY)?
@@ -218,6 +239,8 @@ impl Engine {
             retired: Vec::new(),
             compacted_into: 0,
             notes: Arc::default(),
+            saver: Saver::new(),
+            left: Vec::new(),
             _lock: lock,
         };
         engine.resume_segments()?;
@@ -352,9 +375,12 @@ impl Engine {
             let key = keys::number(self.numbers.current);
             let row = env::get(&self.meta.tables.segments, &txn, &key)?.map(SegmentRow::decode);
             let row = row.flatten().unwrap_or_default();
-            unknown |= self.files.resume(self.numbers.current, row.end)?;
+            if self.files.resume(self.numbers.current, row.end)? {
+                unknown = true;
+            }
             self.numbers.current = self.files.current();
         }
+        self.left = tidy::left(&self.meta, self.numbers.current)?;
         if unknown {
             self.numbers.blob += BLOB_GAP;
         }
@@ -385,6 +411,7 @@ impl Engine {
             writes: 0,
             touched: Vec::new(),
             recorded: (AccountId(0), ModSeq(0), 0),
+            unsaved: Unsaved::new(self.left.clone()),
         })
     }
 
@@ -428,11 +455,13 @@ impl Engine {
         let ring = std::mem::take(&mut self.ring);
         let result = self.begin(&meta, now).and_then(|work| apply_all(work, &ring, jobs));
         self.ring = ring;
-        let Applied { txn, done, kept, writes } = result?;
+        let Applied { txn, done, kept, writes, unsaved } = result?;
         if writes > 0 {
             let notes = self.notes.lock().take(notes);
             let result = self.finish(&meta, txn, kept, &notes);
             result.inspect_err(|_| self.lose_notes(notes.len()))?;
+            self.saver.changed(&unsaved, now);
+            self.left.clear();
         }
         Ok(done)
     }
@@ -474,6 +503,8 @@ struct Applied<'t> {
     done: Vec<Done>,
     kept: Kept,
     writes: u64,
+    /// Accounts of which more changed than records of messages tell.
+    unsaved: Vec<AccountId>,
 }
 
 fn apply_all<'t>(
@@ -508,7 +539,8 @@ fn apply_all<'t>(
         let touched = std::mem::take(&mut work.touched);
         done.push(Done { id: job.id, outcome, touched });
     }
-    Ok(Applied { txn: work.txn, done, kept, writes: work.writes })
+    let unsaved = work.write_changes()?;
+    Ok(Applied { txn: work.txn, done, kept, writes: work.writes, unsaved })
 }
 
 fn refused(id: MutationId, error: StoreError) -> Done {

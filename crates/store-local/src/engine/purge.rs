@@ -181,6 +181,9 @@ impl Work<'_, '_> {
                 step.rows += 1;
             }
         }
+        let room = limits::STEP_ROWS.saturating_sub(step.rows);
+        let saved = keys::mailbox(entry.account, entry.mailbox);
+        step.rows += self.forget_all_saved(&saved, room)?;
         Ok(step.rows < limits::STEP_ROWS)
     }
 

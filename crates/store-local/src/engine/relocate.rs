@@ -4,6 +4,7 @@ use super::work::Work;
 use super::{Engine, Kept};
 use crate::codec::corrupt;
 use crate::codec::rows::{BlobRow, SegmentRow};
+use crate::codec::saved::{SavedKey, SavedRow};
 use crate::env;
 use crate::keys;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct Copied {
     /// How far that segment is filled.
     pub(crate) to_end: u64,
     pub(crate) moves: Vec<Move>,
+    /// Saved states among the copies: key, number, and where the copy begins.
+    pub(crate) saved: Vec<(SavedKey, u64, u64)>,
     /// Bytes of filing notes among the copies.
     pub(crate) notes: u64,
     /// Whether the segment was read to this end, so that it goes when nothing in it lives.
@@ -102,6 +105,9 @@ impl Work<'_, '_> {
         for one in &copied.moves {
             told.bytes += self.follow_blob(copied, one)?;
         }
+        for (key, number, to) in &copied.saved {
+            told.bytes += self.follow_saved(copied, *key, *number, *to)?;
+        }
         if copied.to != 0 {
             let (end, live, kept) = (copied.to_end, told.bytes, copied.notes);
             self.files.note_growth(copied.to, SegmentRow { end, live, kept });
@@ -122,6 +128,24 @@ impl Work<'_, '_> {
         let new = BlobRow { segment: copied.to, offset: one.to, ..row };
         self.put(&tables.blobs, &key, &new.encode())?;
         Ok(u64::from(row.front) + row.length)
+    }
+
+    /// Lets the row of a saved state follow, unless a newer one was saved meanwhile; its bytes.
+    fn follow_saved(
+        &mut self,
+        copied: &Copied,
+        key: SavedKey,
+        number: u64,
+        to: u64,
+    ) -> Result<u64, StoreError> {
+        let Some(row) = self.saved_row(key)? else { return Ok(0) };
+        if (row.number, row.segment) != (number, copied.from) {
+            return Ok(0);
+        }
+        let tables = self.tables;
+        let new = SavedRow { segment: copied.to, offset: to, ..row };
+        self.put(&tables.saved, &key.encode(), &new.encode())?;
+        Ok(row.bytes)
     }
 
     /// Counts what has left; true when the segment's row is gone.

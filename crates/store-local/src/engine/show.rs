@@ -7,7 +7,8 @@ use super::pages;
 use super::staged::{STAGED_KEY, UnderWay};
 use super::transfer::{Leaving, Order, Transfer};
 use super::work::{Targets, Work};
-use crate::codec::corrupt;
+use crate::codec::saved::{SavedChange, SavedShown};
+use crate::codec::{corrupt, page};
 use std::collections::BTreeMap;
 use waypost_store::{
     Bits512, ChangeKind, Copied, KeywordId, Outcome, PAGE_UIDS, StatePage, StoreError,
@@ -37,6 +38,8 @@ impl Work<'_, '_> {
         let record = self.mailbox_mut(account, to)?;
         let uid_validity = record.uid_validity;
         record.uid_next = record.uid_next.max(under_way.next);
+        let next = record.uid_next;
+        self.tell(account, SavedChange::Passed(to, next));
         let mut modseq = self.account(account)?.value.modseq;
         if !pairs.target.is_empty() {
             modseq = self.advance(account)?;
@@ -69,11 +72,26 @@ impl Work<'_, '_> {
             counters.deleted += arrived.flag(SystemFlag::Deleted).len();
             pages::join(self.page_mut(order.to, arrived.number)?, arrived, modseq);
         }
+        self.tell_shown(order, &arrivals, &keywords, modseq);
         let (bytes, messages) = (pairs.leaving.bytes, pairs.target.len().into());
         self.mailbox_mut(order.account, order.to)?.counters.bytes += bytes;
         self.hold_more(order.account, Usage { bytes, messages })?;
         let kind = ChangeKind::Arrived(pairs.target.clone());
         self.record(order.account, order.to, &kind, &pairs.leaving.emails)
+    }
+
+    /// Tells the segment what is visible now; the rows were told when they were staged.
+    fn tell_shown(
+        &mut self,
+        order: &Order<'_>,
+        arrivals: &[StatePage],
+        keywords: &BTreeMap<Keyword, KeywordId>,
+        modseq: ModSeq,
+    ) {
+        let pages = arrivals.iter().map(|page| (page.number, page::encode(page))).collect();
+        let keywords = keywords.iter().map(|(keyword, id)| (id.0, keyword.clone())).collect();
+        let shown = SavedShown { modseq, pages, keywords };
+        self.tell(order.account, SavedChange::Shown(order.to, shown));
     }
 
     /// How many of the messages have which keyword.

@@ -16,6 +16,7 @@ use super::pages;
 use super::transfer::{Leaving, Order, Transfer};
 use super::work::{Targets, Work};
 use super::{Done, Engine, Job, Kept, MutationId, refused};
+use crate::codec::saved::{SavedArrival, SavedChange};
 use crate::codec::{Take, VERSION, rows};
 use crate::env::{self, fault};
 use crate::keys;
@@ -23,7 +24,7 @@ use heed::RoTxn;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use waypost_store::{Bits512, LimitName, MessageRow, Mutation, Outcome, StoreError, limits};
-use waypost_types::{AccountId, MailboxId, Uid, UidSet, UnixTime, Usage};
+use waypost_types::{AccountId, FlagSet, MailboxId, ModSeq, Uid, UidSet, UnixTime, Usage};
 
 /// The key of [`Staged`] in `state`, while a transfer is under way or given up and not tidied.
 pub(super) const STAGED_KEY: &[u8] = b"staged";
@@ -148,6 +149,7 @@ impl Engine {
             Ok(done) => done,
             Err(error) => {
                 self.cache = Cache::default();
+                self.files.roll_back();
                 self.look_whether_usable();
                 if let Some(under_way) = &mut self.under_way {
                     (under_way.id, under_way.overtaken) = (None, true);
@@ -217,12 +219,15 @@ impl Engine {
                 let (txn, numbers) = (&mut work.txn, &mut *work.numbers);
                 kept.push((ring.write(work.tables, txn, numbers, job.id, outcome)?, job.id));
             }
-            Ok((work.txn, work.writes, outcome, kept, work.touched))
+            let unsaved = work.write_changes()?;
+            Ok((work.txn, work.writes, outcome, kept, work.touched, unsaved))
         });
         self.ring = ring;
-        let (txn, writes, outcome, kept, touched) = result?;
+        let (txn, writes, outcome, kept, touched, unsaved) = result?;
         if writes > 0 {
             self.finish(&meta, txn, kept, &[])?;
+            self.left.clear();
+            self.saver.changed(&unsaved, now);
         }
         let Some(outcome) = outcome else { return Ok(None) };
         self.under_way = None;
@@ -236,11 +241,17 @@ impl Engine {
         let staged = under_way.staged;
         let meta = Arc::clone(&self.meta);
         let mut work = self.begin(&meta, now)?;
-        let result = work.give_up(staged);
+        let result = work.give_up(staged).and_then(|()| work.write_changes());
         let txn = work.txn;
-        let result = result.and_then(|()| self.finish(&meta, txn, Kept::new(), &[]));
+        let result = result.and_then(|unsaved| {
+            self.finish(&meta, txn, Kept::new(), &[])?;
+            self.left.clear();
+            self.saver.changed(&unsaved, now);
+            Ok(())
+        });
         result.inspect_err(|_| {
             self.cache = Cache::default();
+            self.files.roll_back();
             self.look_whether_usable();
         })?;
         self.under_way = None;
@@ -318,6 +329,7 @@ impl Work<'_, '_> {
             self.put(&tables.messages, &key, &rows::encode_message(&row))?;
             let key = keys::copy(order.account, row.email, order.to, to);
             self.put(&tables.copies, &key, rows::PRESENT)?;
+            self.tell(order.account, SavedChange::Staged(order.to, staged_as(to, &row)));
             under_way.next = Uid(to.0 + 1);
             under_way.held.push(Held { uid, email: row.email.0, size: row.size });
         }
@@ -380,7 +392,9 @@ impl Work<'_, '_> {
     fn give_up(&mut self, staged: Staged) -> Result<(), StoreError> {
         let rows = self.staged_rows(staged)?;
         if let Some(last) = rows.last() {
-            self.skip_uids(staged.account, staged.mailbox, Uid(last.0 + 1))?;
+            let next = Uid(last.0 + 1);
+            self.skip_uids(staged.account, staged.mailbox, next)?;
+            self.tell(staged.account, SavedChange::Passed(staged.mailbox, next));
             let modseq = self.account(staged.account)?.value.modseq;
             self.queue_purge(staged.account, staged.mailbox, modseq, &rows)?;
         }
@@ -439,6 +453,13 @@ impl Work<'_, '_> {
         let next = under_way.next;
         self.skip_uids(account, mailbox, next)
     }
+}
+
+/// A staged row for the segment; its flags are told when it is shown.
+fn staged_as(uid: Uid, row: &MessageRow) -> SavedArrival {
+    let MessageRow { email, internal_date, saved, .. } = *row;
+    let (modseq, flags) = (ModSeq(0), FlagSet::default());
+    SavedArrival { uid, email, modseq, internal_date, saved, flags }
 }
 
 /// The first `most` positions, and the others.

@@ -569,7 +569,9 @@ fn a_newer_format_is_refused_by_name() {
     drop(bench.engine);
     for refused in [Engine::open(config(dir.path())).err(), Reader::open(dir.path()).err()] {
         let Some(StoreError::Unavailable(why)) = refused else { panic!("{refused:?}") };
-        assert!(why.contains("format 3") && why.contains("waypost run"));
+        assert!(
+            why.contains(&format!("format {}", env::FORMAT + 1)) && why.contains("waypost run")
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files in the segments' directory that no row knows: uploads that were aborted or never filed.
 
 use crate::codec::Take;
+use crate::codec::rows::SegmentRow;
 use crate::env::{self, Meta, SEGMENTS_DIR, fault, io_fault};
 use crate::segment;
 use std::collections::BTreeSet;
@@ -47,4 +48,21 @@ pub(super) fn orphans(meta: &Meta, now: UnixTime) -> Result<Orphans, StoreError>
         }
     }
     Ok(found)
+}
+
+/// Segments, but for the one that is appended to, whose files hold more than their rows know, and where
+/// their records end: a crash has left them so.
+pub(super) fn left(meta: &Meta, current: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+    let txn = meta.env.read_txn().map_err(fault)?;
+    let mut left = Vec::new();
+    for entry in env::all(&meta.tables.segments, &txn)? {
+        let (key, value) = entry?;
+        let row = Take(key).u64().zip(SegmentRow::decode(value));
+        let Some((number, row)) = row.filter(|(number, _)| *number != current) else { continue };
+        let file = std::fs::metadata(segment::path(&meta.path, number));
+        if file.is_ok_and(|file| file.len() > row.end) {
+            left.push((number, row.end));
+        }
+    }
+    Ok(left)
 }

@@ -3,6 +3,7 @@
 use super::cache::{Cache, Cached, KeywordTable};
 use super::files::Appender;
 use super::pages;
+use super::saved::Unsaved;
 use super::staged::UnderWay;
 use super::transfer::{Order, Transfer};
 use crate::codec::rows::{AccountRecord, Numbers};
@@ -37,6 +38,8 @@ pub(super) struct Work<'a, 't> {
     pub(super) touched: Vec<(AccountId, ModSeq)>,
     /// The change that the last record was written for, and how many records it has.
     pub(super) recorded: (AccountId, ModSeq, u16),
+    /// What is to be written into the segment beside the messages.
+    pub(super) unsaved: Unsaved,
 }
 
 /// Pages with the positions on each that a mutation is about.
@@ -45,6 +48,7 @@ pub(super) type Targets = Vec<(u32, Bits512)>;
 impl Work<'_, '_> {
     /// Applies one mutation: checks first, then writes.
     pub(super) fn apply(&mut self, mutation: &Mutation) -> Result<Outcome, StoreError> {
+        self.unsaved.noted = matches!(mutation, Mutation::Deliver(_) | Mutation::Append(_));
         match mutation {
             Mutation::EnsureAccount(name) => self.ensure_account(name).map(Outcome::Account),
             Mutation::Deliver(deliver) => self.deliver(deliver),
@@ -275,6 +279,7 @@ impl Work<'_, '_> {
             self.put(&log.changes, &key, &value)?;
             self.account_mut(account)?.log_records += 1;
         }
+        self.tell_kind(account, mailbox, kind)?;
         self.trim_log(account)
     }
 
@@ -349,10 +354,11 @@ impl Work<'_, '_> {
         self.put(&tables.messages, &key, &rows::encode_message(row))?;
         let key = keys::copy(mailbox.account, row.email, mailbox.id, uid);
         self.put(&tables.copies, &key, rows::PRESENT)?;
+        self.tell_arrival(mailbox.account, mailbox.id, uid, (row, flags, modseq));
         Ok(uid)
     }
 
-    fn use_keywords(
+    pub(super) fn use_keywords(
         &mut self,
         mailbox: MailboxId,
         flags: &FlagSet,

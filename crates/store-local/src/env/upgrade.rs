@@ -10,6 +10,8 @@ use waypost_store::StoreError;
 
 /// The format that is upgraded from.
 pub(super) const FIRST: u64 = 1;
+/// The format before states were saved in segments.
+pub(super) const WITHOUT_SAVED: u64 = 2;
 /// Entries moved at a time.
 const STEP: usize = 4_096;
 
@@ -104,6 +106,21 @@ mod tests {
             txn.commit().unwrap();
         }
         env.prepare_for_closing().wait();
+    }
+
+    #[test]
+    fn a_store_without_saved_states_gets_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
+        let mut txn = meta.env.write_txn().unwrap();
+        let older = rows::encode_number(WITHOUT_SAVED);
+        put(&meta.tables.state, &mut txn, FORMAT_KEY, &older).unwrap();
+        txn.commit().unwrap();
+        drop(meta);
+        assert!(Meta::open_reader(dir.path()).is_err(), "a reader cannot upgrade");
+        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
+        let txn = meta.env.read_txn().unwrap();
+        assert_eq!(meta.format(&txn).unwrap(), Some(FORMAT));
     }
 
     #[test]

@@ -271,7 +271,9 @@ async fn a_scrub_goes_on_where_it_stood() {
     server.stop().await;
     until("everybody has gone", || Meta::open_writer(&store_path(&place), 1 << 40).is_ok()).await;
     spoil(&store_path(&place), |meta, txn| {
-        let two = crate::codec::rows::encode_number(2);
+        let blobs = env::all(&meta.tables.blobs, txn).unwrap();
+        let numbers = blobs.map(|entry| crate::codec::Take(entry.unwrap().0).u64().unwrap());
+        let two = crate::codec::rows::encode_number(numbers.collect::<Vec<_>>()[1]);
         env::put(&meta.tables.state, txn, crate::engine::Engine::SCRUB_KEY, &two).unwrap();
     });
     let round = Duration::from_secs(3_600);

@@ -19,6 +19,15 @@ use std::time::{Duration, Instant};
 use waypost_store::{Mutation, StoreError};
 use waypost_types::{AccountId, ModSeq, Moment};
 
+/// Bytes of states that are saved in a second at most: some 8 MiB a minute.
+const SAVED_BYTES_PER_SECOND: u64 = 128 << 10;
+/// From one look for accounts that have become quiet to the next.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// A step that is due waits this long for a moment without mutations.
+const SAVE_PATIENCE: Duration = Duration::from_secs(1);
+/// After a failure, such as a full disk, nothing is saved for this long.
+const SAVE_FAILURE_PAUSE: Duration = Duration::from_secs(60);
+
 /// The writer: the one owner of the engine.
 pub(crate) struct Writer {
     engine: Engine,
@@ -30,6 +39,8 @@ pub(crate) struct Writer {
     long: VecDeque<Queued>,
     backup_runs: Arc<AtomicBool>,
     care: Care,
+    /// When the next step of saving is due.
+    saves_at: Instant,
 }
 
 impl Writer {
@@ -42,6 +53,7 @@ impl Writer {
             long: VecDeque::new(),
             backup_runs: Arc::default(),
             care: Care::default(),
+            saves_at: Instant::now(),
         }
     }
 
@@ -71,7 +83,29 @@ impl Writer {
                 self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
             }
             self.look_after();
+            self.save_states(idle);
         }
+    }
+
+    /// Saves states in the segments at a bounded pace, with a few commits of its own.
+    fn save_states(&mut self, idle: bool) {
+        let now = Instant::now();
+        let due = self.saves_at + if idle { Duration::ZERO } else { SAVE_PATIENCE };
+        if now < due || self.engine.is_saved() {
+            return;
+        }
+        let pause = match self.engine.save_step(Moment::now().wall) {
+            Ok(step) if step.more => {
+                let micros = step.bytes.saturating_mul(1_000_000) / SAVED_BYTES_PER_SECOND;
+                Duration::from_micros(micros)
+            }
+            Ok(_) => SAVE_INTERVAL,
+            Err(error) => {
+                tracing::warn!(%error, "states cannot be saved in the segments");
+                SAVE_FAILURE_PAUSE
+            }
+        };
+        self.saves_at = now + pause;
     }
 
     /// A step of what cares for damage; watchers hear of what it changed.
@@ -104,7 +138,11 @@ impl Writer {
             return Duration::ZERO;
         }
         let rest = self.purger.patience().min(self.hub.notes.patience(Instant::now()));
-        self.care.patience().map_or(rest, |care| rest.min(care))
+        let rest = self.care.patience().map_or(rest, |care| rest.min(care));
+        if self.engine.is_saved() {
+            return rest;
+        }
+        rest.min(self.saves_at.saturating_duration_since(Instant::now()))
     }
 
     /// Keeps what goes in steps; the others are the batch.

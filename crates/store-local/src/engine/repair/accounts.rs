@@ -310,11 +310,23 @@ impl Fix<'_, '_, '_> {
             record.next_email = record.next_email.max(last.saturating_add(1));
         }
         record.usage = Some(crate::engine::count_usage(tables, &self.work.txn, account)?);
+        self.open_all(account)?;
         let counts = |one: &AccountRecord| (one.mailboxes, one.subscriptions, one.usage);
         let counted = if counts(&before) == counts(&record) { "" } else { "counted anew, " };
         self.say(format!("user {}: {counted}the change log begins anew", record.name));
         self.save(account, &record)?;
         self.work.touched.push((account, record.modseq));
+        Ok(())
+    }
+
+    /// What was saved of the account's mailboxes is not what a repair has made of them.
+    fn open_all(&mut self, account: AccountId) -> Result<(), StoreError> {
+        let tables = self.work.tables;
+        for (key, _) in self.entries(&tables.mailboxes, &keys::account(account))? {
+            if let Some(mailbox) = Take(key.get(4..).unwrap_or_default()).u32() {
+                self.work.reopen(account, MailboxId(mailbox))?;
+            }
+        }
         Ok(())
     }
 }

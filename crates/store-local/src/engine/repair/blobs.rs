@@ -3,6 +3,7 @@
 use super::Fix;
 use crate::codec::Take;
 use crate::codec::rows::{BlobRow, EmailRecord, SegmentRow};
+use crate::codec::saved::SavedRow;
 use crate::env::{self, SEGMENTS_DIR, io_fault};
 use crate::keys;
 use crate::segment::{self, HEADER_BYTES, Header, Kind};
@@ -63,7 +64,9 @@ impl Fix<'_, '_, '_> {
                 let file =
                     File::open(segment::path(self.work.partition, number)).map_err(io_fault)?;
                 records(&file, number, &mut |header, row| {
-                    if header.kind != Kind::Note && wrong.contains(&header.blob) {
+                    if matches!(header.kind, Kind::Message | Kind::Upload)
+                        && wrong.contains(&header.blob)
+                    {
                         found.insert(header.blob, row);
                     }
                 });
@@ -114,6 +117,11 @@ impl Fix<'_, '_, '_> {
             }
             let sum = live.entry(row.segment).or_default();
             *sum = (sum.0 + row.record_bytes(), sum.1.max(segment::aligned(row.end())));
+        }
+        for (_, value) in self.entries(&tables.saved, &[])? {
+            if let Some(row) = SavedRow::decode(&value).filter(|row| row.number != 0) {
+                live.entry(row.segment).or_default().0 += row.bytes;
+            }
         }
         self.segments(live)
     }

@@ -53,6 +53,10 @@ impl RepairPlan {
         let place = finding.place;
         match finding.part {
             Part::State | Part::Purge | Part::Outcomes | Part::Access => self.tables = true,
+            Part::Saved => {
+                self.tables = true;
+                self.blobs = true;
+            }
             Part::Accounts
             | Part::AccountNames
             | Part::Mailboxes
@@ -159,8 +163,13 @@ impl Engine {
         let mut fix = Fix { work: &mut work, said: Vec::new(), found: Vec::new() };
         let result = fix.take(step);
         let Fix { said, found, .. } = fix;
+        let result = result.and_then(|()| work.write_changes());
         let (txn, touched) = (work.txn, work.touched.pop());
-        let result = result.and_then(|()| self.finish(&meta, txn, Kept::new(), &[]));
+        let result = result.and_then(|unsaved| {
+            self.finish(&meta, txn, Kept::new(), &[])?;
+            self.saver.changed(&unsaved, now);
+            Ok(())
+        });
         self.cache = Cache::default();
         if let Err(error) = result {
             self.files.roll_back();
@@ -195,6 +204,7 @@ impl Engine {
 /// # Errors
 /// When the store cannot be opened at all, or another process writes it.
 pub fn mend(config: &EngineConfig, now: UnixTime) -> Result<bool, StoreError> {
+    super::reconstruct::refuse_lost(&config.path)?;
     let _lock = super::lock(&config.path)?;
     let meta = Meta::open_writer(&config.path, config.map_size)?;
     tables::mend_numbers(&meta, now)

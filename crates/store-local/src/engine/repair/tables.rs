@@ -2,11 +2,13 @@
 
 use super::Fix;
 use crate::codec::rows::{self, Numbers};
+use crate::codec::saved::{SavedKey, SavedRow};
 use crate::codec::{Take, VERSION, access, page, ranges};
 use crate::engine::purge::expunged_front;
 use crate::engine::{BLOB_GAP, NUMBERS_KEY, Waiting, read_outcome, read_waiting};
 use crate::env::{self, Meta, fault};
 use crate::keys::{self, Purge};
+use crate::segment::{self, HEADER_BYTES, Header, Kind};
 use std::collections::BTreeMap;
 use waypost_store::{StatePage, StoreError};
 use waypost_types::{AccountId, AccountName, UidSet};
@@ -18,7 +20,45 @@ impl Fix<'_, '_, '_> {
         self.purge_queue()?;
         self.outcomes()?;
         self.accesses()?;
+        self.saved_states()?;
         self.unreadable_keys()
+    }
+
+    /// Saved states that are damaged or nobody's. What they told is saved again from the metadata.
+    fn saved_states(&mut self) -> Result<(), StoreError> {
+        let tables = self.work.tables;
+        for (key, value) in self.entries(&tables.saved, &[])? {
+            let decoded = SavedKey::decode(&key);
+            let account = decoded.and_then(SavedKey::account);
+            let known = match account {
+                Some(account) => self.get(&tables.accounts, &keys::account(account))?.is_some(),
+                None => decoded.is_some(),
+            };
+            let row = SavedRow::decode(&value).filter(|_| known);
+            if row.is_some_and(|row| row.number == 0 || self.is_saved_there(decoded, &row)) {
+                continue;
+            }
+            self.work.forget_saved(&key)?;
+            self.say(match account {
+                Some(account) => {
+                    format!("account {account}: a saved state that is damaged dropped")
+                }
+                None => "a saved state that is nobody's dropped".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn is_saved_there(&self, key: Option<SavedKey>, row: &SavedRow) -> bool {
+        let path = segment::path(self.work.partition, row.segment);
+        let Ok(file) = std::fs::File::open(path) else { return false };
+        let mut front = [0; HEADER_BYTES];
+        let read = segment::read_at(&file, &mut front, row.offset);
+        let header = Header::decode(&front).filter(|header| {
+            read.is_ok() && header.kind == Kind::State && header.blob.0 == row.number
+        });
+        let state = header.and_then(|header| segment::read_state(&file, &header, row.offset, true));
+        state.is_some_and(|(found, _)| Some(found) == key)
     }
 
     /// Numbers that were given are never given again.
@@ -269,6 +309,10 @@ fn least_numbers(tables: &env::Tables, txn: &heed::RoTxn<'_>) -> Result<Numbers,
         Ok(last.and_then(|(key, _)| Take(key).u64()).map_or(0, |last| last.saturating_add(1)))
     };
     least.blob = last(&tables.blobs)?.max(1);
+    for entry in env::all(&tables.saved, txn)? {
+        let number = SavedRow::decode(entry?.1).map_or(0, |row| row.number);
+        least.blob = least.blob.max(number.saturating_add(1));
+    }
     least.segment = last(&tables.segments)?.max(1);
     least.outcome = last(&tables.outcomes)?;
     Ok(least)
