@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The commands that are also programs: links of their name to this one.
-pub(crate) const PROGRAMS: [&str; 6] =
-    ["msconfig", "start-msg", "stop-msg", "refresh", "imsconnutil", "mboxutil"];
+pub(crate) const PROGRAMS: [&str; 7] =
+    ["msconfig", "start-msg", "stop-msg", "refresh", "imsconnutil", "mboxutil", "reconstruct"];
 
 /// The name that this program is called by, and the command line as if it were called as `waypost` and
 /// its command.
@@ -108,12 +108,22 @@ pub(crate) enum Command {
     },
     /// Check the store and repair what can be repaired, also while the server runs
     Repair(RepairArguments),
+    /// Make the metadata of the store anew from its segments, when they are lost or cannot be read
+    Reconstruct(ReconstructArguments),
+    /// Check whether this machine's disk and system keep what is acknowledged, in a new folder
+    Selftest(SelftestArguments),
     /// Check the configuration file
     CheckConfig,
     /// Change and show options; without arguments it asks for commands
     Msconfig(MsconfigArguments),
     /// Show the version
     Version,
+    /// The writer that `selftest` kills
+    #[command(hide = true)]
+    SelftestWriter {
+        /// Where its store and its socket are
+        folder: PathBuf,
+    },
     /// The writer of the store (started by `run`)
     #[command(hide = true)]
     Stored,
@@ -413,6 +423,26 @@ pub(crate) struct RepairArguments {
     /// Only say what is wrong and what can be done
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconstructArguments {
+    /// Only say what would come of it
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Also when the metadata can be read
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArguments {
+    /// How long it may take
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(5..=3_600))]
+    pub(crate) seconds: u16,
+    /// The folder on the disk in question [default: the store's]
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

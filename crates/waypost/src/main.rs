@@ -60,6 +60,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Cert(command) => tools::cert::run(&file, command),
         Command::Backup { folder } => tools::backup::run(&file, folder),
         Command::Repair(arguments) => tools::repair::run(&file, arguments),
+        Command::Reconstruct(arguments) => tools::reconstruct::run(&file, arguments),
         Command::Check(arguments) => tools::check_store::run(&file, arguments),
         Command::Compact { percent } => tools::compact::run(&file, *percent),
         Command::Mboxutil(arguments) => tools::mboxutil::run(&file, arguments),
@@ -69,7 +70,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Counters(arguments) => tools::counters::run(&file, arguments),
         Command::Imsconnutil(arguments) => tools::imsconnutil::run(&file, arguments),
         Command::Refresh { services } => tools::control::refresh(&file, services),
-        Command::Demo { .. } | Command::Version => Ok(()),
+        Command::Demo { .. }
+        | Command::Selftest(_)
+        | Command::SelftestWriter { .. }
+        | Command::Version => Ok(()),
     }
 }
 
@@ -77,6 +81,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 fn without_configuration(cli: &Cli) -> Option<Result<(), Failure>> {
     match &cli.command {
         Command::Demo { folder } => Some(demo::run(folder)),
+        Command::Selftest(arguments) => {
+            Some(tools::selftest::run(cli.config.as_deref(), arguments))
+        }
+        Command::SelftestWriter { folder } => Some(tools::selftest::writer(folder)),
         Command::Cert(CertCommand::Show { file: Some(file) }) => Some(tools::cert::show_file(file)),
         Command::Version => {
             output::tell(format_args!("waypost {}", env!("CARGO_PKG_VERSION")));

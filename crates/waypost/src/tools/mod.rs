@@ -22,7 +22,9 @@ pub(crate) mod mboxutil;
 pub(crate) mod msconfig;
 mod newline;
 pub(crate) mod quota;
+pub(crate) mod reconstruct;
 pub(crate) mod repair;
+pub(crate) mod selftest;
 pub(crate) mod status;
 pub(crate) mod user;
 
