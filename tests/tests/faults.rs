@@ -140,6 +140,10 @@ fn a_full_disk_refuses_mail_for_now_and_reads_go_on() {
     assert!(answer.last().unwrap().starts_with("A4 NO"), "{answer:?}");
     assert_eq!(bodies(&mut client).0, [1, 2, 3]);
     ok(&client.imap("A5", "STORE 1 +FLAGS (\\Flagged)"));
+    // Who has no space left must be able to delete.
+    ok(&client.imap("A6", "STORE 3 +FLAGS.SILENT (\\Deleted)"));
+    ok(&client.imap("A7", "EXPUNGE"));
+    assert_eq!(bodies(&mut client).0, [1, 2]);
     assert!(control.read(Word::FullSeen).unwrap() > 0);
     control.set(Word::SegmentSpace, UNLIMITED).unwrap();
     let reply = deliver(&server);

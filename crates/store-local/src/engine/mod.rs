@@ -179,6 +179,8 @@ pub struct Engine {
     /// Segments that a crash has left with bytes behind their records, and where these end: to be told
     /// in the next one.
     left: Vec<(u64, u64)>,
+    /// Whether the batch in hand must do without records of states: there is no space for them.
+    sparing: bool,
     _lock: File,
 }
 
@@ -241,6 +243,7 @@ impl Engine {
             notes: Arc::default(),
             saver: Saver::new(),
             left: Vec::new(),
+            sparing: false,
             _lock: lock,
         };
         engine.resume_segments()?;
@@ -267,7 +270,7 @@ impl Engine {
         let with_notes = self.notes.lock().since().is_some();
         match self.try_batch(jobs, now, notes::BATCH_NOTES) {
             Ok(done) => done,
-            Err(error) if jobs.len() == 1 && !with_notes => {
+            Err(error) if jobs.len() == 1 && !with_notes && error != StoreError::NoSpace => {
                 jobs.iter().map(|job| refused(job.id, error.clone())).collect()
             }
             // What failed may be the notes, which no job pays for, or one job's own trouble (damage,
@@ -411,12 +414,21 @@ impl Engine {
             writes: 0,
             touched: Vec::new(),
             recorded: (AccountId(0), ModSeq(0), 0),
-            unsaved: Unsaved::new(self.left.clone()),
+            unsaved: match self.sparing {
+                true => Unsaved::sparing(),
+                false => Unsaved::new(self.left.clone()),
+            },
         })
     }
 
     fn commit_alone(&mut self, job: &Job, now: UnixTime) -> Done {
-        match self.try_batch(std::slice::from_ref(job), now, 0) {
+        let mut result = self.try_batch(std::slice::from_ref(job), now, 0);
+        if matches!(result, Err(StoreError::NoSpace)) {
+            self.sparing = true;
+            result = self.try_batch(std::slice::from_ref(job), now, 0);
+            self.sparing = false;
+        }
+        match result {
             Ok(mut done) => done.pop().unwrap_or_else(|| refused(job.id, StoreError::NoSpace)),
             Err(error) => refused(job.id, error),
         }
@@ -461,7 +473,9 @@ impl Engine {
             let result = self.finish(&meta, txn, kept, &notes);
             result.inspect_err(|_| self.lose_notes(notes.len()))?;
             self.saver.changed(&unsaved, now);
-            self.left.clear();
+            if !self.sparing {
+                self.left.clear();
+            }
         }
         Ok(done)
     }

@@ -12,7 +12,7 @@ use crate::codec::saved::{Saved, SavedArrival, SavedChange, SavedKey, SavedName,
 use crate::env;
 use crate::keys;
 use crate::segment::{self, HEADER_BYTES, Header, Kind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waypost_store::{ChangeKind, Mailbox, MessageRow, StoreError};
 use waypost_types::{AccountId, BlobId, FlagSet, MailboxId, ModSeq, Uid};
 
@@ -24,12 +24,22 @@ pub(super) struct Unsaved {
     pub(super) noted: bool,
     /// Segments that a crash has left, and where their records end.
     ends: Vec<(u64, u64)>,
+    /// Whether flags and expunges are not noted, since segments have no space.
+    spares: bool,
+    /// Accounts of which something was not noted.
+    spared: BTreeSet<AccountId>,
 }
 
 impl Unsaved {
     /// Nothing, but the ends of segments that a crash has left.
     pub(super) fn new(ends: Vec<(u64, u64)>) -> Self {
         Self { ends, ..Self::default() }
+    }
+
+    /// What leaves flags and expunges unnoted: mail can be deleted where no space is left, at the price that these changes
+    /// are unknown until the account is saved again, should the metadata be lost before.
+    pub(super) fn sparing() -> Self {
+        Self { spares: true, ..Self::default() }
     }
 }
 
@@ -87,6 +97,10 @@ impl Work<'_, '_> {
 
     /// The state of a mailbox is in the metadata alone from now on.
     fn open(&mut self, account: AccountId, mailbox: MailboxId) -> Result<(), StoreError> {
+        if self.unsaved.spares {
+            self.unsaved.spared.insert(account);
+            return Ok(());
+        }
         let row = self.saved_row(SavedKey::Mailbox(account, mailbox))?;
         if row.is_some_and(|row| row.mark == OPEN) {
             return Ok(());
@@ -111,7 +125,8 @@ impl Work<'_, '_> {
     /// Writes down what was noted; the accounts that it is about.
     pub(super) fn write_changes(&mut self) -> Result<Vec<AccountId>, StoreError> {
         let changes = std::mem::take(&mut self.unsaved.changes);
-        let mut accounts = Vec::with_capacity(changes.len());
+        let mut accounts: Vec<AccountId> =
+            std::mem::take(&mut self.unsaved.spared).into_iter().collect();
         for (account, changes) in changes {
             let number = self.numbers.blob;
             let key = SavedKey::Changes(account, number);
