@@ -176,8 +176,10 @@ fn main() -> ExitCode {
 fn run(what: &What, server: &Server) -> io::Result<String> {
     match what {
         What::Lmtp => load::run(server, "LMTP delivery", load::lmtp),
-        What::ImapLogin => load::run(server, "IMAP login + logout", load::imap_login),
-        What::PopLogin => load::run(server, "POP3 login + STAT + QUIT", load::pop_login),
+        What::ImapLogin => load::remember(server)
+            .and_then(|()| load::run(server, "IMAP login + logout", load::imap_login)),
+        What::PopLogin => load::remember(server)
+            .and_then(|()| load::run(server, "POP3 login + STAT + QUIT", load::pop_login)),
         What::Mixed => load::run(server, "mixed commands", mixed::sessions),
         What::Fetch => load::run(server, "FETCH BODY.PEEK[] (a message)", load::fetch),
         What::Retr => load::run(server, "RETR (a message)", load::retr),
