@@ -93,6 +93,7 @@ pub struct Seen {
 /// # Errors
 /// When the store cannot be read at all; damage is no error but a finding.
 pub fn check(partition: &Path, options: &CheckOptions) -> Result<CheckReport, StoreError> {
+    crate::engine::refuse_lost(partition)?;
     let meta = Meta::open_reader(partition)?;
     run(&meta, options)
 }

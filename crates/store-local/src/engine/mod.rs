@@ -35,6 +35,7 @@ pub(crate) use outcomes::read_outcome;
 pub(crate) use pages::collect;
 pub(crate) use purge::{Waiting, read_dead, read_waiting};
 pub(crate) use quota::count as count_usage;
+pub(crate) use reconstruct::refuse_lost;
 pub use reconstruct::{Rebuilt, reconstruct};
 pub(crate) use relocate::{Ask, Told};
 pub use repair::{Repair, RepairPlan, mend};

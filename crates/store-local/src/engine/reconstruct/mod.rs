@@ -163,7 +163,7 @@ fn put_in_place(partition: &Path, making: &Path) -> Result<Option<PathBuf>, Stor
 
 /// Refuses a partition that holds messages and no metadata: new ones would know none of them, and what
 /// nothing knows is removed.
-pub(super) fn refuse_lost(partition: &Path) -> Result<(), StoreError> {
+pub(crate) fn refuse_lost(partition: &Path) -> Result<(), StoreError> {
     if !has_lost_its_metadata(partition)? {
         return Ok(());
     }

@@ -463,6 +463,8 @@ fn old_metadata_are_kept_and_a_running_writer_is_refused() {
     assert!(matches!(crate::engine::mend(&config(&path), NOW), Err(StoreError::Corrupt(_))));
     let refused = Engine::open(config(&path)).err();
     assert!(matches!(refused, Some(StoreError::Corrupt(_))), "{refused:?}");
+    let unchecked = crate::check::check(&path, &crate::check::CheckOptions::default()).err();
+    assert_eq!(unchecked, refused, "who checks it learns what to do");
 }
 
 #[test]
