@@ -22,10 +22,10 @@ WAYPOST_USER = waypost
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/waypost
 export DESTDIR PREFIX SBINDIR SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR MANDIR DOCDIR BASHCOMPDIR \
     ZSHCOMPDIR FISHCOMPDIR UNITDIR SYSUSERSDIR TMPFILESDIR WAYPOST_USER PROGRAM
-.PHONY: help run build install uninstall test gate bench bench-compare bench-growth fuzz powercut clean-demo
+.PHONY: help run build install uninstall test gate bench bench-compare bench-growth bench-connections fuzz powercut clean-demo
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start a demo server under ./var; Ctrl-C ends it
 	@scripts/run-demo
@@ -58,6 +58,9 @@ bench-compare: ## As root: measure beside Debian's Dovecot, SECONDS=5 for each r
 
 bench-growth: ## Measure with ever more messages, folders and users, and plot it (bench/growth.sh)
 	@bench/growth.sh
+
+bench-connections: ## Measure 5,000 idle connections, notices beside 10,000 and a siege (bench/connections.sh)
+	@bench/connections.sh
 
 fuzz: ## Fuzz every parser for SECONDS=60 each, or TARGET=name alone
 	@scripts/fuzz "$(TARGET)" "$(SECONDS)"

@@ -42,8 +42,11 @@ pub(crate) fn run(server: &Server, idle: &Idle) -> io::Result<Vec<String>> {
         }
     }
     let pid = server.pid.ok_or_else(|| io::Error::other("memory needs --pid"))?;
-    // One connection beforehand: what is made once is not what a connection costs.
-    drop(begin(server, idle, tls.as_ref(), 0)?);
+    // A connection of each user beforehand: what is made once, and the pages of the store that a process
+    // has mapped, are not what a connection costs.
+    for number in 0..server.users.clamp(1, idle.connections.max(1)) {
+        work(&mut begin(server, idle, tls.as_ref(), number)?)?;
+    }
     thread::sleep(SETTLED);
     let before = cpu::pss_kib(pid);
     let mut clients = Vec::new();
@@ -55,10 +58,7 @@ pub(crate) fn run(server: &Server, idle: &Idle) -> io::Result<Vec<String>> {
     let what = format!("idle connection{}{}", kinds[0], kinds[1]);
     let mut rows = vec![row(server, idle, &what, cpu::pss_kib(pid), before)?];
     for client in &mut clients {
-        client.send(b"DONE\r\n")?;
-        client.finish_imap()?;
-        client.imap("FETCH 1:* (UID FLAGS ENVELOPE BODY.PEEK[])")?;
-        to_idle(client)?;
+        work(client)?;
     }
     thread::sleep(SETTLED);
     rows.push(row(server, idle, &format!("{what}, after a burst"), cpu::pss_kib(pid), before)?);
@@ -75,6 +75,14 @@ fn begin(server: &Server, idle: &Idle, tls: Option<&Tls>, number: u32) -> io::Re
     client.imap(&format!("SELECT \"{}\"", idle.mailbox))?;
     to_idle(&mut client)?;
     Ok(client)
+}
+
+/// From IDLE through the burst's command to IDLE.
+fn work(client: &mut Client) -> io::Result<()> {
+    client.send(b"DONE\r\n")?;
+    client.finish_imap()?;
+    client.imap("FETCH 1:* (UID FLAGS ENVELOPE BODY.PEEK[])")?;
+    to_idle(client)
 }
 
 fn to_idle(client: &mut Client) -> io::Result<()> {
