@@ -7,7 +7,7 @@ seconds=${1:-5} rounds=${2:-3}
 seconds=${seconds:-5} rounds=${rounds:-3}
 users=${WAYPOST_BENCH_USERS:-50}
 format=${WAYPOST_COMPARE_FORMAT:-mdbox}
-rows=${WAYPOST_COMPARE_ROWS:-lmtp login fetch retr notice big idle}
+rows=${WAYPOST_COMPARE_ROWS:-lmtp login fetch retr notice mixed big idle}
 out=${WAYPOST_COMPARE_OUT:-docs/benchmarks}
 bench/dovecot/install
 [ -n "${WAYPOST_BENCH_NO_BUILD:-}" ] || cargo build --release --locked -q -p waypost -p waypost-bench
