@@ -3,6 +3,7 @@
 use super::probe::Probe;
 use bytes::BytesMut;
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 use waypost_imap::{ImapService, ImapSession};
 use waypost_net::session::{
     ConnectionFacts, Event, Io, Next, OUTPUT_STEP_BYTES, Service, Session, WakeHandle,
@@ -14,7 +15,7 @@ use waypost_types::Moment;
 pub(crate) struct Hand {
     session: ImapSession,
     store: Arc<Probe>,
-    runtime: tokio::runtime::Handle,
+    runtime: Arc<Runtime>,
     now: Moment,
     input: BytesMut,
     /// Whether the session has closed, or waits for TLS.
@@ -26,11 +27,7 @@ pub(crate) struct Hand {
 }
 
 impl Hand {
-    pub(super) fn new(
-        service: ImapService,
-        store: Arc<Probe>,
-        runtime: tokio::runtime::Handle,
-    ) -> Self {
+    pub(super) fn new(service: ImapService, store: Arc<Probe>, runtime: Arc<Runtime>) -> Self {
         let mut hand = Self::stranger(service, store, runtime);
         hand.say("l LOGIN alice secret");
         hand.say("s SELECT INBOX");
@@ -39,11 +36,7 @@ impl Hand {
     }
 
     /// A session that has only been greeted.
-    pub(super) fn stranger(
-        service: ImapService,
-        store: Arc<Probe>,
-        runtime: tokio::runtime::Handle,
-    ) -> Self {
+    pub(super) fn stranger(service: ImapService, store: Arc<Probe>, runtime: Arc<Runtime>) -> Self {
         let waker = WakeHandle::new(|| {});
         let facts = ConnectionFacts {
             id: 1,

@@ -26,10 +26,11 @@ pub(crate) use hand::Hand;
 use probe::Probe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use waypost_auth::{AuthConfig, Authenticator, PasswordLogin};
 use waypost_directory::{
     Directory, DirectoryError, Domain, Found, InetStatus, MailStatus, PasswordVerdict, User,
@@ -56,12 +57,25 @@ pub(crate) struct World {
     service: ImapService,
     sessions: BTreeMap<String, Dialogue<ImapSession>>,
     distrust: Arc<AtomicBool>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Arc<Runtime>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Self::within(Arc::new(Runtime::new().unwrap()))
+    }
+
+    /// A server for sessions stepped by hand whose delays pass at once: a failed login waits a second and
+    /// more. Its runtime serves every such server of the process.
+    pub(crate) fn without_delays() -> Self {
+        static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            Arc::new(builder.enable_time().start_paused(true).build().unwrap())
+        });
+        Self::within(Arc::clone(&RUNTIME))
+    }
+
+    fn within(runtime: Arc<Runtime>) -> Self {
         let auth_config = AuthConfig {
             default_domain: "example.com".into(),
             login_separators: "@".into(),
@@ -112,14 +126,12 @@ impl World {
 
     /// A session logged in with INBOX open, stepped by hand.
     pub(crate) fn hand(&mut self) -> Hand {
-        let handle = self.runtime.handle().clone();
-        Hand::new(self.service.clone(), Arc::clone(&self.store), handle)
+        Hand::new(self.service.clone(), Arc::clone(&self.store), Arc::clone(&self.runtime))
     }
 
     /// A session that has only been greeted, stepped by hand.
     pub(crate) fn stranger(&mut self) -> Hand {
-        let handle = self.runtime.handle().clone();
-        Hand::stranger(self.service.clone(), Arc::clone(&self.store), handle)
+        Hand::stranger(self.service.clone(), Arc::clone(&self.store), Arc::clone(&self.runtime))
     }
 
     fn play_block(&mut self, file: &str, session: &str, block: &str) {

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use waypost_types::Moment;
 
 /// Steps a session may take in a row before it counts as spinning.
@@ -34,6 +35,7 @@ pub struct Memory<S: Session> {
     now: Moment,
     state: State,
     woken: Arc<AtomicBool>,
+    runtime: Option<&'static Runtime>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +94,16 @@ impl<S: Session> Memory<S> {
         let now = Moment::now();
         let state = State::Reading(now.instant);
         let (input, output) = (BytesMut::new(), Vec::new());
-        let mut memory = Self { session, input, output, eof: false, now, state, woken };
+        let mut memory =
+            Self { session, input, output, eof: false, now, state, woken, runtime: None };
         memory.deliver(Event::Open)?;
         Ok(memory)
+    }
+
+    /// Waits for calls within that runtime from now on; one whose clock is paused lets delays pass at once.
+    #[must_use]
+    pub fn calls_within(self, runtime: &'static Runtime) -> Self {
+        Self { runtime: Some(runtime), ..self }
     }
 
     /// The client sends `bytes`. They are lost when the session is closed, as on a socket.
@@ -225,7 +234,10 @@ impl<S: Session> Memory<S> {
             let next = session.step(&mut Io { input, eof: *eof, output, now: *now }, event);
             event = match next {
                 Next::Continue | Next::Store | Next::Work => Event::Go,
-                Next::Call(call) => Event::Reply(answer(call)?),
+                Next::Call(call) => Event::Reply(match self.runtime {
+                    Some(runtime) => runtime.block_on(call),
+                    None => answer(call)?,
+                }),
                 Next::Read { deadline } => return self.wait(State::Reading(deadline)),
                 Next::StartTls => {
                     self.input.clear();
