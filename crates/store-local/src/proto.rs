@@ -17,7 +17,7 @@ use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
 /// log-ins, 3 limits to mutations, 4 compaction, 5 repair, 6 what a worker listens to, 7 undeletion.
-pub const PROTOCOL_VERSION: u16 = 7;
+pub const PROTOCOL_VERSION: u16 = 8;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -351,18 +351,38 @@ pub struct StatusReport {
     pub compacted_bytes: u64,
     /// Bytes of the segments that it has removed.
     pub removed_bytes: u64,
+    /// Segments that it has removed.
+    pub removed_segments: u64,
+    /// Whether it is at work on a segment.
+    pub compacting: bool,
     /// Accounts and mailboxes whose damage was met in ordinary work.
     pub suspects: u64,
     /// Faults that checks of these found.
     pub faults_found: u64,
     /// Repairs of single things.
     pub repaired: u64,
+    /// Repairs under way or waiting, each of all that one check, scrub or tool found.
+    pub repairs_waiting: u64,
+    /// Repairs that came to their end.
+    pub repairs_done: u64,
+    /// Repairs that ended before it.
+    pub repairs_failed: u64,
     /// Bytes of messages that the scrub has read.
     pub scrubbed_bytes: u64,
     /// Times that the scrub has read every message.
     pub scrub_rounds: u64,
+    /// Messages that the scrub has read; those shared by several users count once.
+    pub scrub_messages: u64,
+    /// When it had read every message last, in seconds since 1970; 0 for never.
+    pub scrub_finished: u64,
     /// Messages that the scrub found damaged.
     pub scrub_faults: u64,
+    /// Bytes of states that were saved in segments in the background.
+    pub saved_bytes: u64,
+    /// Accounts that changed since their state was saved, as far as they are remembered.
+    pub unsaved_accounts: u64,
+    /// Times that states could not be saved.
+    pub save_failures: u64,
 }
 
 /// Encodes a frame; an error when it would exceed [`MAX_FRAME_BYTES`].

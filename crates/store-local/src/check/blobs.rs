@@ -83,8 +83,17 @@ pub(super) fn check_some(
     Ok(damaged)
 }
 
+/// What is wrong with a row that cannot be read.
+pub(crate) const UNREADABLE: Fault = Fault {
+    part: Part::Blobs,
+    problem: Problem::Damaged,
+    segment: None,
+    text: "the row cannot be read",
+};
+
 fn unreadable(sink: &mut Sink, blob: BlobId) {
-    sink.add(Part::Blobs, Problem::Damaged, Place::blob(blob), "the row cannot be read");
+    let Fault { part, problem, text, .. } = UNREADABLE;
+    sink.add(part, problem, Place::blob(blob), text);
 }
 
 /// The next rows after a blob; findings for those that cannot be read.

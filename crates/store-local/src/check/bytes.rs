@@ -24,7 +24,7 @@ const TRIES: usize = 3;
 pub(crate) struct Fault {
     pub(crate) part: Part,
     pub(crate) problem: Problem,
-    pub(crate) segment: u64,
+    pub(crate) segment: Option<u64>,
     pub(crate) text: &'static str,
 }
 
@@ -84,7 +84,7 @@ fn examine_at(
     row: &BlobRow,
     read: Read<'_>,
 ) -> Result<Result<u64, Fault>, StoreError> {
-    let segment = row.segment;
+    let segment = Some(row.segment);
     let fault = |part, problem, text| Ok(Err(Fault { part, problem, segment, text }));
     let Some(file) = files.open(&meta.path, row.segment)? else {
         return fault(Part::Files, Problem::Missing, "the file of its segment is not there");
@@ -159,14 +159,14 @@ pub(super) fn name_owners(
             let Some((mailbox, uid)) = take.u32().zip(take.u32()) else { continue };
             named.insert(blob);
             let place = Place::message(account, MailboxId(mailbox), Uid(uid));
-            let (email, blob, segment) = (Some(email), Some(blob), Some(fault.segment));
+            let (email, blob, segment) = (Some(email), Some(blob), fault.segment);
             let place = Place { email, blob, segment, ..place };
             sink.add(fault.part, fault.problem, place, fault.text);
         }
         Ok(())
     })?;
     for (blob, fault) in damaged.iter().filter(|(blob, _)| !named.contains(blob)) {
-        let place = Place { segment: Some(fault.segment), ..Place::blob(*blob) };
+        let place = Place { segment: fault.segment, ..Place::blob(*blob) };
         scan.sink.add(fault.part, fault.problem, place, fault.text);
     }
     Ok(())

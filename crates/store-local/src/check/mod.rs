@@ -16,7 +16,7 @@ mod references;
 mod saved;
 mod scan;
 
-pub(crate) use blobs::Damaged;
+pub(crate) use blobs::{Damaged, UNREADABLE};
 pub(crate) use bytes::{Fault, examine_blob, owners_of};
 pub use finding::{Finding, Part, Place, Problem, Remedy};
 

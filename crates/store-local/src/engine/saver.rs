@@ -157,6 +157,11 @@ impl Engine {
         self.saver.is_idle()
     }
 
+    /// How many accounts wait to be saved, as far as they are remembered.
+    pub(crate) fn unsaved_accounts(&self) -> u64 {
+        self.saver.waiting.len() as u64 + u64::from(self.saver.job.is_some())
+    }
+
     /// Lets the next record begin a new segment.
     #[cfg(test)]
     pub(super) fn leave_segment(&mut self) {

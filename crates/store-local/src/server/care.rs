@@ -1,8 +1,9 @@
 //! Damage that ordinary work meets: each account concerned is checked on a thread of its own, then
-//! repaired by the writer, a step between two batches. Repairs that a tool asks for go the same way.
+//! repaired by the writer, a step between two batches. What the scrub finds and what a tool asks for is
+//! repaired in the same way.
 
 use super::connection::Connection;
-use crate::check::{CheckOptions, CheckReport};
+use crate::check::{CheckOptions, CheckReport, Finding};
 use crate::engine::{Engine, Repair, RepairPlan};
 use crate::proto::{FromStored, REPAIR_LINES, Suspect};
 use crate::reader::Reader;
@@ -41,12 +42,16 @@ pub(crate) struct CareCounts {
     pub(crate) suspects: u64,
     pub(crate) found: u64,
     pub(crate) repaired: u64,
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
 }
 
 /// The care, driven by the writer between batches.
 #[derive(Default)]
 pub(crate) struct Care {
     repairs: VecDeque<Running>,
+    /// What the scrub found, to be repaired together: each repair of places reads all segments' rows.
+    scrubbed: RepairPlan,
     waiting: VecDeque<Suspect>,
     checked: HashMap<Suspect, Instant>,
     checking: Option<Checking>,
@@ -76,12 +81,21 @@ impl Care {
         self.waiting.push_back(suspect);
     }
 
+    /// The scrub found damage, and says each only once. What only a backup can mend gives nothing to do.
+    pub(crate) fn found(&mut self, findings: &[Finding]) {
+        self.scrubbed.extend(findings);
+    }
+
+    /// Repairs under way or waiting.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.repairs.len() as u64 + u64::from(!self.scrubbed.is_empty())
+    }
+
     /// How long the writer may wait when nothing comes in.
     pub(crate) fn patience(&self) -> Option<Duration> {
-        match (&self.checking, self.repairs.is_empty() && self.waiting.is_empty()) {
-            (_, false) if self.checking.is_none() || !self.repairs.is_empty() => {
-                Some(Duration::ZERO)
-            }
+        let repairs = !self.repairs.is_empty() || !self.scrubbed.is_empty();
+        match (&self.checking, !repairs && self.waiting.is_empty()) {
+            (_, false) if self.checking.is_none() || repairs => Some(Duration::ZERO),
             (Some(_), _) => Some(LOOK),
             (None, _) => None,
         }
@@ -94,6 +108,10 @@ impl Care {
             && let Some(suspect) = self.waiting.pop_front()
         {
             self.begin_check(suspect, engine.reader());
+        }
+        if self.repairs.is_empty() && !self.scrubbed.is_empty() {
+            let repair = Repair::new(std::mem::take(&mut self.scrubbed));
+            self.repairs.push_back(Running { repair, asked: None });
         }
         let running = self.repairs.front_mut()?;
         let step = engine.repair_step(&mut running.repair, Moment::now().wall);
@@ -155,6 +173,7 @@ impl Care {
         for line in repair.report().iter().take(REPAIR_LINES) {
             tracing::warn!(line, "repaired");
         }
+        *if failed.is_some() { &mut self.counts.failed } else { &mut self.counts.done } += 1;
         if let Some(error) = &failed {
             tracing::error!(%error, "a repair ended before its end");
         }

@@ -173,11 +173,14 @@ impl Compaction {
 
     fn step(&mut self, aim: Aim) -> Result<Option<Progress>, StoreError> {
         let Self { compactor, hub, .. } = self;
-        let progress = compactor.step(aim, &mut |ask| compact(hub, ask))?;
+        let step = compactor.step(aim, &mut |ask| compact(hub, ask));
+        let figures = &self.hub.figures;
+        figures.compacting.store(matches!(step, Ok(Some(_))), Ordering::Relaxed);
+        let progress = step?;
         if let Some(progress) = &progress {
-            let figures = &self.hub.figures;
             figures.compacted_bytes.fetch_add(progress.copied, Ordering::Relaxed);
             figures.removed_bytes.fetch_add(progress.dropped, Ordering::Relaxed);
+            figures.removed_segments.fetch_add(progress.segments, Ordering::Relaxed);
         }
         Ok(progress)
     }

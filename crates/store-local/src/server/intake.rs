@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use crate::MutationId;
+use crate::check::Finding;
 use crate::engine::{Engine, Job, RepairPlan};
 use crate::proto::{Holds, Suspect};
 use std::collections::{HashMap, VecDeque};
@@ -66,6 +67,10 @@ pub(crate) enum Request {
     },
     Suspect {
         suspect: Suspect,
+    },
+    /// The scrub found damage.
+    Found {
+        findings: Vec<Finding>,
     },
     /// A short step of another thread, such as one of the compaction.
     Step(Step),

@@ -41,7 +41,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as BlockingListener, UnixStream as BlockingStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -225,12 +225,22 @@ pub(crate) struct Figures {
     pub(crate) dead_bytes: AtomicU64,
     pub(crate) compacted_bytes: AtomicU64,
     pub(crate) removed_bytes: AtomicU64,
+    pub(crate) removed_segments: AtomicU64,
+    pub(crate) compacting: AtomicBool,
     pub(crate) suspects: AtomicU64,
     pub(crate) faults_found: AtomicU64,
     pub(crate) repaired: AtomicU64,
+    pub(crate) repairs_waiting: AtomicU64,
+    pub(crate) repairs_done: AtomicU64,
+    pub(crate) repairs_failed: AtomicU64,
     pub(crate) scrubbed_bytes: AtomicU64,
     pub(crate) scrub_rounds: AtomicU64,
+    pub(crate) scrub_messages: AtomicU64,
+    pub(crate) scrub_finished: AtomicU64,
     pub(crate) scrub_faults: AtomicU64,
+    pub(crate) saved_bytes: AtomicU64,
+    pub(crate) unsaved_accounts: AtomicU64,
+    pub(crate) save_failures: AtomicU64,
 }
 
 impl Figures {
@@ -308,30 +318,41 @@ impl Hub {
     pub(crate) fn report(&self) -> StatusReport {
         let figures = &self.figures;
         let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         StatusReport {
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
             connections: narrow(self.connections().len()),
-            batches: figures.batches.load(Ordering::Relaxed),
-            mutations: figures.mutations.load(Ordering::Relaxed),
+            batches: read(&figures.batches),
+            mutations: read(&figures.mutations),
             largest_batch: narrow(figures.largest_batch.load(Ordering::Relaxed)),
             waiting: narrow(self.intake.waiting()),
             uploads: narrow(figures.uploads.load(Ordering::Relaxed)),
-            upload_peak_bytes: figures.upload_peak.load(Ordering::Relaxed),
-            overflows: figures.overflows.load(Ordering::Relaxed),
-            purge_steps: figures.purge_steps.load(Ordering::Relaxed),
+            upload_peak_bytes: read(&figures.upload_peak),
+            overflows: read(&figures.overflows),
+            purge_steps: read(&figures.purge_steps),
             notes_dropped: self.notes.lock().dropped(),
-            segments: figures.segments.load(Ordering::Relaxed),
-            segment_bytes: figures.segment_bytes.load(Ordering::Relaxed),
-            dead_bytes: figures.dead_bytes.load(Ordering::Relaxed),
-            compacted_bytes: figures.compacted_bytes.load(Ordering::Relaxed),
-            removed_bytes: figures.removed_bytes.load(Ordering::Relaxed),
-            suspects: figures.suspects.load(Ordering::Relaxed),
-            faults_found: figures.faults_found.load(Ordering::Relaxed),
-            repaired: figures.repaired.load(Ordering::Relaxed),
-            scrubbed_bytes: figures.scrubbed_bytes.load(Ordering::Relaxed),
-            scrub_rounds: figures.scrub_rounds.load(Ordering::Relaxed),
-            scrub_faults: figures.scrub_faults.load(Ordering::Relaxed),
+            segments: read(&figures.segments),
+            segment_bytes: read(&figures.segment_bytes),
+            dead_bytes: read(&figures.dead_bytes),
+            compacted_bytes: read(&figures.compacted_bytes),
+            removed_bytes: read(&figures.removed_bytes),
+            removed_segments: read(&figures.removed_segments),
+            compacting: figures.compacting.load(Ordering::Relaxed),
+            suspects: read(&figures.suspects),
+            faults_found: read(&figures.faults_found),
+            repaired: read(&figures.repaired),
+            repairs_waiting: read(&figures.repairs_waiting),
+            repairs_done: read(&figures.repairs_done),
+            repairs_failed: read(&figures.repairs_failed),
+            scrubbed_bytes: read(&figures.scrubbed_bytes),
+            scrub_rounds: read(&figures.scrub_rounds),
+            scrub_messages: read(&figures.scrub_messages),
+            scrub_finished: read(&figures.scrub_finished),
+            scrub_faults: read(&figures.scrub_faults),
+            saved_bytes: read(&figures.saved_bytes),
+            unsaved_accounts: read(&figures.unsaved_accounts),
+            save_failures: read(&figures.save_failures),
         }
     }
 

@@ -1,21 +1,24 @@
 //! The scrub's thread: reads every stored message in the background and compares its checksum, so that a
-//! disk that forgets is noticed while a backup still has what it forgot.
+//! disk that forgets is noticed while a backup still has what it forgot. Damage is told once; what can be
+//! mended, such as a row that does not lead to its message, goes to the writer's repairs.
 //!
 //! A round takes as long as the administrator says; where it stands is kept in the store. What the scrub
 //! reads does not push hot mail out of the system's memory: what was not there before leaves it again.
 
 use super::Hub;
 use super::intake::{Asked, Request};
-use crate::check::{Damaged, Fault, examine_blob, owners_of};
+use crate::check::{Damaged, Fault, UNREADABLE, examine_blob, owners_of};
 use crate::codec::Take;
 use crate::codec::rows::{self, BlobRow, SegmentRow};
 use crate::engine::Engine;
 use crate::env::{self, fault};
 use crate::keys;
+use crate::proto::Suspect;
 use crate::reader::Reader;
 use crate::segment::OpenSegments;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::{ReadWriteFlags, preadv2};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
@@ -24,7 +27,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use waypost_store::StoreError;
-use waypost_types::BlobId;
+use waypost_types::{BlobId, Moment};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -36,6 +39,8 @@ const LEAST_RATE: u64 = 64 << 10;
 const KEEP: Duration = Duration::from_secs(60);
 /// While mutations wait, the scrub does too, at most this long for a piece.
 const YIELD: Duration = Duration::from_millis(200);
+/// Damaged messages that are remembered; of more, each round tells again.
+const KNOWN: usize = 65_536;
 /// After a failure, nothing is tried for this long.
 const FAILURE_PAUSE: Duration = Duration::from_secs(60);
 
@@ -84,14 +89,25 @@ pub(crate) struct Scrub {
     kept: Instant,
     /// The position that the store has.
     position: BlobId,
+    /// What is damaged and was told.
+    known: BTreeMap<BlobId, Fault>,
     rate: u64,
     stopped: bool,
 }
 
 impl Scrub {
     pub(crate) fn new(hub: Arc<Hub>, reader: Reader, pace: ScrubPace) -> Self {
-        let (files, kept, rate) = (OpenSegments::default(), Instant::now(), LEAST_RATE);
-        Self { hub, reader, files, pace, kept, position: BlobId(0), rate, stopped: false }
+        Self {
+            hub,
+            reader,
+            files: OpenSegments::default(),
+            pace,
+            kept: Instant::now(),
+            position: BlobId(0),
+            known: BTreeMap::new(),
+            rate: LEAST_RATE,
+            stopped: false,
+        }
     }
 
     /// Starts the thread, unless the scrub is switched off; it ends after [`Stop::stop`].
@@ -110,6 +126,10 @@ impl Scrub {
                 Ok(()) => self.pace.round.saturating_sub(begun.elapsed()),
                 Err(error) => {
                     tracing::error!(%error, "the scrub of stored messages cannot go on");
+                    if matches!(error, StoreError::Corrupt(_)) {
+                        let suspect = Suspect { account: None, mailbox: None };
+                        self.ask(Request::Suspect { suspect });
+                    }
                     FAILURE_PAUSE
                 }
             };
@@ -126,6 +146,8 @@ impl Scrub {
         loop {
             let rows = self.next_rows(last)?;
             if rows.is_empty() {
+                let now = u64::try_from(Moment::now().wall.seconds).unwrap_or_default();
+                self.hub.figures.scrub_finished.store(now, Ordering::Relaxed);
                 self.hub.figures.scrub_rounds.fetch_add(1, Ordering::Relaxed);
                 self.keep(BlobId(0));
                 if read > 0 {
@@ -137,6 +159,7 @@ impl Scrub {
                 last = blob;
                 self.blob(blob, row)?;
                 read += 1;
+                self.hub.figures.scrub_messages.fetch_add(1, Ordering::Relaxed);
                 if self.stopped {
                     return Ok(());
                 }
@@ -148,25 +171,38 @@ impl Scrub {
     }
 
     fn blob(&mut self, blob: BlobId, row: Option<BlobRow>) -> Result<(), StoreError> {
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else { return self.damaged(blob, UNREADABLE) };
         let reader = self.reader.clone();
         let files = std::mem::take(&mut self.files);
         let mut read = |file: &File, from: u64, length: u64| self.checksum(file, from, length);
         let result = examine_blob(reader.meta(), &files, blob, row, &mut read);
         self.files = files;
         match result? {
-            Err(fault) if !self.stopped => self.damaged(blob, fault),
-            Ok(_) | Err(_) => Ok(()),
+            Err(_) if self.stopped => Ok(()),
+            Err(fault) => self.damaged(blob, fault),
+            Ok(_) => {
+                self.known.remove(&blob);
+                Ok(())
+            }
         }
     }
 
-    fn damaged(&self, blob: BlobId, fault: Fault) -> Result<(), StoreError> {
+    /// Tells of damage, and has it repaired, unless it is known: what only a backup can mend is met in
+    /// every round.
+    fn damaged(&mut self, blob: BlobId, fault: Fault) -> Result<(), StoreError> {
+        if self.known.get(&blob) == Some(&fault) {
+            return Ok(());
+        }
         let findings = owners_of(self.reader.meta(), &Damaged::from([(blob, fault)]))?;
+        if self.known.len() < KNOWN {
+            self.known.insert(blob, fault);
+        }
         self.hub.figures.scrub_faults.fetch_add(findings.len() as u64, Ordering::Relaxed);
-        for finding in findings {
+        for finding in &findings {
             let remedy = finding.remedy().name();
             tracing::error!(%finding, remedy, "a stored message is damaged");
         }
+        self.ask(Request::Found { findings });
         Ok(())
     }
 
@@ -239,8 +275,11 @@ impl Scrub {
         if std::mem::replace(&mut self.position, last) == last {
             return;
         }
-        let step = Request::Step(Box::new(move |engine: &mut Engine| engine.keep_scrub(last)));
-        self.hub.intake.request(Asked { request: step, share: None });
+        self.ask(Request::Step(Box::new(move |engine: &mut Engine| engine.keep_scrub(last))));
+    }
+
+    fn ask(&self, request: Request) {
+        self.hub.intake.request(Asked { request, share: None });
     }
 }
 

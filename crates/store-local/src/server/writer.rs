@@ -84,23 +84,27 @@ impl Writer {
             }
             self.look_after();
             self.save_states(idle);
+            let unsaved = self.engine.unsaved_accounts();
+            self.hub.figures.unsaved_accounts.store(unsaved, Ordering::Relaxed);
         }
     }
 
     /// Saves states in the segments at a bounded pace, with a few commits of its own.
     fn save_states(&mut self, idle: bool) {
-        let now = Instant::now();
+        let (now, figures) = (Instant::now(), &self.hub.figures);
         let due = self.saves_at + if idle { Duration::ZERO } else { SAVE_PATIENCE };
         if now < due || self.engine.is_saved() {
             return;
         }
         let pause = match self.engine.save_step(Moment::now().wall) {
             Ok(step) if step.more => {
+                figures.saved_bytes.fetch_add(step.bytes, Ordering::Relaxed);
                 let micros = step.bytes.saturating_mul(1_000_000) / SAVED_BYTES_PER_SECOND;
                 Duration::from_micros(micros)
             }
             Ok(_) => SAVE_INTERVAL,
             Err(error) => {
+                figures.save_failures.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%error, "states cannot be saved in the segments");
                 SAVE_FAILURE_PAUSE
             }
@@ -115,6 +119,9 @@ impl Writer {
         figures.suspects.store(counts.suspects, Ordering::Relaxed);
         figures.faults_found.store(counts.found, Ordering::Relaxed);
         figures.repaired.store(counts.repaired, Ordering::Relaxed);
+        figures.repairs_waiting.store(self.care.waiting(), Ordering::Relaxed);
+        figures.repairs_done.store(counts.done, Ordering::Relaxed);
+        figures.repairs_failed.store(counts.failed, Ordering::Relaxed);
         let outcomes = self.hub.figures.outcomes.load(Ordering::Acquire);
         if touched.is_some() {
             self.tell(touched.into_iter(), outcomes);
@@ -246,6 +253,7 @@ impl Writer {
             }
             Request::Repair { origin, request, plan } => self.care.ask(origin, request, plan),
             Request::Suspect { suspect } => self.care.suspect(suspect, Instant::now()),
+            Request::Found { findings } => self.care.found(&findings),
             Request::WriteNotes { origin, request } => {
                 self.engine.write_all_notes();
                 origin.outbox.send(&FromStored::NotesWritten { request });

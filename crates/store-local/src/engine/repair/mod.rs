@@ -40,8 +40,13 @@ impl RepairPlan {
     /// The plan for findings.
     pub fn new(findings: &[Finding]) -> Self {
         let mut plan = Self::default();
-        findings.iter().for_each(|finding| plan.add(finding));
+        plan.extend(findings);
         plan
+    }
+
+    /// Takes in what else was found.
+    pub(crate) fn extend(&mut self, findings: &[Finding]) {
+        findings.iter().for_each(|finding| self.add(finding));
     }
 
     /// Whether there is nothing to do, or nothing that can be done.
