@@ -55,7 +55,7 @@ pub(crate) struct House<'a> {
 impl<'a> House<'a> {
     /// Nothing is started yet.
     pub(crate) fn new(plan: &Plan, hooks: Hooks<'a>, board: Arc<Board>, metrics: Metrics) -> Self {
-        let Hooks { on_ready, on_settings, make_settings, on_output, renewals } = hooks;
+        let Hooks { on_ready, on_settings, make_settings, on_output, renewals, .. } = hooks;
         Self {
             config_file: plan.config.clone(),
             settings: plan.settings.clone(),

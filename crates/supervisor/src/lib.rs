@@ -34,6 +34,7 @@ mod watcher;
 pub use admin::{Answer, AskError, Phase, Request, ServiceState, ask};
 pub use child::{Attendant, Order, Reloads, UserDesk};
 pub use control::{Inherited, InheritedListener};
+pub use metrics::{Figure, GiveFigures, Given};
 pub use output::{OnOutput, Speaker};
 pub use owner::look_at_ports;
 pub use plan::{Endpoint, ListenerPlan, Plan, RolePlan};
@@ -93,6 +94,8 @@ pub mod limits {
     pub const SCRAPE_HEAD_TIME: Duration = Duration::from_secs(2);
     /// How long a connection that asks for figures may take.
     pub const SCRAPE_TIME: Duration = Duration::from_secs(10);
+    /// How long the figures that the watcher does not know itself may take; else they are left out.
+    pub const FIGURES_WAIT: Duration = Duration::from_secs(2);
     /// Sockets handed to one process.
     pub const LISTENERS: usize = 16;
     /// The exit code of a process that no restart can help: its settings are wrong.

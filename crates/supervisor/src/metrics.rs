@@ -1,7 +1,7 @@
 //! The counters for a monitoring system: GET /metrics over HTTP, in the text format of Prometheus.
 
 use crate::admin::{Answer, Errand, Phase, Request as AdminRequest, ServiceState, carry_out};
-use crate::limits::{SCRAPE_HEAD_TIME, SCRAPE_TIME, SCRAPES};
+use crate::limits::{FIGURES_WAIT, SCRAPE_HEAD_TIME, SCRAPE_TIME, SCRAPES};
 use crate::state::{Board, ProcessState, Row};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::fmt::{Display, Write};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -32,11 +33,33 @@ pub(crate) struct Metrics {
     open: Option<(SocketAddr, AbortHandle)>,
 }
 
+/// A figure that the program around the watcher knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name; figures with one name stand together.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// What it says, in one line.
+    pub help: &'static str,
+    /// What tells it from others of its name, if there are any.
+    pub label: Option<(&'static str, &'static str)>,
+    /// How much.
+    pub value: u64,
+}
+
+/// Gives figures when it is asked, within [`FIGURES_WAIT`].
+pub type GiveFigures = Arc<dyn Fn() -> Given + Send + Sync>;
+
+/// Figures that are on their way.
+pub type Given = Pin<Box<dyn Future<Output = Vec<Figure>> + Send>>;
+
 /// Where the figures come from.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) board: Arc<Board>,
     pub(crate) errands: mpsc::Sender<Errand>,
+    pub(crate) more: GiveFigures,
 }
 
 impl Metrics {
@@ -128,7 +151,9 @@ async fn respond(request: &Request<Incoming>, source: &Source) -> Response<Full<
     let (status, text) = match (request.method(), request.uri().path()) {
         (&Method::GET, PATH) => {
             let answers = carry_out(AdminRequest::Status, &source.board, &source.errands).await;
-            (StatusCode::OK, figures(&answers))
+            // Without them the others are told: the monitoring system sees what is missing.
+            let more = timeout(FIGURES_WAIT, (source.more)()).await.unwrap_or_default();
+            (StatusCode::OK, figures(&answers, &more))
         }
         (_, PATH) => (StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned()),
         _ => (StatusCode::NOT_FOUND, format!("the counters are at {PATH}\n")),
@@ -140,7 +165,7 @@ async fn respond(request: &Request<Incoming>, source: &Source) -> Response<Full<
 }
 
 /// The text that a monitoring system reads.
-fn figures(answers: &[Answer]) -> String {
+fn figures(answers: &[Answer], more: &[Figure]) -> String {
     let mut text = Text::default();
     let services: Vec<&ServiceState> = answers
         .iter()
@@ -166,7 +191,18 @@ fn figures(answers: &[Answer]) -> String {
     }
     of_services(&mut text, &services);
     of_processes(&mut text, &rows);
+    of_others(&mut text, more);
     text.0
+}
+
+fn of_others(text: &mut Text, figures: &[Figure]) {
+    for together in figures.chunk_by(|one, next| one.name == next.name) {
+        let Some(Figure { name, kind, help, .. }) = together.first() else { continue };
+        text.family(name, kind, help);
+        for figure in together {
+            text.sample(name, figure.label.as_slice(), figure.value);
+        }
+    }
 }
 
 /// A family with one sample for each service: name, type, help and value.
@@ -274,7 +310,15 @@ mod tests {
             Answer::Service(ServiceState { service, enabled: true, phase, counts }),
             Answer::Process(Row::new("imapd.1", Vec::new())),
         ];
-        let text = figures(&answers);
+        let figure = |result, value| Figure {
+            name: "waypost_things_total",
+            kind: "counter",
+            help: "Things.",
+            label: Some(("result", result)),
+            value,
+        };
+        let text = figures(&answers, &[figure("done", 5), figure("failed", 6)]);
+        assert_eq!(text.matches("# TYPE waypost_things_total counter").count(), 1, "{text}");
         for line in [
             "waypost_info{version=\"1.2.3\"} 1",
             "waypost_start_time_seconds 99",
@@ -283,6 +327,8 @@ mod tests {
             "waypost_logins_total{service=\"imap\",result=\"good\"} 7",
             "waypost_connections_refused_total{service=\"imap\",reason=\"address\"} 2",
             "waypost_process_up{process=\"imapd.1\"} 0",
+            "waypost_things_total{result=\"done\"} 5",
+            "waypost_things_total{result=\"failed\"} 6",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

@@ -3,7 +3,7 @@
 use crate::admin::Listener;
 use crate::house::House;
 use crate::member::{bind_role, remove_socket};
-use crate::metrics::{Metrics, Source};
+use crate::metrics::{GiveFigures, Metrics, Source};
 use crate::output::OnOutput;
 use crate::owner::forget_ports;
 use crate::plan::Plan;
@@ -99,6 +99,8 @@ pub struct Hooks<'a> {
     pub on_output: OnOutput,
     /// Says that what the settings are made from has changed, but for the configuration.
     pub renewals: mpsc::Receiver<()>,
+    /// Asked for figures that the watcher does not know, when a monitoring system reads them.
+    pub figures: GiveFigures,
 }
 
 /// Runs everything until SIGTERM, SIGINT, a request to end or the loss of the writer. Must be called
@@ -125,7 +127,8 @@ async fn watch(plan: &Plan, lock: &Lock, hooks: Hooks<'_>) -> Result<Ending, Wat
     let socket = open_control_socket(&path)?;
     let board = Arc::new(Board::new());
     let (listener, desk) = Listener::new(socket, Arc::clone(&board))?;
-    let source = Source { board: Arc::clone(&board), errands: listener.errands() };
+    let (errands, more) = (listener.errands(), Arc::clone(&hooks.figures));
+    let source = Source { board: Arc::clone(&board), errands, more };
     let mut house = House::new(plan, hooks, board, Metrics::new(source));
     house.offer_metrics().map_err(WatchError::Settings)?;
     for (service, sockets) in &sockets {

@@ -5,6 +5,7 @@ mod cli;
 mod config_file;
 mod demo;
 mod failure;
+mod figures;
 mod handover;
 mod log;
 mod logs;

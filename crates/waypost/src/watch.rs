@@ -4,7 +4,7 @@ use crate::certificate::{Keeper, Kept};
 use crate::failure::{Context, Failure};
 use crate::logs::{self, Logs};
 use crate::output::progress;
-use crate::{config_file, handover, ownership, roles, settings};
+use crate::{config_file, figures, handover, ownership, roles, settings};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ pub(crate) fn serve(
         make_settings: Box::new(move |config, service| make(&keeper, config, service)),
         on_output: logs.on_output(),
         renewals,
+        figures: figures::of_store(config),
     };
     match waypost_supervisor::run(&plan, lock, hooks).map_err(Failure::new)? {
         Ending::Stopped => Ok(()),

@@ -204,6 +204,26 @@ fn a_monitoring_system_reads_the_counters_where_the_settings_say() {
     assert!(text.contains("text/plain; version=0.0.4"), "{text}");
     assert!(text.contains("\nwaypost_connections{service=\"imap\"} 1\n"), "{text}");
     assert!(text.contains("waypost_logins_total{service=\"imap\",result=\"good\"} 1\n"), "{text}");
+    world.tool(&["deliver", "alice"], "Subject: kept\n\nline\n");
+    // It measures the segments.
+    world.tool(&["compact"], "");
+    let text = ask(port, "/metrics");
+    for line in [
+        "# TYPE waypost_store_segments gauge",
+        "waypost_store_segments 1",
+        "waypost_store_compacting 0",
+        "waypost_store_freed_segments_total 0",
+        "waypost_store_repairs_total{result=\"done\"} 0",
+        "waypost_store_repairs_total{result=\"failed\"} 0",
+        "waypost_store_repairs_waiting 0",
+        "waypost_store_scrub_faults_total 0",
+        "waypost_store_unsaved_accounts 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    let told = world.run(&["status"], "");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("saved states: 0 B written, 1 accounts wait"), "{told}");
     assert!(ask(port, "/other").starts_with("HTTP/1.1 404"));
     // More than are served at a time, none of which ends its request.
     let silent: Vec<_> = (0..70)

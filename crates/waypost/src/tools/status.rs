@@ -96,12 +96,13 @@ fn store(config: &Config) -> Vec<String> {
     }
     let percent = |part: u64| part.saturating_mul(100) / report.segment_bytes.max(1);
     lines.push(format!(
-        "messages: {} in {} segments, {}% of it dead; compaction copied {} and removed {}",
+        "messages: {} in {} segments, {}% of it dead; compaction copied {} and removed {}{}",
         size(report.segment_bytes),
         report.segments,
         percent(report.dead_bytes),
         size(report.compacted_bytes),
-        size(report.removed_bytes)
+        size(report.removed_bytes),
+        if report.compacting { ", and is at work" } else { "" }
     ));
     lines
 }
@@ -117,12 +118,34 @@ fn care(report: &StatusReport) -> Vec<String> {
     }
     if report.suspects > 0 {
         lines.push(format!(
-            "warning: damage was met in {} places; {} faults found, {} repairs; see the store's log",
+            "warning: damage was met in {} places; {} faults found, {} repaired; see the store's log",
             report.suspects, report.faults_found, report.repaired
         ));
     }
+    let StatusReport { repairs_waiting, repairs_done, repairs_failed, .. } = report;
+    if repairs_waiting + repairs_done + repairs_failed > 0 {
+        let warning = if *repairs_failed > 0 { "warning: " } else { "" };
+        lines.push(format!(
+            "{warning}repairs: {repairs_done} done, {repairs_waiting} waiting, {repairs_failed} failed"
+        ));
+    }
     if report.scrubbed_bytes > 0 {
-        lines.push(format!("scrub: {} read and compared", size(report.scrubbed_bytes)));
+        let finished = match report.scrub_finished {
+            0 => "not all of them yet".to_owned(),
+            at => format!("all of them {} ago", uptime(Some(at))),
+        };
+        let (messages, bytes) = (report.scrub_messages, size(report.scrubbed_bytes));
+        lines.push(format!("scrub: {messages} messages, {bytes} read and compared, {finished}"));
+    }
+    if report.save_failures > 0 {
+        lines.push(format!(
+            "warning: states could not be saved in the segments {} times; see the store's log",
+            report.save_failures
+        ));
+    }
+    if report.saved_bytes + report.unsaved_accounts > 0 {
+        let (saved, waiting) = (size(report.saved_bytes), report.unsaved_accounts);
+        lines.push(format!("saved states: {saved} written, {waiting} accounts wait"));
     }
     lines
 }
