@@ -2,7 +2,7 @@
 //! nearly always one; a page of many keywords splits.
 
 use super::{SEALED_BYTES_MAX, Take, bits, seal, unseal};
-use waypost_store::{Bits512, KeywordId, Modseqs, StatePage};
+use waypost_store::{Bits512, KeywordId, Modseqs, PAGE_UIDS, StatePage};
 use waypost_types::{ModSeq, SystemFlag};
 
 /// Bytes at the front of the first part: how many parts follow it.
@@ -47,8 +47,14 @@ pub(crate) fn decode_head(first: &[u8]) -> Option<Head> {
     take_head(&mut Take(unseal(first)?.get(PARTS_BYTES..)?))
 }
 
-/// A page from its values.
+/// The greatest number of a page: those above have no UIDs.
+pub(crate) const NUMBER_MAX: u32 = u32::MAX / PAGE_UIDS;
+
+/// A page from its values; `None` when they are damaged, or no page has this number.
 pub(crate) fn decode(number: u32, parts: &[&[u8]]) -> Option<StatePage> {
+    if number > NUMBER_MAX {
+        return None;
+    }
     match parts {
         [only] => decode_body(number, unseal(only)?.get(PARTS_BYTES..)?),
         _ => {

@@ -153,7 +153,8 @@ impl LocalSnapshot<'_> {
             }
             let number = page_number(key, mailbox).unwrap_or(0);
             let damaged = || corrupt(format!("page {number} of mailbox {mailbox}"));
-            if !show(number, &page::decode_head(value).ok_or_else(damaged)?) {
+            let head = page::decode_head(value).filter(|_| number <= page::NUMBER_MAX);
+            if !show(number, &head.ok_or_else(damaged)?) {
                 return Ok(());
             }
         }

@@ -15,6 +15,9 @@ impl Fix<'_, '_, '_> {
     pub(super) fn account(&mut self, account: AccountId) -> Result<(), StoreError> {
         let tables = self.work.tables;
         let record = match self.record(account)? {
+            Some(record) if self.is_another(account, &record.name)? => {
+                return self.forget_account(account);
+            }
             Some(record) => record,
             None if !self.has_mail(account)? => return self.forget_account(account),
             None => self.make_account(account)?,
@@ -33,6 +36,17 @@ impl Fix<'_, '_, '_> {
         self.mailbox_records(account)?;
         self.mailbox_names(account)?;
         self.subscriptions(account)
+    }
+
+    /// Whether a record without mail says what another account is: its number is wrong.
+    fn is_another(&self, account: AccountId, name: &AccountName) -> Result<bool, StoreError> {
+        let named = self.get(&self.work.tables.account_names, name.as_str().as_bytes())?;
+        let named = named.as_deref().and_then(rows::decode_number);
+        let named = named.and_then(|named| u32::try_from(named).ok()).map(AccountId);
+        match named.filter(|named| *named != account) {
+            Some(named) => Ok(self.has_mail(named)? && !self.has_mail(account)?),
+            None => Ok(false),
+        }
     }
 
     /// Entries of an account that has nothing.

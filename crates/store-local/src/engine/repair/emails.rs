@@ -21,6 +21,7 @@ type Wanted = BTreeMap<EmailId, Vec<(MailboxId, Uid, MessageRow)>>;
 
 impl Fix<'_, '_, '_> {
     pub(super) fn emails(&mut self, account: AccountId) -> Result<(), StoreError> {
+        self.misled_rows(account)?;
         let wanted = self.wanted(account)?;
         for (email, copies) in &wanted {
             self.email_record(account, *email, copies)?;
@@ -29,6 +30,39 @@ impl Fix<'_, '_, '_> {
         self.unwanted(account, &wanted)?;
         self.threads_and_ids(account)?;
         self.forms(account)
+    }
+
+    /// A row that names another email than the copies do is believed, unless that email is not there or
+    /// has another size, and theirs is there with the right one.
+    fn misled_rows(&mut self, account: AccountId) -> Result<(), StoreError> {
+        let tables = self.work.tables;
+        for (key, _) in self.entries(&tables.copies, &keys::account(account))? {
+            let mut take = Take(key.get(4..).unwrap_or_default());
+            let (email, mailbox, uid) = (take.u32(), take.u32(), take.u32());
+            let (Some(email), Some(mailbox), Some(uid)) = (email, mailbox, uid) else { continue };
+            let (email, mailbox, uid) = (EmailId(email), MailboxId(mailbox), Uid(uid));
+            let message = keys::message(mailbox, uid);
+            let value = self.get(&tables.messages, &message)?;
+            let Some(row) = value.as_deref().and_then(rows::decode_message) else { continue };
+            let is_right = |email| Ok(self.size_of(account, email)? == Some(row.size));
+            let is_own = self.get(&tables.mailboxes, &keys::mailbox(account, mailbox))?.is_some();
+            if row.email == email || !is_own || !is_right(email)? || is_right(row.email)? {
+                continue;
+            }
+            self.put(
+                &tables.messages,
+                &message,
+                &rows::encode_message(&MessageRow { email, ..row }),
+            )?;
+            let user = self.user(account);
+            self.say(format!("{user} mailbox number {mailbox} UID {uid}: is email {email} again"));
+        }
+        Ok(())
+    }
+
+    fn size_of(&self, account: AccountId, email: EmailId) -> Result<Option<u64>, StoreError> {
+        let value = self.get(&self.work.tables.emails, &keys::email(account, email))?;
+        Ok(value.as_deref().and_then(EmailRecord::decode).map(|record| record.row.size))
     }
 
     /// What the rows of all mailboxes of the account say, of deleted ones too. A damaged row may be known

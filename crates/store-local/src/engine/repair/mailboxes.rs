@@ -6,7 +6,7 @@
 use super::Fix;
 use super::pages::{plain, settle};
 use crate::codec::rows::{self, EmailRecord};
-use crate::codec::{Take, VALUE_BYTES_MAX, ranges};
+use crate::codec::{Take, VALUE_BYTES_MAX, page, ranges};
 use crate::engine::purge::expunged_front;
 use crate::engine::{Waiting, read_waiting};
 use crate::env;
@@ -220,6 +220,14 @@ impl Fix<'_, '_, '_> {
     /// The pages against the rows.
     fn pages(&mut self, record: &Mailbox, found: &mut Found) -> Result<(), StoreError> {
         let mut numbers = self.page_numbers(found.id)?;
+        let tables = self.work.tables;
+        for number in numbers.split_off(&(page::NUMBER_MAX + 1)) {
+            let key = keys::page(found.id, number, 0);
+            for (key, _) in self.entries(&tables.pages, key.get(..8).unwrap_or(&key))? {
+                self.delete(&tables.pages, &key)?;
+            }
+            self.say_of(found.account, found.id, "a state page without UIDs was removed");
+        }
         let there = numbers.clone();
         numbers.extend(found.rows.keys().map(|uid| StatePage::number_of(*uid)));
         let known = self.known_messages(found, &there)?;

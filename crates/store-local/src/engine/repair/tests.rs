@@ -5,6 +5,7 @@
 use super::*;
 use crate::check::tests::{NOW, Pick, Rich, TABLES, is_of_dead};
 use crate::check::{CheckReport, Problem};
+use crate::codec::rows;
 use std::os::unix::fs::FileExt;
 use waypost_store::{FlagAction, Mutation, Outcome};
 use waypost_types::{FlagSet, Keyword, MailboxName, SystemFlag, Uid, UidSet, UidValidity};
@@ -114,6 +115,47 @@ fn every_entry_that_is_damaged_is_made_right() {
             assert_same(&before, content(&rich), part, &key);
             restore(&mut rich, &dump);
         }
+    }
+}
+
+/// A flipped bit in a number of a key: nothing overflows over it, and what lies there is found to be wrong.
+#[test]
+fn an_entry_under_a_number_that_cannot_be_is_brought_back() {
+    let mut rich = Rich::new();
+    let (before, dump) = (content(&rich), dump(&rich));
+    let accounts: (Part, Pick, usize) = (Part::Accounts, |t| &t.accounts, 2);
+    let pages: (Part, Pick, usize) = (Part::Pages, |t| &t.pages, 4);
+    for (part, table, at) in [accounts, pages] {
+        for (key, value) in rich.entries(table) {
+            if is_of_dead(&rich, part, &key) {
+                continue;
+            }
+            let mut wrong = key.clone();
+            wrong[at] ^= 0x80;
+            rich.set(table, &key, None);
+            rich.set(table, &wrong, Some(&value));
+            heal(&mut rich, &format!("{part} {key:?} under {wrong:?}"));
+            assert_same(&before, content(&rich), part, &key);
+            restore(&mut rich, &dump);
+        }
+    }
+}
+
+#[test]
+fn a_row_that_names_another_email_is_made_right() {
+    let mut rich = Rich::new();
+    let (before, dump) = (content(&rich), dump(&rich));
+    let table: Pick = |t| &t.messages;
+    for (key, value) in rich.entries(table) {
+        if is_of_dead(&rich, Part::Messages, &key) {
+            continue;
+        }
+        let mut row = rows::decode_message(&value).unwrap();
+        row.email.0 ^= 1 << 11;
+        rich.set(table, &key, Some(&rows::encode_message(&row)));
+        heal(&mut rich, &format!("{key:?} names email {}", row.email));
+        assert_same(&before, content(&rich), Part::Messages, &key);
+        restore(&mut rich, &dump);
     }
 }
 
