@@ -64,6 +64,8 @@ parts! {
     Access = "access",
     /// The files of the segments.
     Files = "files",
+    /// The pages of the metadata's file.
+    Structure = "structure",
 }
 
 impl fmt::Display for Part {
@@ -108,6 +110,8 @@ pub enum Remedy {
     Salvage,
     /// Only a backup has it.
     Restore,
+    /// The metadata as a whole are made anew from the segments.
+    Reconstruct,
 }
 
 impl Remedy {
@@ -118,6 +122,7 @@ impl Remedy {
             Self::Remove => "`waypost repair` removes it",
             Self::Salvage => "`waypost repair` makes anew what the rest of the store tells of it",
             Self::Restore => "only a backup has it",
+            Self::Reconstruct => "`waypost reconstruct` makes the metadata anew",
         }
     }
 
@@ -128,6 +133,7 @@ impl Remedy {
             Self::Remove => "remove",
             Self::Salvage => "salvage",
             Self::Restore => "restore",
+            Self::Reconstruct => "reconstruct",
         }
     }
 }
@@ -209,6 +215,7 @@ impl Finding {
     pub const fn remedy(&self) -> Remedy {
         match (self.part, self.problem) {
             (Part::Files, _) => Remedy::Restore,
+            (Part::Structure, _) => Remedy::Reconstruct,
             (_, Problem::Stray) => Remedy::Remove,
             (Part::Outcomes | Part::Access | Part::Changes | Part::Subscriptions, _) => {
                 Remedy::Remove

@@ -4,6 +4,9 @@
 //! transaction of its own, so that it keeps no old pages of a busy store alive for long; what one
 //! step compares is one consistent state. Only two sums go over several steps, the references of
 //! blobs and the bytes of files: what does not agree there is counted again before it is reported.
+//!
+//! Before all that the pages of the metadata are examined as a plain file (`structure`). When they do not
+//! hang together, nothing is looked up in them: that is all that is reported then.
 
 mod accounts;
 mod blobs;
@@ -25,6 +28,7 @@ use crate::codec::rows;
 use crate::env::{self, Meta};
 use crate::proto::Suspect;
 use crate::reader::Reader;
+use crate::structure::{self, PageFault, Structure};
 use references::References;
 use scan::Scan;
 use std::path::Path;
@@ -94,8 +98,33 @@ pub struct Seen {
 /// When the store cannot be read at all; damage is no error but a finding.
 pub fn check(partition: &Path, options: &CheckOptions) -> Result<CheckReport, StoreError> {
     crate::engine::refuse_lost(partition)?;
+    // Before anything is opened: damaged pages may end the process that does.
+    let structure = structure::examine(partition)?;
+    if !structure.is_whole() {
+        return Ok(of_structure(&structure, options));
+    }
     let meta = Meta::open_reader(partition)?;
-    run(&meta, options)
+    check_tables(&meta, options)
+}
+
+/// Whether the pages of the metadata in a partition hang together, so that they can be opened and read.
+///
+/// # Errors
+/// When there are none, or they cannot be opened as a file.
+pub fn is_readable(partition: &Path) -> Result<bool, StoreError> {
+    structure::examine(partition).map(|structure| structure.is_whole())
+}
+
+/// The findings about pages. Nothing can be trusted to lead to the names of whom they concern.
+fn of_structure(structure: &Structure, options: &CheckOptions) -> CheckReport {
+    let finding = |fault: &PageFault| {
+        let area = fault.area();
+        let place = Place { account: area.account(), mailbox: area.mailbox(), ..Place::STORE };
+        let (part, problem, detail) = (Part::Structure, Problem::Damaged, fault.to_string());
+        Finding { part, problem, place, user: None, mailbox: None, detail }
+    };
+    let findings = structure.faults.iter().take(options.findings_max).map(finding).collect();
+    CheckReport { findings, found: structure.faults.len() as u64, seen: Seen::default() }
 }
 
 impl Reader {
@@ -115,6 +144,10 @@ impl Reader {
         suspect: &Suspect,
         options: &CheckOptions,
     ) -> Result<CheckReport, StoreError> {
+        let structure = structure::examine_open(self.meta())?;
+        if !structure.is_whole() {
+            return Ok(of_structure(&structure, options));
+        }
         let mut scan = Scan::new(self.meta(), options)?;
         let mailboxes = &scan.overview.mailboxes;
         let of_mailbox = suspect.mailbox.and_then(|mailbox| {
@@ -129,7 +162,16 @@ impl Reader {
     }
 }
 
+/// Checks open metadata: their pages, then what is in them.
 pub(crate) fn run(meta: &Meta, options: &CheckOptions) -> Result<CheckReport, StoreError> {
+    let structure = structure::examine_open(meta)?;
+    if !structure.is_whole() {
+        return Ok(of_structure(&structure, options));
+    }
+    check_tables(meta, options)
+}
+
+fn check_tables(meta: &Meta, options: &CheckOptions) -> Result<CheckReport, StoreError> {
     let mut scan = Scan::new(meta, options)?;
     match &options.account {
         Some(name) => match scan.find_account(name)? {

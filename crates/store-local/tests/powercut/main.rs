@@ -5,6 +5,7 @@
 
 mod content;
 mod faults;
+mod flips;
 mod judge;
 mod place;
 mod script;

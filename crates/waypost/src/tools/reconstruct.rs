@@ -7,6 +7,7 @@ use crate::{ownership, settings};
 use std::path::Path;
 use waypost_options::Config;
 use waypost_store::StoreError;
+use waypost_store_local::check;
 use waypost_store_local::engine::{EngineConfig, Rebuilt, reconstruct};
 use waypost_store_local::reader::Reader;
 use waypost_supervisor::{AskError, Plan, Request, ToolRights, ask};
@@ -43,8 +44,11 @@ fn refuse_server(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Whether metadata are there that can be opened and list their accounts.
+/// Whether metadata are there whose pages hang together, and that can be opened and list their accounts.
 fn is_readable(path: &Path) -> bool {
+    if !check::is_readable(path).unwrap_or(false) {
+        return false;
+    }
     let Ok(reader) = Reader::open(path) else { return false };
     reader.snapshot().and_then(|snapshot| snapshot.accounts()).is_ok()
 }

@@ -76,8 +76,9 @@ impl RepairPlan {
                 self.blobs = true;
             }
             Part::Blobs | Part::Segments => self.blobs = true,
-            // Nothing but a backup has bytes that are gone.
-            Part::Files => return,
+            // Nothing but a backup has bytes that are gone, and nothing is written to pages that do not
+            // hang together.
+            Part::Files | Part::Structure => return,
         }
         self.accounts.extend(place.account);
         match (place.account, place.mailbox) {
@@ -207,9 +208,10 @@ impl Engine {
 /// right. Nobody may be writing the store.
 ///
 /// # Errors
-/// When the store cannot be opened at all, or another process writes it.
+/// When the store cannot be opened at all, its metadata do not hang together, or another process writes it.
 pub fn mend(config: &EngineConfig, now: UnixTime) -> Result<bool, StoreError> {
     super::reconstruct::refuse_lost(&config.path)?;
+    crate::structure::refuse_damaged(&config.path)?;
     let _lock = super::lock(&config.path)?;
     let meta = Meta::open_writer(&config.path, config.map_size)?;
     tables::mend_numbers(&meta, now)
