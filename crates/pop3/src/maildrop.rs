@@ -3,8 +3,10 @@
 use crate::limits;
 use crate::update::Update;
 use std::sync::Arc;
-use waypost_store::{Snapshot, Store, StoreError, View, Watch};
-use waypost_types::{AccountId, AccountName, MailboxId, MailboxName, Uid, UidSet, UidValidity};
+use waypost_store::{Bits512, PAGE_UIDS, Snapshot, StatePage, Store, StoreError, View, Watch};
+use waypost_types::{
+    AccountId, AccountName, MailboxId, MailboxName, SystemFlag, Uid, UidSet, UidValidity,
+};
 
 /// A maildrop. Its view never catches up: message numbers are ranks in one set of UIDs.
 pub(crate) struct Maildrop {
@@ -16,8 +18,10 @@ pub(crate) struct Maildrop {
     /// Deleted messages whose sizes are in `deleted_bytes`.
     weighed: UidSet,
     deleted_bytes: u64,
-    /// Messages that were fetched whole.
+    /// Messages that were fetched whole and were not `\Seen`.
     retrieved: UidSet,
+    /// The state page of the last message that was looked at, and which of its messages were `\Seen`.
+    seen: Option<(u32, Bits512)>,
     /// Keeps the rows of messages that others expunge while this session shows them.
     _watch: Box<dyn Watch>,
 }
@@ -48,6 +52,7 @@ impl Maildrop {
             weighed: UidSet::new(),
             deleted_bytes: 0,
             retrieved: UidSet::new(),
+            seen: None,
             _watch: watch,
         })
     }
@@ -102,9 +107,26 @@ impl Maildrop {
         self.deleted_bytes = 0;
     }
 
+    /// Looks whether a message is `\Seen`, before it is fetched whole: marking those that are would cost the
+    /// store a commit that changes nothing.
+    pub(crate) fn look(&mut self, snapshot: &dyn Snapshot, uid: Uid) {
+        let number = StatePage::number_of(uid);
+        if self.seen.is_some_and(|(known, _)| known == number) {
+            return;
+        }
+        // Without its page it is marked in any case.
+        let page = snapshot.page(self.view.mailbox, number).ok().flatten();
+        let seen = page.map_or(Bits512::EMPTY, |page| *page.flag(SystemFlag::Seen));
+        self.seen = Some((number, seen));
+    }
+
     /// Notes that a message was fetched whole.
     pub(crate) fn retrieved(&mut self, uid: Uid) {
-        self.retrieved.insert(uid);
+        let number = StatePage::number_of(uid);
+        let seen = self.seen.filter(|(known, _)| *known == number);
+        if !seen.is_some_and(|(_, seen)| seen.contains(uid.0 % PAGE_UIDS)) {
+            self.retrieved.insert(uid);
+        }
     }
 
     /// Whether the sizes of all deleted messages are known.

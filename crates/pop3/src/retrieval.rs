@@ -28,7 +28,7 @@ impl Retrieval {
     pub(crate) fn begin(
         number: u32,
         lines: Option<u32>,
-        maildrop: &Maildrop,
+        maildrop: &mut Maildrop,
         desk: &mut Desk<'_>,
     ) -> Result<Option<Self>, StoreError> {
         let Some(uid) = maildrop.find(number) else {
@@ -43,6 +43,7 @@ impl Retrieval {
         let body = snapshot.body(maildrop.account(), row.email)?;
         let stuffer = match lines {
             None => {
+                maildrop.look(&*snapshot, uid);
                 reply::ok(desk.output, format_args!("{} octets", body.size()));
                 Stuffer::whole()
             }

@@ -9,6 +9,7 @@ use faulty::{Fault, Faulty};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use support::{LOGIN, MAIL, NOW, Policy, World, deliver, store};
 use waypost_net::testing::Dialogue;
@@ -145,6 +146,22 @@ fn only_quit_removes_and_whole_messages_get_seen() {
         play(&mut dialogue, &format!("{begin}{end}"));
         assert_eq!(uids(&*store), (live, vec![1]), "{end}");
     }
+}
+
+#[test]
+fn messages_that_are_seen_already_are_not_written() {
+    let store = Faulty::new(store());
+    let world = World::new(store.clone(), Policy::default());
+    let fetch = "C: RETR 1\nS> .\nC: TOP 2 0\nS> .\nC: QUIT\nS: +OK {*}\nCLOSE\n";
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        play(&mut logged_in(&world), fetch);
+        written.push(store.mutations.load(Relaxed));
+    }
+    assert_eq!(uids(&*store.model).1, [1]);
+    assert_eq!(written[1], written[0], "nothing was left to mark");
+    play(&mut logged_in(&world), &fetch.replace("RETR 1", "RETR 1\nS> .\nC: RETR 3"));
+    assert_eq!(uids(&*store.model).1, [1, 3]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "part of a test")]
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
@@ -34,13 +35,20 @@ pub struct Faulty {
     pub fault: Mutex<Fault>,
     /// What sessions said they show; the end of a watch says `None`.
     pub shown: Shown,
+    /// How many mutations were submitted.
+    pub mutations: AtomicUsize,
 }
 
 type Shown = Arc<Mutex<Vec<Option<(MailboxId, ModSeq)>>>>;
 
 impl Faulty {
     pub fn new(model: Arc<ModelStore>) -> Arc<Self> {
-        Arc::new(Self { model, fault: Mutex::new(Fault::Nothing), shown: Shown::default() })
+        Arc::new(Self {
+            model,
+            fault: Mutex::new(Fault::Nothing),
+            shown: Shown::default(),
+            mutations: AtomicUsize::new(0),
+        })
     }
 
     pub fn set(&self, fault: Fault) {
@@ -66,6 +74,7 @@ impl Store for Faulty {
     }
 
     fn submit(&self, mutation: Mutation) -> BoxFuture<Result<Outcome, StoreError>> {
+        self.mutations.fetch_add(1, Relaxed);
         match self.fault() {
             Fault::Mutations => Box::pin(async { Err(broken()) }),
             _ => self.model.submit(mutation),
