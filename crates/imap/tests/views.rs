@@ -14,6 +14,7 @@ mod common;
 
 use common::{Hand, World};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::SeqCst;
 
 const SESSIONS: usize = 3;
 /// Rounds of changes, each followed by a comparison.
@@ -199,4 +200,37 @@ fn compare(clients: &mut [Client], seed: u64) {
 #[test]
 fn every_client_ends_up_with_what_the_store_holds() {
     (1..=SEEDS).for_each(play);
+}
+
+#[test]
+fn sent_dates_come_with_the_rows_or_as_before_they_stood_there() {
+    let mut world = World::new();
+    // The second was sent on another day of its own zone than of UTC; the last has no date.
+    let dates =
+        ["7 Oct 2021 10:00:00 +0000", "7 Oct 2021 00:30:00 +0200", "1 Jan 2020 1:00:00 +0000"];
+    for date in dates {
+        world.deliver_bytes(format!("Date: {date}\r\nSubject: a\r\n\r\n").into_bytes());
+    }
+    world.deliver_bytes(b"Subject: a\r\n\r\n".to_vec());
+    let store = world.store.clone();
+    let mut hand = world.hand();
+    let mut ask = |what: &str| String::from_utf8(hand.say(what)).unwrap();
+    let asked = [
+        ("a SORT (DATE) UTF-8 ALL", "* SORT 3 4 2 1"),
+        ("a SORT (REVERSE DATE SIZE) UTF-8 ALL", "* SORT 1 2 4 3"),
+        ("a SEARCH SENTON 7-Oct-2021", "* SEARCH 1 2"),
+        ("a SEARCH SENTSINCE 25-Oct-2020", "* SEARCH 1 2 4"),
+        ("a SEARCH SENTBEFORE 26-Oct-2020", "* SEARCH 3 4"),
+    ];
+    for older in [false, true] {
+        store.unsent.store(older, SeqCst);
+        for (what, answer) in asked {
+            store.emails_read.store(0, SeqCst);
+            assert_eq!(ask(what).lines().next(), Some(answer), "{what}, older rows: {older}");
+            let read = store.emails_read.load(SeqCst);
+            assert_eq!(read > 0, older, "{what}: {read} emails read");
+        }
+        let threads = ask("a THREAD ORDEREDSUBJECT UTF-8 ALL");
+        assert_eq!(threads.lines().next(), Some("* THREAD (3 (4)(2)(1))"), "older rows: {older}");
+    }
 }

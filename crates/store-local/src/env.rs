@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use waypost_store::StoreError;
 
 /// The format that this program writes.
-pub(crate) const FORMAT: u64 = 3;
+pub(crate) const FORMAT: u64 = 4;
 /// Read transactions that may exist at once, over all processes.
 pub(crate) const READERS_MAX: u32 = 8_192;
 
@@ -243,6 +243,8 @@ impl Meta {
             // Nothing lies elsewhere. The number keeps older programs away, whose changes would not
             // be known in the segments.
             Some(upgrade::WITHOUT_SAVED) => {}
+            // Rows without a sent date stay as they are. Older programs could not read those with one.
+            Some(upgrade::WITHOUT_SENT) => {}
             Some(found) => return check_format(&self.path, Some(found)),
             None => {}
         }
@@ -254,12 +256,10 @@ impl Meta {
 fn check_format(path: &Path, found: Option<u64>) -> Result<(), StoreError> {
     match found {
         Some(FORMAT) => Ok(()),
-        Some(found @ (upgrade::FIRST | upgrade::WITHOUT_SAVED)) => {
-            Err(StoreError::Unavailable(format!(
-                "the store in {} has format {found}: `waypost run` brings it to format {FORMAT}",
-                path.display()
-            )))
-        }
+        Some(found) if upgrade::OLDER.contains(&found) => Err(StoreError::Unavailable(format!(
+            "the store in {} has format {found}: `waypost run` brings it to format {FORMAT}",
+            path.display()
+        ))),
         Some(found) if found > FORMAT => Err(StoreError::Unavailable(format!(
             "the store in {} has format {found}, this program knows formats up to {FORMAT}: install \
              the Waypost that wrote it, then run `waypost run`",

@@ -97,6 +97,9 @@ pub struct MessageRow {
     pub saved: i64,
     /// RFC822.SIZE.
     pub size: u64,
+    /// The sent date (RFC 5256 section 2.2): the Date header, or INTERNALDATE when that is missing or
+    /// senseless. `None` in rows that were written before it stood there: the form tells.
+    pub sent: Option<UnixTime>,
 }
 
 /// What is written once for each email.

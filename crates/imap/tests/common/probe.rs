@@ -1,7 +1,7 @@
 //! A store that counts open snapshots and can be told to fail.
 
 use bytes::Bytes;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use waypost_mime::Form;
 use waypost_store::model::ModelStore;
@@ -23,6 +23,10 @@ pub(crate) struct Probe {
     pub(crate) refuse: Mutex<Option<StoreError>>,
     /// Emails whose form cannot be read.
     pub(crate) damaged: Mutex<Vec<EmailId>>,
+    /// Whether rows are those of an older program, which do not say when a message was sent.
+    pub(crate) unsent: AtomicBool,
+    /// Rows and forms of emails that were read.
+    pub(crate) emails_read: AtomicUsize,
     /// Whether uploads fail at their first chunk.
     pub(crate) refuse_uploads: Mutex<bool>,
     /// The mailbox look-up that fails, counted from the next one; 0 for none.
@@ -33,6 +37,10 @@ impl Probe {
     /// Snapshots open now.
     pub(crate) fn open_snapshots(&self) -> usize {
         self.open.load(SeqCst)
+    }
+
+    fn row(&self, row: MessageRow) -> MessageRow {
+        MessageRow { sent: row.sent.filter(|_| !self.unsent.load(SeqCst)), ..row }
     }
 }
 
@@ -109,8 +117,6 @@ impl Snapshot for Probed<'_> {
         first_unseen(mailbox: &Mailbox) -> Option<Uid>;
         page(mailbox: MailboxId, number: u32) -> Option<StatePage>;
         page_from(mailbox: MailboxId, number: u32) -> Option<StatePage>;
-        message(mailbox: MailboxId, uid: Uid) -> Option<MessageRow>;
-        email(account: AccountId, email: EmailId) -> Option<EmailRow>;
         body(account: AccountId, email: EmailId) -> Arc<dyn Body>;
         copies(account: AccountId, email: EmailId) -> Vec<(MailboxId, Uid)>;
         thread(account: AccountId, thread: ThreadId) -> Vec<EmailId>;
@@ -139,7 +145,16 @@ impl Snapshot for Probed<'_> {
         to: Uid,
         take: &mut dyn FnMut(Uid, MessageRow),
     ) -> Result<(), StoreError> {
-        self.inner.rows(mailbox, from, to, take)
+        self.inner.rows(mailbox, from, to, &mut |uid, row| take(uid, self.probe.row(row)))
+    }
+
+    fn message(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<MessageRow>, StoreError> {
+        Ok(self.inner.message(mailbox, uid)?.map(|row| self.probe.row(row)))
+    }
+
+    fn email(&self, account: AccountId, email: EmailId) -> Result<Option<EmailRow>, StoreError> {
+        self.probe.emails_read.fetch_add(1, SeqCst);
+        self.inner.email(account, email)
     }
 
     fn emails(&self, account: AccountId) -> Box<dyn Emails<'_> + '_> {
@@ -147,6 +162,7 @@ impl Snapshot for Probed<'_> {
     }
 
     fn form(&self, account: AccountId, email: EmailId) -> Result<Form, StoreError> {
+        self.probe.emails_read.fetch_add(1, SeqCst);
         if self.probe.damaged.lock().unwrap().contains(&email) {
             return Err(StoreError::Corrupt("checksum".into()));
         }

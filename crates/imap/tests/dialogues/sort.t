@@ -99,14 +99,14 @@ C: a30 SORT (NAME) UTF-8 ALL
 S: a30 BAD {*}
 C: a31 SORT (DATE) UTF-8 TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x TEXT x ALL
 S: a31 NO [LIMIT] {*}
-# A message that cannot be read is sorted as one without a header, at its arrival.
+# A message whose form cannot be read is sorted as one without a header, but for the date, which its row has.
 @ damage 2
 @ A
 C: a32 UID SORT (SUBJECT) UTF-8 ALL
 S: * SORT 2 4 3
 S: a32 OK SORT completed
 C: a33 UID SORT (REVERSE DATE FROM) UTF-8 ALL
-S: * SORT 2 4 3
+S: * SORT 4 2 3
 S: a33 OK SORT completed
 @ B login
 C: b1 SORT (DATE) UTF-8 ALL

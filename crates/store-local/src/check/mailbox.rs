@@ -352,6 +352,10 @@ impl Work<'_> {
                     format!("the row says {} bytes, its email {}", row.size, email.row.size);
                 sink.add(Part::Messages, Problem::Wrong, place, detail);
             }
+            Some(Some(email)) if !email.agrees(&row) => {
+                let detail = "the row and its email say different sent dates";
+                sink.add(Part::Messages, Problem::Wrong, place, detail);
+            }
             // One that cannot be read is reported with the emails.
             Some(_) => {}
         }

@@ -65,15 +65,28 @@ impl<'a> Take<'a> {
 
     /// A number of seven bits a byte, least significant first, at most 32 bits.
     pub(crate) fn varint(&mut self) -> Option<u32> {
+        self.long_varint().and_then(|value| u32::try_from(value).ok())
+    }
+
+    /// The same of at most 64 bits.
+    pub(crate) fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0_u64;
-        for shift in (0..35).step_by(7) {
+        for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
-            value |= u64::from(byte & 0x7f) << shift;
+            let bits = u64::from(byte & 0x7f);
+            value |= bits << shift;
             if byte & 0x80 == 0 {
-                return u32::try_from(value).ok();
+                // The tenth byte has room for one bit.
+                return (value >> shift == bits).then_some(value);
             }
         }
         None
+    }
+
+    /// A number with a sign, as [`put_signed`] writes it.
+    pub(crate) fn signed(&mut self) -> Option<i64> {
+        let value = self.long_varint()?;
+        Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
     /// The version byte, which must be the one this program writes.
@@ -88,7 +101,17 @@ impl<'a> Take<'a> {
 }
 
 /// Appends a number as [`Take::varint`] reads it.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u32) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, value: u32) {
+    put_long_varint(out, value.into());
+}
+
+/// Appends a number with a sign, near zero in few bytes.
+pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
+    put_long_varint(out, (value << 1 ^ value >> 63).cast_unsigned());
+}
+
+/// Appends a number as [`Take::long_varint`] reads it.
+pub(crate) fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -135,6 +158,17 @@ mod tests {
             out.extend_from_slice(&tail);
             let mut take = Take(&out);
             prop_assert_eq!(take.varint(), Some(value));
+            prop_assert_eq!(take.0, &tail[..]);
+        }
+
+        #[test]
+        fn signed_numbers_come_back(value: i64, shift in 0..64, tail: Vec<u8>) {
+            let value = value >> shift;
+            let mut out = Vec::new();
+            put_signed(&mut out, value);
+            out.extend_from_slice(&tail);
+            let mut take = Take(&out);
+            prop_assert_eq!(take.signed(), Some(value));
             prop_assert_eq!(take.0, &tail[..]);
         }
 

@@ -1,6 +1,6 @@
 //! Rows: accounts, mailboxes, messages, emails, blobs, segments, keywords.
 
-use super::{Take, VERSION, seal, unseal};
+use super::{Take, VERSION, put_long_varint, put_signed, put_varint, seal, unseal};
 use waypost_store::{Counters, EmailRow, Mailbox, MessageRow};
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, Keyword, MailboxId, MailboxName, ModSeq, SpecialUse,
@@ -12,6 +12,9 @@ pub(crate) const PRESENT: &[u8] = &[VERSION];
 
 /// The version of an account that says what it holds.
 const VERSION_WITH_USAGE: u8 = 2;
+
+/// The version of a message row that says when the message was sent.
+const VERSION_WITH_SENT: u8 = 2;
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,8 +148,23 @@ fn special_use(number: u8) -> Option<Option<SpecialUse>> {
     all.into_iter().find(|special| special_use_number(*special) == number)
 }
 
-/// The value of a message row.
+/// The value of a message row. Times are told by what lies between them, which is mostly little.
 pub(crate) fn encode_message(row: &MessageRow) -> Vec<u8> {
+    let Some(sent) = row.sent else { return encode_message_unsent(row) };
+    let received = row.internal_date;
+    let mut out = vec![VERSION_WITH_SENT];
+    put_varint(&mut out, row.email.0);
+    put_signed(&mut out, received.seconds);
+    put_signed(&mut out, received.zone_minutes.into());
+    put_signed(&mut out, row.saved.wrapping_sub(received.seconds));
+    put_long_varint(&mut out, row.size);
+    put_signed(&mut out, sent.seconds.wrapping_sub(received.seconds));
+    put_signed(&mut out, sent.zone_minutes.wrapping_sub(received.zone_minutes).into());
+    out
+}
+
+/// A copy of a row that does not say when its message was sent says no more.
+fn encode_message_unsent(row: &MessageRow) -> Vec<u8> {
     let mut out = vec![VERSION];
     out.extend_from_slice(&row.email.0.to_be_bytes());
     out.extend_from_slice(&row.internal_date.seconds.to_be_bytes());
@@ -159,12 +177,35 @@ pub(crate) fn encode_message(row: &MessageRow) -> Vec<u8> {
 /// Reads a message row.
 pub(crate) fn decode_message(value: &[u8]) -> Option<MessageRow> {
     let mut take = Take(value);
-    take.version()?;
+    match take.u8()? {
+        VERSION_WITH_SENT => {}
+        VERSION => return decode_message_unsent(take),
+        _ => return None,
+    }
+    let email = EmailId(take.varint()?);
+    let received = UnixTime { seconds: take.signed()?, zone_minutes: zone(&mut take)? };
+    let saved = received.seconds.wrapping_add(take.signed()?);
+    let size = take.long_varint()?;
+    let sent = UnixTime {
+        seconds: received.seconds.wrapping_add(take.signed()?),
+        zone_minutes: received.zone_minutes.wrapping_add(zone(&mut take)?),
+    };
+    let row = MessageRow { email, internal_date: received, saved, size, sent: Some(sent) };
+    take.0.is_empty().then_some(row)
+}
+
+fn zone(take: &mut Take<'_>) -> Option<i16> {
+    i16::try_from(take.signed()?).ok()
+}
+
+/// Reads the rest of a row of version 1.
+fn decode_message_unsent(mut take: Take<'_>) -> Option<MessageRow> {
     Some(MessageRow {
         email: EmailId(take.u32()?),
         internal_date: UnixTime { seconds: take.i64()?, zone_minutes: take.i16()? },
         saved: take.i64()?,
         size: take.u64()?,
+        sent: None,
     })
 }
 
@@ -178,6 +219,12 @@ pub(crate) struct EmailRecord {
 }
 
 impl EmailRecord {
+    /// Whether the row of a copy says the same sent date, or none.
+    pub(crate) fn agrees(&self, row: &MessageRow) -> bool {
+        let own = self.row.sent.unwrap_or(row.internal_date.seconds);
+        row.sent.is_none_or(|sent| sent.seconds == own)
+    }
+
     /// Its value.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let has = u8::from(self.row.sent.is_some()) | u8::from(self.message_id.is_some()) << 1;
@@ -456,14 +503,34 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_back() {
-        let row = MessageRow {
-            email: EmailId(3),
-            internal_date: UnixTime { seconds: -5, zone_minutes: -330 },
-            saved: 1 << 40,
-            size: 99,
+    fn messages_come_back() {
+        let received = UnixTime { seconds: 1_795_000_000, zone_minutes: 60 };
+        let saved = received.seconds + 2;
+        let of = |sent| MessageRow {
+            email: EmailId(300_000),
+            internal_date: received,
+            saved,
+            size: 4_000,
+            sent,
         };
-        assert_eq!(decode_message(&encode_message(&row)).unwrap(), row);
+        let sent = UnixTime { seconds: received.seconds - 40, zone_minutes: -330 };
+        for row in [of(None), of(Some(received)), of(Some(sent))] {
+            let value = encode_message(&row);
+            assert_eq!(decode_message(&value).unwrap(), row);
+            for cut in 0..value.len() {
+                assert_eq!(decode_message(&value[..cut]), None);
+            }
+        }
+        // What is said beyond rows of version 1 makes none longer.
+        assert_eq!([None, Some(sent)].map(|sent| encode_message(&of(sent)).len()), [31, 16]);
+        let far = UnixTime { seconds: i64::MIN, zone_minutes: i16::MIN };
+        let odd = MessageRow { saved: i64::MAX, size: u64::MAX, ..of(Some(far)) };
+        assert_eq!(decode_message(&encode_message(&odd)).unwrap(), odd);
+        assert_eq!(decode_message(&[&encode_message(&odd)[..], &[0]].concat()), None);
+    }
+
+    #[test]
+    fn rows_come_back() {
         for (sent, message_id) in [(None, Some(7)), (Some(-1), None)] {
             let row = EmailRow { blob: BlobId(9), thread: ThreadId(1), size: 5, received: 6, sent };
             let email = EmailRecord { row, message_id };

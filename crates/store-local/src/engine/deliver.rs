@@ -125,7 +125,7 @@ impl Work<'_, '_> {
             None => self.put_email(target.account, &deliver.payload, blob, date)?,
         };
         made.insert(target.account, email);
-        self.arrive(target, email, &recipient.flags, date, deliver.payload.size()).map(Ok)
+        self.arrive(target, email, &recipient.flags, date, &deliver.payload).map(Ok)
     }
 
     pub(super) fn append(&mut self, append: &Append) -> Result<Outcome, StoreError> {
@@ -136,8 +136,8 @@ impl Work<'_, '_> {
         let found = self.find_content(&append.payload)?;
         let blob = found.as_ref().map_or(BlobId(self.numbers.blob), |found| found.id);
         let email = self.put_email(target.account, &append.payload, blob, self.now)?;
-        let (date, size) = (append.internal_date, append.payload.size());
-        let placed = self.arrive(&target, email, &append.flags, date, size)?;
+        let date = append.internal_date;
+        let placed = self.arrive(&target, email, &append.flags, date, &append.payload)?;
         let account = self.account(target.account)?.value.name.clone();
         let flags = append.flags.clone();
         let filed = vec![Filed { account, mailbox, flags, placed: Some(placed) }];
@@ -155,10 +155,12 @@ impl Work<'_, '_> {
         (email, thread): (EmailId, ThreadId),
         flags: &FlagSet,
         internal_date: UnixTime,
-        size: u64,
+        payload: &Payload,
     ) -> Result<Placed, StoreError> {
         let modseq = self.advance(target.account)?;
-        let row = MessageRow { email, internal_date, saved: self.now.seconds, size };
+        let (saved, size) = (self.now.seconds, payload.size());
+        let sent = Some(payload.parsed.sent_date.unwrap_or(internal_date));
+        let row = MessageRow { email, internal_date, saved, size, sent };
         let uid = self.file(target, &row, flags, modseq)?;
         let uids = UidSet::from_iter([uid]);
         let emails = UidSet::from_iter([Uid(email.0)]);

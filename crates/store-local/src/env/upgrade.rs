@@ -12,6 +12,10 @@ use waypost_store::StoreError;
 pub(super) const FIRST: u64 = 1;
 /// The format before states were saved in segments.
 pub(super) const WITHOUT_SAVED: u64 = 2;
+/// The format before message rows said when the message was sent.
+pub(super) const WITHOUT_SENT: u64 = 3;
+/// The formats that this program upgrades.
+pub(super) const OLDER: [u64; 3] = [FIRST, WITHOUT_SAVED, WITHOUT_SENT];
 /// Entries moved at a time.
 const STEP: usize = 4_096;
 
@@ -109,18 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn a_store_without_saved_states_gets_its_number() {
+    fn a_store_whose_tables_lie_as_now_gets_its_number() {
         let dir = tempfile::tempdir().unwrap();
-        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
-        let mut txn = meta.env.write_txn().unwrap();
-        let older = rows::encode_number(WITHOUT_SAVED);
-        put(&meta.tables.state, &mut txn, FORMAT_KEY, &older).unwrap();
-        txn.commit().unwrap();
-        drop(meta);
-        assert!(Meta::open_reader(dir.path()).is_err(), "a reader cannot upgrade");
-        let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
-        let txn = meta.env.read_txn().unwrap();
-        assert_eq!(meta.format(&txn).unwrap(), Some(FORMAT));
+        for older in [WITHOUT_SAVED, WITHOUT_SENT] {
+            let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
+            let mut txn = meta.env.write_txn().unwrap();
+            let older = rows::encode_number(older);
+            put(&meta.tables.state, &mut txn, FORMAT_KEY, &older).unwrap();
+            txn.commit().unwrap();
+            drop(meta);
+            assert!(Meta::open_reader(dir.path()).is_err(), "a reader cannot upgrade");
+            let meta = Meta::open_writer(dir.path(), MAP_BYTES).unwrap();
+            let txn = meta.env.read_txn().unwrap();
+            assert_eq!(meta.format(&txn).unwrap(), Some(FORMAT));
+        }
     }
 
     #[test]

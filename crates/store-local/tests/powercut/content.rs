@@ -51,14 +51,15 @@ fn add(snapshot: &dyn Snapshot, mailbox: &Mailbox, shown: &mut String) -> Result
         let known = |id| keywords.iter().find(|(known, _)| known == id).map(|(_, word)| word);
         let words: Vec<_> = state.keywords.iter().map(known).collect();
         let _ = write!(shown, "{uid} {:?} {words:?} {} ", state.system, state.modseq);
-        let MessageRow { email, internal_date, saved, size } = row;
+        let MessageRow { email, internal_date, saved, size, sent } = row;
         let bytes = body(snapshot, mailbox, uid).map_err(|why| format!("UID {uid}: {why}"))?;
         if bytes.len() as u64 != row.size {
             return Err(format!("UID {uid} has {} bytes, not {}", bytes.len(), row.size));
         }
         let form = snapshot.form(mailbox.account, row.email).map_err(text)?;
         let crc = crc32fast::hash(&bytes);
-        let _ = writeln!(shown, "{email} {internal_date:?} {size} {crc:08x} {}", form.subject);
+        let _ =
+            writeln!(shown, "{email} {internal_date:?} {sent:?} {size} {crc:08x} {}", form.subject);
         let _ = writeln!(shown, "{TIMES}{saved}");
     }
     if counted == mailbox.counters {

@@ -174,10 +174,12 @@ fn add(
     internal_date: UnixTime,
     now: UnixTime,
 ) -> Result<Uid, StoreError> {
-    let size = owner.emails.get(&email).map_or(0, |email| email.row.size);
+    let known = owner.emails.get(&email);
+    let size = known.map_or(0, |email| email.row.size);
+    let sent = Some(known.and_then(|email| email.parsed.sent_date).unwrap_or(internal_date));
     owner.mailbox(mailbox)?.know(flags)?;
     let modseq = owner.advance();
-    let row = MessageRow { email, internal_date, saved: now.seconds, size };
+    let row = MessageRow { email, internal_date, saved: now.seconds, size, sent };
     let uid = owner.mailbox(mailbox)?.push(Message { row, flags: flags.clone(), modseq });
     owner.record(mailbox, ChangeKind::Arrived(UidSet::from_iter([uid])));
     Ok(uid)

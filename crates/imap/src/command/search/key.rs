@@ -130,8 +130,8 @@ impl Compiled {
             | Self::ModSeq(_) => 0,
             Self::Larger(_) | Self::Smaller(_) | Self::EmailId(_) => 1,
             Self::Before(_) | Self::On(_) | Self::Since(_) => 1,
+            Self::SentBefore(_) | Self::SentOn(_) | Self::SentSince(_) => 1,
             Self::ThreadId(_) => 2,
-            Self::SentBefore(_) | Self::SentOn(_) | Self::SentSince(_) => 3,
             Self::Reading(_, Reading::Field(..)) => 3,
             Self::Reading(_, Reading::Header { .. }) => 4,
             Self::Reading(_, Reading::Body(_) | Reading::Text(_)) => 5,
@@ -255,8 +255,12 @@ impl Compiled {
     }
 }
 
-/// The day of the Date header; a message without one counts as sent when it arrived.
+/// The day of the Date header; a message without one counts as sent when it arrived. Older rows do not
+/// tell.
 fn sent(row: &MessageRow, context: &mut Context<'_>) -> Result<Day, Stop> {
+    if let Some(sent) = row.sent {
+        return Ok(Day::of(sent));
+    }
     let date: Option<UnixTime> = context.head(row, |form| form.sent_date)?;
     Ok(Day::of(date.unwrap_or(row.internal_date)))
 }

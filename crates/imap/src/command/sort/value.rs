@@ -38,8 +38,9 @@ pub(super) struct Values<'s> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
-    /// The row of its email, which is much smaller than the form.
-    Email,
+    /// When it was sent, which its row says unless an older program wrote it: then the row of its email
+    /// does, which is much smaller than the form.
+    Date,
     Form,
 }
 
@@ -52,7 +53,7 @@ impl<'s> Values<'s> {
         let any = |is: fn(SortKey) -> bool| criteria.iter().any(|criterion| is(criterion.key));
         let needs = match (any(is_text), any(|key| key == SortKey::Date)) {
             (true, _) => Needs::Form,
-            (false, true) => Needs::Email,
+            (false, true) => Needs::Date,
             (false, false) => Needs::Nothing,
         };
         let rows = Rows::new(snapshot, open.mailbox());
@@ -79,18 +80,21 @@ impl<'s> Values<'s> {
         };
         match self.needs {
             Needs::Nothing => add_values(&row, None, &FormSortKeys::default(), order)?,
-            Needs::Email => self.add_with_email(uid, &row, order)?,
+            Needs::Date => self.add_with_date(uid, &row, order)?,
             Needs::Form => self.add_with_form(uid, &row, order)?,
         }
         Ok(true)
     }
 
-    fn add_with_email(
+    fn add_with_date(
         &mut self,
         uid: Uid,
         row: &MessageRow,
         order: &mut Order,
     ) -> Result<(), Failure> {
+        if row.sent.is_some() {
+            return add_values(row, None, &FormSortKeys::default(), order);
+        }
         self.cost += ROW_COST;
         let sent = match self.emails.row(row.email) {
             Ok(email) => email.and_then(|email| email.sent),
@@ -142,8 +146,7 @@ fn add_values(
         match criterion.key {
             SortKey::Arrival => order.add_number(ascending(row.internal_date.seconds)),
             SortKey::Cc => order.add_text(keys.sort_cc)?,
-            // A message without a date counts as sent when it arrived (RFC 5256 section 2.2).
-            SortKey::Date => order.add_number(ascending(sent.unwrap_or(row.internal_date.seconds))),
+            SortKey::Date => order.add_number(ascending(sent_at(row, sent))),
             SortKey::DisplayFrom => order.add_text(&keys.head.display_from())?,
             SortKey::DisplayTo => order.add_text(&keys.head.display_to())?,
             SortKey::From => order.add_text(keys.sort_from)?,
@@ -153,6 +156,12 @@ fn add_values(
         }
     }
     Ok(())
+}
+
+/// When a message was sent; `sent` is what else tells than its row, if anything does. Without a date it
+/// counts as sent when it arrived (RFC 5256 section 2.2).
+fn sent_at(row: &MessageRow, sent: Option<i64>) -> i64 {
+    row.sent.map(|date| date.seconds).or(sent).unwrap_or(row.internal_date.seconds)
 }
 
 /// The base subject in the form is folded for comparing as SEARCH does, where sharp s is two letters;

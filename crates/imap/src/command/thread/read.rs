@@ -60,10 +60,11 @@ impl<'s> Messages<'s> {
         };
         let form = FormThreadKeys::decode(&bytes).unwrap_or_default();
         let head = &form.keys.head;
+        // A message without a date counts as sent when it arrived (RFC 5256 section 2.2).
+        let sent = row.sent.or(head.sent_date).unwrap_or(row.internal_date);
         let message = Message {
             number,
-            // A message without a date counts as sent when it arrived (RFC 5256 section 2.2).
-            sent: head.sent_date.map_or(row.internal_date.seconds, |date| date.seconds),
+            sent: sent.seconds,
             subject: head.subject,
             id: form.message_id,
             references: &form.references,

@@ -26,6 +26,9 @@ const HIDDEN_NUMBERS: u32 = 10_000;
 /// Messages written in one commit.
 const STEP_MESSAGES: usize = 2_000;
 
+/// Bytes of emails and the dates in their headers.
+type Read = BTreeMap<EmailId, (u64, Option<UnixTime>)>;
+
 /// Writes a plan into an empty store.
 pub(super) struct Builder<'e> {
     engine: &'e mut Engine,
@@ -102,14 +105,14 @@ impl<'e> Builder<'e> {
             }
             Ok(())
         })?;
-        self.emails(id, &account)?;
+        let known = self.emails(id, &account)?;
         let mut states = std::mem::take(&mut account.states);
         let mut has_inbox = false;
-        let NewAccount { name, mailboxes, emails, .. } = account;
+        let NewAccount { name, mailboxes, .. } = account;
         for (mailbox, put) in mailboxes {
             has_inbox |= put.name.is_inbox();
             states.extend(put.states.iter().copied());
-            let line = self.mailbox(id, mailbox, put, &emails)?;
+            let line = self.mailbox(id, mailbox, put, &known)?;
             self.lines.extend(line.map(|line| format!("user {name} {line}")));
         }
         if !has_inbox {
@@ -119,7 +122,8 @@ impl<'e> Builder<'e> {
     }
 
     /// The emails in the order of their numbers, so that each finds the thread of those before it.
-    fn emails(&mut self, id: AccountId, account: &NewAccount) -> Result<(), StoreError> {
+    fn emails(&mut self, id: AccountId, account: &NewAccount) -> Result<Read, StoreError> {
+        let mut read = Read::new();
         let all: Vec<(EmailId, Email)> =
             account.emails.iter().map(|(email, known)| (*email, *known)).collect();
         for step in all.chunks(STEP_MESSAGES) {
@@ -127,7 +131,9 @@ impl<'e> Builder<'e> {
             for (email, known) in step {
                 let Some(row) = self.evidence.blobs.get(&known.blob) else { continue };
                 *self.references.entry(known.blob).or_default() += 1;
-                parsed.push((*email, *known, row.length, self.parse(known.blob, row)?));
+                let parsed_one = self.parse(known.blob, row)?;
+                read.insert(*email, (row.length, parsed_one.sent_date));
+                parsed.push((*email, *known, row.length, parsed_one));
             }
             self.commit(|work| {
                 parsed.iter().try_for_each(|(email, known, size, parsed)| {
@@ -135,7 +141,7 @@ impl<'e> Builder<'e> {
                 })
             })?;
         }
-        Ok(())
+        Ok(read)
     }
 
     /// Reads a message as it is: damaged bytes stay where they are, and are told of.
@@ -167,9 +173,8 @@ impl<'e> Builder<'e> {
         account: AccountId,
         id: MailboxId,
         put: NewMailbox,
-        emails: &BTreeMap<EmailId, Email>,
+        read: &Read,
     ) -> Result<Option<String>, StoreError> {
-        let sizes = self.sizes(emails);
         let target = MailboxRef { account, id };
         let (told, messages) = self.commit(|work| {
             let uid_validity = put.uid_validity.unwrap_or_else(|| work.next_validity());
@@ -202,19 +207,12 @@ impl<'e> Builder<'e> {
         for step in messages.chunks(STEP_MESSAGES) {
             self.commit(|work| {
                 step.iter().try_for_each(|(uid, message)| {
-                    let size = sizes.get(&message.email).copied().unwrap_or(0);
-                    put_message(work, target, *uid, message, size)
+                    let of_email = read.get(&message.email).copied().unwrap_or((0, None));
+                    put_message(work, target, *uid, message, of_email)
                 })
             })?;
         }
         Ok(told)
-    }
-
-    fn sizes(&self, emails: &BTreeMap<EmailId, Email>) -> BTreeMap<EmailId, u64> {
-        let size = |(id, email): (&EmailId, &Email)| {
-            self.evidence.blobs.get(&email.blob).map(|row| (*id, row.length))
-        };
-        emails.iter().filter_map(size).collect()
     }
 
     /// Where saved states that are still true lie.
@@ -304,7 +302,7 @@ fn put_message(
     to: MailboxRef,
     uid: Uid,
     message: &Message,
-    size: u64,
+    (size, sent): (u64, Option<UnixTime>),
 ) -> Result<(), StoreError> {
     let Message { email, internal_date, saved, flags, modseq } = message;
     let ids = work.use_keywords(to.id, flags)?;
@@ -316,8 +314,10 @@ fn put_message(
     counters.deleted += u32::from(flags.system.contains(SystemFlag::Deleted));
     counters.bytes += size;
     work.hold_more(to.account, Usage::of_message(size))?;
-    let row = MessageRow { email: *email, internal_date: *internal_date, saved: *saved, size };
+    let (email, internal_date, saved) = (*email, *internal_date, *saved);
+    let row =
+        MessageRow { email, internal_date, saved, size, sent: Some(sent.unwrap_or(internal_date)) };
     let tables = work.tables;
     work.put(&tables.messages, &keys::message(to.id, uid), &rows::encode_message(&row))?;
-    work.put(&tables.copies, &keys::copy(to.account, *email, to.id, uid), rows::PRESENT)
+    work.put(&tables.copies, &keys::copy(to.account, email, to.id, uid), rows::PRESENT)
 }

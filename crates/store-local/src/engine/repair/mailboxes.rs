@@ -163,9 +163,15 @@ impl Fix<'_, '_, '_> {
             let email = self.get(&tables.emails, &keys::email(account, row.email))?;
             let key = keys::message(id, *uid);
             match email.as_deref().and_then(EmailRecord::decode) {
-                Some(email) if email.row.size != row.size => {
+                Some(email) if email.row.size != row.size || !email.agrees(row) => {
                     row.size = email.row.size;
+                    row.sent = row.sent.filter(|_| email.agrees(row));
                     self.put(&tables.messages, &key, &rows::encode_message(row))?;
+                    self.say_of(
+                        account,
+                        id,
+                        &format!("UID {uid}: its row was made to fit its email"),
+                    );
                 }
                 Some(_) => {}
                 None => {
@@ -214,6 +220,8 @@ impl Fix<'_, '_, '_> {
             internal_date: UnixTime::utc(record.row.received),
             saved: record.row.received,
             size: record.row.size,
+            // The record does not know the zone.
+            sent: None,
         }))
     }
 

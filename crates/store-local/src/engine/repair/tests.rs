@@ -8,7 +8,9 @@ use crate::check::{CheckReport, Problem};
 use crate::codec::rows;
 use std::os::unix::fs::FileExt;
 use waypost_store::{FlagAction, Mutation, Outcome};
-use waypost_types::{FlagSet, Keyword, MailboxName, SystemFlag, Uid, UidSet, UidValidity};
+use waypost_types::{
+    FlagSet, Keyword, MailboxName, QuotaLimits, SystemFlag, Uid, UidSet, UidValidity, UnixTime,
+};
 
 type Dump = Vec<(Pick, Vec<(Vec<u8>, Vec<u8>)>)>;
 
@@ -186,6 +188,36 @@ fn uid_validity_changes_exactly_when_a_record_is_lost() {
         assert!(is.modseq > was.modseq || key.starts_with(&was.account.0.to_be_bytes()));
         restore(&mut rich, &dump);
     }
+}
+
+#[test]
+fn sent_dates_that_differ_are_seen_and_go_and_older_rows_are_right() {
+    let mut rich = Rich::new();
+    let was = inbox(&rich);
+    let row = |rich: &Rich, mailbox, uid| {
+        let reader = rich.engine.reader();
+        reader.snapshot().unwrap().message(mailbox, Uid(uid)).unwrap().unwrap()
+    };
+    // Without a Date header it was sent when it arrived.
+    assert_eq!(row(&rich, was.id, 2).sent, Some(NOW));
+    let put = |rich: &Rich, sent| {
+        let row = waypost_store::MessageRow { sent, ..row(rich, was.id, 2) };
+        let key = keys::message(was.id, Uid(2));
+        rich.set(|t| &t.messages, &key, Some(&crate::codec::rows::encode_message(&row)));
+    };
+    put(&rich, Some(UnixTime { seconds: NOW.seconds - 1, ..NOW }));
+    heal(&mut rich, "another sent date");
+    assert_eq!(row(&rich, was.id, 2).sent, None, "the form tells");
+    put(&rich, None);
+    assert!(rich.check().is_clean(), "a row of an older program");
+    let name = MailboxName::new("copies").unwrap();
+    let (account, special_use) = (was.account, None);
+    let made = rich.run(Mutation::CreateMailbox { account, name, special_use });
+    let Outcome::Mailbox(to) = made else { panic!("{made:?}") };
+    let (from, uids, limits) = (was.id, UidSet::range(2..=3), QuotaLimits::default());
+    rich.run(Mutation::Copy { account, from, uids, to, limits });
+    assert_eq!([1, 2].map(|uid| row(&rich, to, uid).sent), [None, Some(NOW)]);
+    assert!(rich.check().is_clean());
 }
 
 #[test]
