@@ -454,8 +454,13 @@ impl FetchWriter<'_> {
 
     /// An item whose value is ready to send: ENVELOPE, BODY or BODYSTRUCTURE with its parentheses.
     pub fn ready(&mut self, name: &str, value: &[u8]) {
+        self.ready_by(name, |out| out.extend_from_slice(value));
+    }
+
+    /// The same of a value that `put` appends.
+    pub fn ready_by(&mut self, name: &str, put: impl FnOnce(&mut Vec<u8>)) {
         self.item(name);
-        self.out.extend_from_slice(value);
+        put(self.out);
     }
 
     /// An item whose value is a string or `NIL`: RFC822, RFC822.HEADER, RFC822.TEXT.

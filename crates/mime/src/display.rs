@@ -3,6 +3,7 @@
 
 use crate::decode::decode_header_text;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Lists of addresses in an ENVELOPE before To: From, Sender, Reply-To.
 const LISTS_BEFORE_TO: usize = 3;
@@ -15,6 +16,23 @@ pub(crate) fn display_from(envelope: &[u8]) -> String {
 /// The sort value of the first To address of an ENVELOPE; empty when there is none.
 pub(crate) fn display_to(envelope: &[u8]) -> String {
     first_address(envelope, LISTS_BEFORE_TO).unwrap_or_default()
+}
+
+/// Where the list of From stands in an ENVELOPE, with the space before it, and how many of the two lists
+/// behind it are the same; `None` for what is no ENVELOPE.
+pub(crate) fn repeats_of_from(envelope: &[u8]) -> Option<(Range<usize>, usize)> {
+    let mut reader = Reader { rest: envelope };
+    reader.take(b"(")?;
+    reader.nstring()?;
+    reader.take(b" ")?;
+    reader.nstring()?;
+    let start = envelope.len() - reader.rest.len();
+    reader.take(b" ")?;
+    reader.skip_list()?;
+    let end = envelope.len() - reader.rest.len();
+    let list = envelope.get(start..end)?;
+    let behind = std::iter::successors(Some(reader.rest), |rest| rest.strip_prefix(list));
+    Some((start..end, behind.skip(1).take(LISTS_BEFORE_TO - 1).count()))
 }
 
 /// The sort value of the first address in a list that has `lists` of others before it.

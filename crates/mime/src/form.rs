@@ -1,6 +1,6 @@
 //! What is kept of a message beside its bytes: the form.
 
-use crate::display::{display_from, display_to};
+use crate::packed;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use waypost_types::UnixTime;
@@ -36,10 +36,6 @@ pub struct Form {
     pub cc: String,
     /// Bcc as UTF-8.
     pub bcc: String,
-    /// Reply-To as UTF-8.
-    pub reply_to: String,
-    /// Sender as UTF-8.
-    pub sender: String,
     /// Mailbox of the first From address, case folded (RFC 5256 section 3, FROM).
     pub sort_from: String,
     /// Mailbox of the first To address, case folded.
@@ -52,8 +48,6 @@ pub struct Form {
     pub preview: String,
     /// Message-ID without angle brackets.
     pub message_id: Option<String>,
-    /// First id of In-Reply-To, without angle brackets.
-    pub in_reply_to: Option<String>,
     /// Ids of References, oldest first, at most
     /// [`REFERENCES_MAX`](crate::limits::REFERENCES_MAX) of the last; without any, that of
     /// In-Reply-To (RFC 5256 section 3, REFERENCES).
@@ -117,8 +111,8 @@ pub enum Encoding {
 const PART_WEIGHT: usize = 32;
 
 impl Form {
-    /// Version of the encoded form and of the parser; forms of another one are made anew.
-    pub const VERSION: u8 = 1;
+    /// Version of the encoded form and of the parser.
+    pub const VERSION: u8 = 2;
 
     /// ENVELOPE value, ready to send: IMAP4rev1-safe unless scanned with
     /// [`EightBit::Keep`](crate::EightBit::Keep).
@@ -162,23 +156,15 @@ impl Form {
         (ready + parts) as u64
     }
 
-    /// The form as stored: the version byte, then postcard.
+    /// The form as stored, beginning with the version byte.
     pub fn encode(&self) -> Vec<u8> {
-        let bytes = vec![Self::VERSION];
-        // Only a type that serde cannot describe fails here, and this one has none.
-        postcard::to_extend(self, bytes).unwrap_or_default()
+        packed::encode(self)
     }
 
-    /// The form from its stored bytes; None for another version or damage: scan the message again.
+    /// The form from its stored bytes, also of version 1; None for another version or damage: scan the
+    /// message again.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (version, rest) = bytes.split_first()?;
-        if *version != Self::VERSION {
-            return None;
-        }
-        match postcard::take_from_bytes(rest) {
-            Ok((form, [])) => Some(form),
-            _ => None,
-        }
+        packed::decode(bytes)
     }
 
     /// Part `number` of a message whose top entity is `entity`.
@@ -198,147 +184,8 @@ impl Form {
     }
 }
 
-/// The front of a form, borrowed from its stored bytes: what is asked of many messages at once. The
-/// order of the fields is that of [`Form`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct FormHead<'a> {
-    // Bytes, since nothing but sending them comes of these two: whether they are UTF-8 need not be looked at.
-    envelope: &'a [u8],
-    structure: &'a [u8],
-    extensions: Cow<'a, [(u32, u32)]>,
-    utf8: bool,
-    /// See [`Form::cut`].
-    pub cut: bool,
-    size: u64,
-    header_len: u64,
-    lines: u64,
-    /// See [`Form::sent_date`].
-    pub sent_date: Option<UnixTime>,
-    /// Subject as UTF-8.
-    pub subject: &'a str,
-    /// From as UTF-8.
-    pub from: &'a str,
-    /// To as UTF-8.
-    pub to: &'a str,
-    /// Cc as UTF-8.
-    pub cc: &'a str,
-    /// Bcc as UTF-8.
-    pub bcc: &'a str,
-}
-
-impl<'a> FormHead<'a> {
-    /// The front of a form from the bytes of [`Form::encode`]; None for another version or damage.
-    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        front(bytes)
-    }
-
-    /// The front of a form.
-    pub fn of(form: &'a Form) -> Self {
-        Self {
-            envelope: form.envelope(),
-            structure: form.structure.as_bytes(),
-            extensions: Cow::Borrowed(&form.extensions),
-            utf8: form.utf8,
-            cut: form.cut,
-            size: form.size,
-            header_len: form.header_len,
-            lines: form.lines,
-            sent_date: form.sent_date,
-            subject: &form.subject,
-            from: &form.from,
-            to: &form.to,
-            cc: &form.cc,
-            bcc: &form.bcc,
-        }
-    }
-
-    /// See [`Form::envelope`].
-    pub const fn envelope(&self) -> &'a [u8] {
-        self.envelope
-    }
-
-    /// What clients show of the first From address (RFC 5957 section 3); empty when there is none.
-    pub fn display_from(&self) -> String {
-        display_from(self.envelope())
-    }
-
-    /// What clients show of the first To address (RFC 5957 section 3); empty when there is none.
-    pub fn display_to(&self) -> String {
-        display_to(self.envelope())
-    }
-
-    /// See [`Form::bodystructure`].
-    pub const fn bodystructure(&self) -> &'a [u8] {
-        self.structure
-    }
-
-    /// See [`Form::body`].
-    pub fn body(&self) -> Vec<u8> {
-        without(self.structure, &self.extensions)
-    }
-}
-
-/// The front of a form up to the keys of SORT (RFC 5256), borrowed like [`FormHead`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct FormSortKeys<'a> {
-    /// What stands before them.
-    #[serde(borrow)]
-    pub head: FormHead<'a>,
-    reply_to: &'a str,
-    sender: &'a str,
-    /// See [`Form::sort_from`].
-    pub sort_from: &'a str,
-    /// See [`Form::sort_to`].
-    pub sort_to: &'a str,
-    /// See [`Form::sort_cc`].
-    pub sort_cc: &'a str,
-    /// See [`Form::base_subject`].
-    pub base_subject: &'a str,
-}
-
-impl<'a> FormSortKeys<'a> {
-    /// The keys from the bytes of [`Form::encode`]; None for another version or damage.
-    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        front(bytes)
-    }
-}
-
-/// The front of a form up to the ids by which THREAD joins messages (RFC 5256), borrowed like
-/// [`FormHead`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct FormThreadKeys<'a> {
-    /// What stands before them.
-    #[serde(borrow)]
-    pub keys: FormSortKeys<'a>,
-    preview: &'a str,
-    /// See [`Form::message_id`].
-    #[serde(borrow)]
-    pub message_id: Option<&'a str>,
-    #[serde(borrow)]
-    in_reply_to: Option<&'a str>,
-    /// See [`Form::references`].
-    #[serde(borrow)]
-    pub references: Vec<&'a str>,
-}
-
-impl<'a> FormThreadKeys<'a> {
-    /// The keys from the bytes of [`Form::encode`]; None for another version or damage.
-    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        front(bytes)
-    }
-}
-
-/// What the bytes of a form of this version begin with.
-fn front<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let (version, rest) = bytes.split_first()?;
-    if *version != Form::VERSION {
-        return None;
-    }
-    postcard::take_from_bytes(rest).ok().map(|(front, _)| front)
-}
-
 /// A structure without its extension data.
-fn without(bytes: &[u8], extensions: &[(u32, u32)]) -> Vec<u8> {
+pub(crate) fn without(bytes: &[u8], extensions: &[(u32, u32)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut from = 0;
     for (start, end) in extensions {

@@ -4,7 +4,7 @@ use crate::address::{Entry, parse_addresses};
 use crate::decode::{decode_header_text, fold_case};
 use crate::form::{Form, PartKind};
 use crate::header::{Collector, Field, Fields};
-use crate::ids::{ids, message_id, thread_candidates, thread_references};
+use crate::ids::{message_id, thread_candidates, thread_references};
 use crate::limits::{LINE_KEPT_MAX, RETAINED_BYTES_MAX, SORT_KEY_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::out::{EightBit, Out};
 use crate::preview::{Previewer, Text};
@@ -279,19 +279,17 @@ impl<'a> Line<'a> {
 /// What the form takes from the message's own header.
 #[derive(Debug, Default)]
 struct Head {
-    texts: [String; 7],
+    texts: [String; 5],
     sort_keys: [String; 3],
     base_subject: String,
     sent_date: Option<UnixTime>,
     message_id: Option<String>,
-    in_reply_to: Option<String>,
     references: Vec<String>,
     candidates: Vec<String>,
     cut: bool,
 }
 
-const TEXT_FIELDS: [Field; 7] =
-    [Field::Subject, Field::From, Field::To, Field::Cc, Field::Bcc, Field::ReplyTo, Field::Sender];
+const TEXT_FIELDS: [Field; 5] = [Field::Subject, Field::From, Field::To, Field::Cc, Field::Bcc];
 
 impl Head {
     fn read(fields: &Fields) -> Self {
@@ -310,7 +308,6 @@ impl Head {
             sort_keys: [Field::From, Field::To, Field::Cc].map(|field| sort_key(value(field))),
             sent_date: date::parse_date(&date),
             message_id: message_id(value(Field::MessageId)),
-            in_reply_to: ids(in_reply_to).next(),
             references: thread_references(references, in_reply_to),
             candidates: thread_candidates(references, in_reply_to),
             texts,
@@ -320,7 +317,7 @@ impl Head {
 
     /// The form without what only the whole message tells.
     fn form(&self, nodes: &[Node], end: Place) -> Form {
-        let [subject, from, to, cc, bcc, reply_to, sender] = self.texts.clone();
+        let [subject, from, to, cc, bcc] = self.texts.clone();
         let [sort_from, sort_to, sort_cc] = self.sort_keys.clone();
         let root = nodes.first();
         Form {
@@ -338,15 +335,12 @@ impl Head {
             to,
             cc,
             bcc,
-            reply_to,
-            sender,
             sort_from,
             sort_to,
             sort_cc,
             base_subject: self.base_subject.clone(),
             preview: String::new(),
             message_id: self.message_id.clone(),
-            in_reply_to: self.in_reply_to.clone(),
             references: self.references.clone(),
             parts: parts(nodes),
         }

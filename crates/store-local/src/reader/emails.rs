@@ -65,9 +65,15 @@ impl<'s> Emails<'s> for LocalEmails<'s> {
         let account = self.account;
         let damaged = || corrupt(format!("form of email {email} of account {account}"));
         let value = self.forms.of(account, email)?;
-        match value.map(|value| unseal(value).ok_or_else(damaged)).transpose()? {
-            Some(bytes) if bytes.first() == Some(&Form::VERSION) => Ok(Cow::Borrowed(bytes)),
-            _ => Ok(Cow::Owned(self.snapshot.rebuild(account, email)?.encode())),
+        let bytes = value.map(|value| unseal(value).ok_or_else(damaged)).transpose()?;
+        if let Some(bytes) = bytes.filter(|bytes| bytes.first() == Some(&Form::VERSION)) {
+            return Ok(Cow::Borrowed(bytes));
         }
+        // An older one, one of a parser that is not known, or none.
+        let form = match bytes.and_then(Form::decode) {
+            Some(form) => form,
+            None => self.snapshot.rebuild(account, email)?,
+        };
+        Ok(Cow::Owned(form.encode()))
     }
 }

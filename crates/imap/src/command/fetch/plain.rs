@@ -189,8 +189,8 @@ impl Fetch {
             Told { head: Some(&head), ..told }.write(&self.items, out);
             return Ok(());
         }
-        let form = context.snapshot.form(account, row.email)?;
-        Told { head: Some(&FormHead::of(&form)), ..told }.write(&self.items, out);
+        let form = context.snapshot.form(account, row.email)?.encode();
+        Told { head: FormHead::decode(&form).as_ref(), ..told }.write(&self.items, out);
         Ok(())
     }
 }
@@ -219,10 +219,12 @@ impl Told<'_> {
             (FetchItem::EmailId, _, Some(row), _) => {
                 fetch.email_id(&row.email.object_id(self.account));
             }
-            (FetchItem::Envelope, .., Some(head)) => fetch.ready("ENVELOPE", head.envelope()),
+            (FetchItem::Envelope, .., Some(head)) => {
+                fetch.ready_by("ENVELOPE", |out| head.put_envelope(out));
+            }
             (FetchItem::Body, .., Some(head)) => fetch.ready("BODY", &head.body()),
             (FetchItem::BodyStructure, .., Some(head)) => {
-                fetch.ready("BODYSTRUCTURE", head.bodystructure());
+                fetch.ready_by("BODYSTRUCTURE", |out| head.put_bodystructure(out));
             }
             // What is missing was sorted out before.
             _ => {}

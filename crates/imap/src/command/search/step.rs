@@ -170,8 +170,8 @@ impl<'s> Context<'s> {
         if let Some(head) = FormHead::decode(&bytes) {
             return Ok(look(&head));
         }
-        let form = self.snapshot.form(self.account, row.email)?;
-        Ok(look(&FormHead::of(&form)))
+        let form = self.snapshot.form(self.account, row.email)?.encode();
+        Ok(look(&FormHead::decode(&form).unwrap_or_default()))
     }
 
     pub(super) fn form(&mut self, uid: Uid, row: &MessageRow) -> Result<Arc<Form>, StoreError> {

@@ -2,6 +2,7 @@
 
 use super::needle::Needle;
 use super::step::{Context, Place, Stop};
+use std::borrow::Cow;
 use std::ops::Range;
 use waypost_mime::limits::PART_TEXT_BYTES_MAX;
 use waypost_mime::{FormHead, Part, decode_header_text, header_fields, part_text};
@@ -55,13 +56,13 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const fn text<'a>(self, form: &FormHead<'a>) -> &'a str {
+    fn text<'a>(self, form: &FormHead<'a>) -> Cow<'a, str> {
         match self {
-            Self::Bcc => form.bcc,
-            Self::Cc => form.cc,
-            Self::From => form.from,
-            Self::Subject => form.subject,
-            Self::To => form.to,
+            Self::Bcc => form.bcc(),
+            Self::Cc => form.cc(),
+            Self::From => form.from(),
+            Self::Subject => form.subject(),
+            Self::To => form.to(),
         }
     }
 
@@ -86,7 +87,7 @@ fn field_has(
 ) -> Result<bool, Stop> {
     let (has, cut, bytes) = context.head(row, |form| {
         let value = field.text(form);
-        (text.is_in(value), form.cut, value.len())
+        (text.is_in(&value), form.cut(), value.len())
     })?;
     context.reads(bytes as u64);
     if has || !cut {

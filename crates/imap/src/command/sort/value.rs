@@ -145,14 +145,14 @@ fn add_values(
         let Some(criterion) = order.criteria().get(at) else { break };
         match criterion.key {
             SortKey::Arrival => order.add_number(ascending(row.internal_date.seconds)),
-            SortKey::Cc => order.add_text(keys.sort_cc)?,
+            SortKey::Cc => order.add_text(&keys.sort_cc())?,
             SortKey::Date => order.add_number(ascending(sent_at(row, sent))),
             SortKey::DisplayFrom => order.add_text(&keys.head.display_from())?,
             SortKey::DisplayTo => order.add_text(&keys.head.display_to())?,
-            SortKey::From => order.add_text(keys.sort_from)?,
+            SortKey::From => order.add_text(&keys.sort_from())?,
             SortKey::Size => order.add_number(row.size),
             SortKey::Subject => add_subject(keys, order)?,
-            SortKey::To => order.add_text(keys.sort_to)?,
+            SortKey::To => order.add_text(&keys.sort_to())?,
         }
     }
     Ok(())
@@ -167,10 +167,11 @@ fn sent_at(row: &MessageRow, sent: Option<i64>) -> i64 {
 /// The base subject in the form is folded for comparing as SEARCH does, where sharp s is two letters;
 /// collation knows better.
 fn add_subject(keys: &FormSortKeys<'_>, order: &mut Order) -> Result<(), Failure> {
-    if keys.head.subject.is_ascii() {
-        order.add_text(keys.base_subject)?;
+    let subject = keys.head.subject();
+    if subject.is_ascii() {
+        order.add_text(&keys.base_subject())?;
     } else {
-        order.add_text(&base_subject(keys.head.subject).text)?;
+        order.add_text(&base_subject(&subject).text)?;
     }
     Ok(())
 }

@@ -60,14 +60,16 @@ impl<'s> Messages<'s> {
         };
         let form = FormThreadKeys::decode(&bytes).unwrap_or_default();
         let head = &form.keys.head;
+        let (subject, id, references) = (head.subject(), form.message_id(), form.references());
+        let references: Vec<&str> = references.iter().map(AsRef::as_ref).collect();
         // A message without a date counts as sent when it arrived (RFC 5256 section 2.2).
         let sent = row.sent.or(head.sent_date).unwrap_or(row.internal_date);
         let message = Message {
             number,
             sent: sent.seconds,
-            subject: head.subject,
-            id: form.message_id,
-            references: &form.references,
+            subject: &subject,
+            id: id.as_deref(),
+            references: &references,
         };
         self.cost += HEAD_COST + bytes.len() as u64 / COST_BYTES + forest.add(&message)?;
         Ok(())
