@@ -97,10 +97,7 @@ fn examine_at(
         }
         Err(_) => return fault(Part::Files, Problem::Damaged, "the disk cannot read its record"),
     }
-    let right = Header::decode(&front).filter(|header| header.blob == blob).is_some_and(|header| {
-        (header.length, header.crc) == (row.length, row.crc)
-            && u64::from(header.note) + HEADER_BYTES as u64 == u64::from(row.front)
-    });
+    let right = Header::decode(&front).is_some_and(|header| row.agrees(blob, &header));
     if !right {
         let text = "its record does not begin where the row says";
         return fault(Part::Blobs, Problem::Damaged, text);

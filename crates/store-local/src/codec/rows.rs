@@ -1,6 +1,7 @@
 //! Rows: accounts, mailboxes, messages, emails, blobs, segments, keywords.
 
 use super::{Take, VERSION, put_long_varint, put_signed, put_varint, seal, unseal};
+use crate::segment::{HEADER_BYTES, Header};
 use waypost_store::{Counters, EmailRow, Mailbox, MessageRow};
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, Keyword, MailboxId, MailboxName, ModSeq, SpecialUse,
@@ -280,6 +281,13 @@ impl BlobRow {
     /// Where the record ends.
     pub(crate) const fn end(&self) -> u64 {
         self.offset.saturating_add(self.record_bytes())
+    }
+
+    /// Whether this header is that of the record where it says, of that blob.
+    pub(crate) fn agrees(&self, blob: BlobId, header: &Header) -> bool {
+        header.blob == blob
+            && (header.length, header.crc) == (self.length, self.crc)
+            && u64::from(header.note) + HEADER_BYTES as u64 == u64::from(self.front)
     }
 
     /// Its value.

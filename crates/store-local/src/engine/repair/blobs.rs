@@ -48,10 +48,7 @@ impl Fix<'_, '_, '_> {
         };
         let mut front = [0; HEADER_BYTES];
         let read = segment::read_at(&file, &mut front, row.offset);
-        read.is_ok()
-            && Header::decode(&front).is_some_and(|header| {
-                header.blob == blob && (header.length, header.crc) == (row.length, row.crc)
-            })
+        read.is_ok() && Header::decode(&front).is_some_and(|header| row.agrees(blob, &header))
     }
 
     /// Looks through the segments for the records of blobs.

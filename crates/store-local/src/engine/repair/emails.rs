@@ -32,8 +32,9 @@ impl Fix<'_, '_, '_> {
         self.forms(account)
     }
 
-    /// A row that names another email than the copies do is believed, unless that email is not there or
-    /// has another size, and theirs is there with the right one.
+    /// A row that names another email than the copies do, and not one that they also name, is made right by them when
+    /// that email has the row's size. The copies are keys: one that is damaged leaves the order of its tree, which is
+    /// seen before; a row is a value, and nothing else tells its email.
     fn misled_rows(&mut self, account: AccountId) -> Result<(), StoreError> {
         let tables = self.work.tables;
         for (key, _) in self.entries(&tables.copies, &keys::account(account))? {
@@ -44,9 +45,10 @@ impl Fix<'_, '_, '_> {
             let message = keys::message(mailbox, uid);
             let value = self.get(&tables.messages, &message)?;
             let Some(row) = value.as_deref().and_then(rows::decode_message) else { continue };
-            let is_right = |email| Ok(self.size_of(account, email)? == Some(row.size));
+            let is_right = self.size_of(account, email)? == Some(row.size);
             let is_own = self.get(&tables.mailboxes, &keys::mailbox(account, mailbox))?.is_some();
-            if row.email == email || !is_own || !is_right(email)? || is_right(row.email)? {
+            let named = keys::copy(account, row.email, mailbox, uid);
+            if !is_right || !is_own || self.get(&tables.copies, &named)?.is_some() {
                 continue;
             }
             self.put(
