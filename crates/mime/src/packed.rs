@@ -20,10 +20,11 @@
 use crate::display;
 use crate::form::{Encoding, Form, Part, PartKind};
 use crate::older;
-use crate::pieces::{Pieces, Stored, Take, put_number, put_piece, put_signed};
+use crate::pieces::{Pieces, Stored, Take, put_piece};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use waypost_types::UnixTime;
+use waypost_types::varint;
 
 const UTF8: u8 = 1;
 const CUT: u8 = 1 << 1;
@@ -82,30 +83,30 @@ pub(crate) fn encode(form: &Form) -> Vec<u8> {
             | flag(form.message_id.is_some(), MESSAGE_ID),
     );
     if repeats > 0 {
-        put_number(repeated.start as u64, &mut out);
-        put_number(repeated.len() as u64, &mut out);
+        varint::put(&mut out, repeated.start as u64);
+        varint::put(&mut out, repeated.len() as u64);
     }
-    put_number(envelope.len() as u64, &mut out);
+    varint::put(&mut out, envelope.len() as u64);
     out.extend_from_slice(&envelope);
     IN_PHRASES.put(form.structure.as_bytes(), &mut out);
     put_extensions(&form.extensions, &mut out);
     if let Some(date) = form.sent_date {
-        put_signed(date.seconds, &mut out);
-        put_signed(date.zone_minutes.into(), &mut out);
+        varint::put_signed(&mut out, date.seconds);
+        varint::put_signed(&mut out, date.zone_minutes.into());
     }
     put_texts(form, &envelope, &base, &mut out);
-    [form.size, form.header_len, form.lines].into_iter().for_each(|n| put_number(n, &mut out));
+    [form.size, form.header_len, form.lines].into_iter().for_each(|n| varint::put(&mut out, n));
     put_parts(&form.parts, &mut out);
     IN_PHRASES.put(form.preview.as_bytes(), &mut out);
     out
 }
 
 fn put_extensions(extensions: &[(u32, u32)], out: &mut Vec<u8>) {
-    put_number(extensions.len() as u64, out);
+    varint::put(out, extensions.len() as u64);
     let mut before = 0_u32;
     for (start, end) in extensions {
-        put_number(start.wrapping_sub(before).into(), out);
-        put_number(end.wrapping_sub(*start).into(), out);
+        varint::put(out, start.wrapping_sub(before).into());
+        varint::put(out, end.wrapping_sub(*start).into());
         before = *end;
     }
 }
@@ -143,7 +144,7 @@ fn put_texts(form: &Form, envelope: &[u8], base: &BaseSubject, out: &mut Vec<u8>
         BaseSubject::InCase(at) => put_piece(*at, form.base_subject.len(), out),
     }
     form.message_id.iter().for_each(|id| pieces.put(id.as_bytes(), out));
-    put_number(form.references.len() as u64, out);
+    varint::put(out, form.references.len() as u64);
     form.references.iter().for_each(|id| pieces.put(id.as_bytes(), out));
 }
 
@@ -161,7 +162,7 @@ const ENCODINGS: [Encoding; 6] = [
 ];
 
 fn put_parts(parts: &[Part], out: &mut Vec<u8>) {
-    put_number(parts.len() as u64, out);
+    varint::put(out, parts.len() as u64);
     let mut before = 0;
     for part in parts {
         let place = |found: Option<usize>| found.and_then(|at| u8::try_from(at).ok()).unwrap_or(0);
@@ -169,10 +170,10 @@ fn put_parts(parts: &[Part], out: &mut Vec<u8>) {
         let encoding = place(ENCODINGS.iter().position(|encoding| *encoding == part.encoding));
         let charset = if part.charset.is_some() { CHARSET } else { 0 };
         out.push(kind | encoding << ENCODING_SHIFT | charset);
-        put_number(part.parent.into(), out);
-        put_number(part.header_start.wrapping_sub(before), out);
-        put_number(part.body_start.wrapping_sub(part.header_start), out);
-        put_number(part.end.wrapping_sub(part.body_start), out);
+        varint::put(out, part.parent.into());
+        varint::put(out, part.header_start.wrapping_sub(before));
+        varint::put(out, part.body_start.wrapping_sub(part.header_start));
+        varint::put(out, part.end.wrapping_sub(part.body_start));
         before = part.header_start;
         IN_PHRASES.put(part.media.as_bytes(), out);
         part.charset.iter().for_each(|charset| IN_PHRASES.put(charset.as_bytes(), out));

@@ -10,6 +10,7 @@
 //! Numbers have seven bits a byte, the least significant first.
 
 use std::borrow::Cow;
+use waypost_types::varint;
 
 const PLAIN: u64 = 0;
 const PIECE: u64 = 1;
@@ -85,10 +86,10 @@ impl<'d> Pieces<'d> {
         }
         let runs = self.runs(text);
         if runs.len() + RUNS_SAVE <= text.len() {
-            put_number((runs.len() as u64) << KIND_BITS | RUNS, out);
+            varint::put(out, (runs.len() as u64) << KIND_BITS | RUNS);
             out.extend_from_slice(&runs);
         } else {
-            put_number((text.len() as u64) << KIND_BITS | PLAIN, out);
+            varint::put(out, (text.len() as u64) << KIND_BITS | PLAIN);
             out.extend_from_slice(text);
         }
     }
@@ -106,12 +107,12 @@ impl<'d> Pieces<'d> {
             let found = self.longest(rest);
             if (found.is_some() || rest.is_empty()) && at > plain {
                 let plain = text.get(plain..at).unwrap_or_default();
-                put_number((plain.len() as u64) << 1, &mut runs);
+                varint::put(&mut runs, (plain.len() as u64) << 1);
                 runs.extend_from_slice(plain);
             }
             if let Some((place, length)) = found {
-                put_number((length as u64) << 1 | 1, &mut runs);
-                put_number(place as u64, &mut runs);
+                varint::put(&mut runs, (length as u64) << 1 | 1);
+                varint::put(&mut runs, place as u64);
                 plain = at + length;
             }
             let passed = found.map_or(1, |(_, length)| length);
@@ -125,21 +126,8 @@ impl<'d> Pieces<'d> {
 
 /// Appends a text that is a piece of the other one.
 pub(crate) fn put_piece(at: usize, length: usize, out: &mut Vec<u8>) {
-    put_number((length as u64) << KIND_BITS | PIECE, out);
-    put_number(at as u64, out);
-}
-
-pub(crate) fn put_number(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push((number & 0x7f) as u8);
-}
-
-/// A number with a sign, near zero in few bytes.
-pub(crate) fn put_signed(number: i64, out: &mut Vec<u8>) {
-    put_number((number << 1 ^ number >> 63).cast_unsigned(), out);
+    varint::put(out, (length as u64) << KIND_BITS | PIECE);
+    varint::put(out, at as u64);
 }
 
 /// A text as it is stored.
@@ -226,22 +214,11 @@ impl<'a> Take<'a> {
     }
 
     pub(crate) fn number(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                // The tenth byte has room for one bit.
-                return (number >> shift == bits).then_some(number);
-            }
-        }
-        None
+        varint::take(&mut self.0)
     }
 
     pub(crate) fn signed(&mut self) -> Option<i64> {
-        let number = self.number()?;
-        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        varint::take_signed(&mut self.0)
     }
 
     pub(crate) fn size(&mut self) -> Option<usize> {
@@ -315,8 +292,8 @@ mod tests {
         #[test]
         fn numbers_come_back(number: u64, signed: i64) {
             let mut out = Vec::new();
-            put_number(number, &mut out);
-            put_signed(signed, &mut out);
+            varint::put(&mut out, number);
+            varint::put_signed(&mut out, signed);
             let mut take = Take(&out);
             prop_assert_eq!((take.number(), take.signed(), take.0), (Some(number), Some(signed), &[][..]));
         }

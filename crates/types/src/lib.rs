@@ -11,6 +11,7 @@ mod secret;
 mod time;
 mod tls;
 mod uid_set;
+pub mod varint;
 
 pub use address::network;
 pub use flags::{FlagSet, Keyword, KeywordError, SystemFlag, SystemFlags};

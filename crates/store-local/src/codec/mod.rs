@@ -9,6 +9,7 @@ pub(crate) mod rows;
 pub(crate) mod saved;
 
 use waypost_store::StoreError;
+use waypost_types::varint;
 
 /// The largest value in bytes: LMDB puts larger ones on contiguous pages of their own, which a
 /// fragmented map finds only at the cost of growth.
@@ -70,23 +71,12 @@ impl<'a> Take<'a> {
 
     /// The same of at most 64 bits.
     pub(crate) fn long_varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                // The tenth byte has room for one bit.
-                return (value >> shift == bits).then_some(value);
-            }
-        }
-        None
+        varint::take(&mut self.0)
     }
 
-    /// A number with a sign, as [`put_signed`] writes it.
+    /// A number with a sign, as [`varint::put_signed`] writes it.
     pub(crate) fn signed(&mut self) -> Option<i64> {
-        let value = self.long_varint()?;
-        Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+        varint::take_signed(&mut self.0)
     }
 
     /// The version byte, which must be the one this program writes.
@@ -98,25 +88,6 @@ impl<'a> Take<'a> {
     pub(crate) fn text(self) -> Option<&'a str> {
         std::str::from_utf8(self.0).ok()
     }
-}
-
-/// Appends a number as [`Take::varint`] reads it.
-pub(crate) fn put_varint(out: &mut Vec<u8>, value: u32) {
-    put_long_varint(out, value.into());
-}
-
-/// Appends a number with a sign, near zero in few bytes.
-pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
-    put_long_varint(out, (value << 1 ^ value >> 63).cast_unsigned());
-}
-
-/// Appends a number as [`Take::long_varint`] reads it.
-pub(crate) fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push((value & 0x7f) as u8);
 }
 
 /// A value that begins with its version and a CRC-32 of the rest.
@@ -154,7 +125,7 @@ mod tests {
         #[test]
         fn varints_come_back(value: u32, tail: Vec<u8>) {
             let mut out = Vec::new();
-            put_varint(&mut out, value);
+            varint::put(&mut out, value.into());
             out.extend_from_slice(&tail);
             let mut take = Take(&out);
             prop_assert_eq!(take.varint(), Some(value));
@@ -165,7 +136,7 @@ mod tests {
         fn signed_numbers_come_back(value: i64, shift in 0..64, tail: Vec<u8>) {
             let value = value >> shift;
             let mut out = Vec::new();
-            put_signed(&mut out, value);
+            varint::put_signed(&mut out, value);
             out.extend_from_slice(&tail);
             let mut take = Take(&out);
             prop_assert_eq!(take.signed(), Some(value));

@@ -1,8 +1,9 @@
 //! Ascending ranges of numbers as distances, two small numbers a range.
 
-use super::{Take, put_varint};
+use super::Take;
 use std::ops::RangeInclusive;
 use waypost_types::UidSet;
+use waypost_types::varint;
 
 /// Appends ranges one after the other until `room` bytes are full; returns how many went in.
 ///
@@ -12,8 +13,8 @@ pub(crate) fn put(out: &mut Vec<u8>, ranges: &[RangeInclusive<u32>], room: usize
     let mut next = 0;
     for (index, range) in ranges.iter().enumerate() {
         let before = out.len();
-        put_varint(out, range.start() - next);
-        put_varint(out, range.end() - range.start());
+        varint::put(out, (range.start() - next).into());
+        varint::put(out, (range.end() - range.start()).into());
         if out.len() > limit && index > 0 {
             out.truncate(before);
             return index;

@@ -1,11 +1,11 @@
 //! Rows: accounts, mailboxes, messages, emails, blobs, segments, keywords.
 
-use super::{Take, VERSION, put_long_varint, put_signed, put_varint, seal, unseal};
+use super::{Take, VERSION, seal, unseal};
 use crate::segment::{HEADER_BYTES, Header};
 use waypost_store::{Counters, EmailRow, Mailbox, MessageRow};
 use waypost_types::{
     AccountId, AccountName, BlobId, EmailId, Keyword, MailboxId, MailboxName, ModSeq, SpecialUse,
-    ThreadId, Uid, UidValidity, UnixTime, Usage,
+    ThreadId, Uid, UidValidity, UnixTime, Usage, varint,
 };
 
 /// The value of a key that itself says everything.
@@ -154,13 +154,13 @@ pub(crate) fn encode_message(row: &MessageRow) -> Vec<u8> {
     let Some(sent) = row.sent else { return encode_message_unsent(row) };
     let received = row.internal_date;
     let mut out = vec![VERSION_WITH_SENT];
-    put_varint(&mut out, row.email.0);
-    put_signed(&mut out, received.seconds);
-    put_signed(&mut out, received.zone_minutes.into());
-    put_signed(&mut out, row.saved.wrapping_sub(received.seconds));
-    put_long_varint(&mut out, row.size);
-    put_signed(&mut out, sent.seconds.wrapping_sub(received.seconds));
-    put_signed(&mut out, sent.zone_minutes.wrapping_sub(received.zone_minutes).into());
+    varint::put(&mut out, row.email.0.into());
+    varint::put_signed(&mut out, received.seconds);
+    varint::put_signed(&mut out, received.zone_minutes.into());
+    varint::put_signed(&mut out, row.saved.wrapping_sub(received.seconds));
+    varint::put(&mut out, row.size);
+    varint::put_signed(&mut out, sent.seconds.wrapping_sub(received.seconds));
+    varint::put_signed(&mut out, sent.zone_minutes.wrapping_sub(received.zone_minutes).into());
     out
 }
 
