@@ -175,7 +175,7 @@ impl Writer {
                     answers.push(answer);
                 }
                 Request::Upload(answer) => {
-                    let _gone = answer.send(self.engine.begin_upload());
+                    let _gone = answer.send(self.engine.begin_upload(Moment::now().wall));
                 }
                 Request::Repair(plan, answer) => {
                     let _gone = answer.send(self.engine.repair(plan, Moment::now().wall));

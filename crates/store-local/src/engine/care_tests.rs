@@ -30,7 +30,7 @@ fn nobody_else_may_read_the_store_or_its_backup() {
     let mut engine = Engine::open(config).unwrap();
     let job = Job { id: MutationId(1), mutation: delivery(&["a"], "Subject: s\r\n\r\nx") };
     assert!(engine.commit(vec![job], NOW)[0].outcome.is_ok());
-    engine.begin_upload().unwrap().finish().unwrap();
+    engine.begin_upload(UnixTime::utc(0)).unwrap().finish().unwrap();
     engine.backup(&copy).unwrap();
     for (path, mode) in modes(&store).into_iter().chain(modes(&copy)) {
         // LMDB copies with the process's mask; its directory keeps others out.
@@ -43,7 +43,7 @@ fn nobody_else_may_read_the_store_or_its_backup() {
 #[test]
 fn an_upload_that_is_given_up_frees_its_bytes_at_once() {
     let mut bench = Bench::new();
-    let mut upload = bench.engine.begin_upload().unwrap();
+    let mut upload = bench.engine.begin_upload(UnixTime::utc(0)).unwrap();
     upload.write(&vec![7; 1 << 20]).unwrap();
     let path = bench.engine.meta.segment_path(1);
     assert!(std::fs::metadata(&path).unwrap().len() > 1 << 20);
@@ -57,8 +57,8 @@ fn a_segment_number_in_the_way_is_passed_over() {
     for number in [1, 3] {
         std::fs::write(bench.engine.meta.segment_path(number), b"in the way").unwrap();
     }
-    assert!(bench.engine.begin_upload().is_err());
-    bench.engine.begin_upload().unwrap();
+    assert!(bench.engine.begin_upload(UnixTime::utc(0)).is_err());
+    bench.engine.begin_upload(UnixTime::utc(0)).unwrap();
     let mail = delivery(&["a"], "Subject: s\r\n\r\nx");
     assert!(bench.run(mail.clone()).is_err());
     bench.run(mail).unwrap();
@@ -79,7 +79,7 @@ fn an_outcome_that_left_the_ring_early_is_unknown_not_damaged() {
 fn a_file_that_belongs_to_nobody_goes_when_two_looks_found_it() {
     let mut bench = Bench::new();
     bench.run(delivery(&["a"], "Subject: s\r\n\r\nx")).unwrap();
-    let upload = bench.engine.begin_upload().unwrap().finish().unwrap();
+    let upload = bench.engine.begin_upload(UnixTime::utc(0)).unwrap().finish().unwrap();
     let path = bench.engine.meta.segment_path(upload.0);
     let mut look = |seconds| {
         bench.engine.purge_step(&|_, _| None, UnixTime::utc(9_000_000_000 + seconds)).unwrap();

@@ -237,7 +237,7 @@ fn what_is_purged_or_arrives_during_a_step_is_neither_revived_nor_lost() {
 
 /// Streams a message in and files it for `a`.
 fn stream(bench: &mut Bench, text: &str) {
-    let mut upload = bench.engine.begin_upload().unwrap();
+    let mut upload = bench.engine.begin_upload(UnixTime::utc(0)).unwrap();
     upload.write(text.as_bytes()).unwrap();
     let (size, upload) = (upload.size(), upload.finish().unwrap());
     let parsed = Box::new(waypost_mime::parse(text.as_bytes()));

@@ -15,6 +15,7 @@ mod quota;
 mod reconstruct;
 mod relocate;
 mod repair;
+mod reserve;
 mod retire;
 mod room;
 mod saved;
@@ -52,6 +53,7 @@ use cache::Cache;
 use files::Appender;
 use heed::RwTxn;
 use outcomes::Ring;
+use reserve::Reserve;
 use room::MetaRoom;
 use saved::Unsaved;
 use saver::Saver;
@@ -89,6 +91,8 @@ pub struct EngineConfig {
     pub cleanup_age: Duration,
     /// Rows that one step of a large mutation changes before others get their turn.
     pub step_rows: usize,
+    /// Bytes kept back on the disk, for those who delete when it is full.
+    pub reserve_bytes: u64,
 }
 
 impl EngineConfig {
@@ -98,6 +102,8 @@ impl EngineConfig {
     pub const SEGMENT_BYTES: u64 = 256 << 20;
     /// The default age at which expunged messages are purged: one hour.
     pub const CLEANUP_AGE: Duration = Duration::from_secs(3600);
+    /// The default of what is kept back on the disk: 8 MiB, enough to move some ten thousand messages.
+    pub const RESERVE_BYTES: u64 = 8 << 20;
 
     /// The defaults for a partition.
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -107,6 +113,7 @@ impl EngineConfig {
             segment_bytes: Self::SEGMENT_BYTES,
             cleanup_age: Self::CLEANUP_AGE,
             step_rows: limits::STEP_ROWS,
+            reserve_bytes: Self::RESERVE_BYTES,
         }
     }
 }
@@ -161,6 +168,7 @@ pub struct Engine {
     cache: Cache,
     files: Appender,
     room: MetaRoom,
+    reserve: Reserve,
     numbers: Numbers,
     ring: Ring,
     cleanup_age: Duration,
@@ -223,11 +231,13 @@ impl Engine {
         drop(txn);
         let files = Appender::new(&meta.path, config.segment_bytes);
         let room = MetaRoom::open(&meta)?;
+        let reserve = Reserve::open(&meta.path, config.reserve_bytes);
         let mut engine = Self {
             meta,
             cache: Cache::default(),
             files,
             room,
+            reserve,
             numbers,
             ring,
             cleanup_age: config.cleanup_age,
@@ -257,7 +267,8 @@ impl Engine {
     ///
     /// With a job that goes in steps ([`Self::takes_steps`]), each has commits of its own.
     pub fn commit(&mut self, jobs: Vec<Job>, now: UnixTime) -> Vec<Done> {
-        if !jobs.iter().any(|job| self.takes_steps(&job.mutation)) {
+        let alone = jobs.iter().any(|job| self.takes_steps(&job.mutation));
+        if !alone && self.has_room_for(&jobs, now) {
             return self.commit_together(&jobs, now);
         }
         let alone = |job: Job| match self.takes_steps(&job.mutation) {
@@ -271,8 +282,8 @@ impl Engine {
         let with_notes = self.notes.lock().since().is_some();
         match self.try_batch(jobs, now, notes::BATCH_NOTES) {
             Ok(done) => done,
-            Err(error) if jobs.len() == 1 && !with_notes && error != StoreError::NoSpace => {
-                jobs.iter().map(|job| refused(job.id, error.clone())).collect()
+            Err(error) if jobs.len() == 1 && !with_notes => {
+                jobs.iter().map(|job| self.make_do(job, now, error.clone())).collect()
             }
             // What failed may be the notes, which no job pays for, or one job's own trouble (damage,
             // or too large for the space left).
@@ -288,15 +299,6 @@ impl Engine {
     ) -> Result<Option<Result<Outcome, StoreError>>, StoreError> {
         let txn = self.meta.env.read_txn().map_err(fault)?;
         Ok(self.ring.find(&self.meta.tables, &txn, id)?.map(Ok))
-    }
-
-    /// Begins to take in a large message.
-    pub fn begin_upload(&mut self) -> Result<UploadWriter, StoreError> {
-        let (segment, blob) = (self.numbers.segment, BlobId(self.numbers.blob));
-        // Used up even when the file cannot be made: the same number would fail again and again.
-        self.numbers.segment += 1;
-        self.numbers.blob += 1;
-        UploadWriter::begin(&self.meta.path, segment, blob, &self.uploads)
     }
 
     /// Purges at most about [`waypost_store::limits::STEP_ROWS`] rows of what left longer ago than
@@ -322,7 +324,13 @@ impl Engine {
             Ok(step) if writes > 0 => self.finish(&meta, txn, Kept::new(), &[]).map(|()| step),
             other => other,
         };
-        let step = step.inspect_err(|_| self.cache = Cache::default())?;
+        let step = step.inspect_err(|error| {
+            self.cache = Cache::default();
+            if *error == StoreError::NoSpace {
+                // The purge is what makes space, so the next step may use what is kept back.
+                self.reserve.release(now);
+            }
+        })?;
         self.retired.extend(step.empty);
         let more = step.next.is_some();
         self.purge_from = step.next.unwrap_or_default();
@@ -420,19 +428,6 @@ impl Engine {
                 false => Unsaved::new(self.left.clone()),
             },
         })
-    }
-
-    fn commit_alone(&mut self, job: &Job, now: UnixTime) -> Done {
-        let mut result = self.try_batch(std::slice::from_ref(job), now, 0);
-        if matches!(result, Err(StoreError::NoSpace)) {
-            self.sparing = true;
-            result = self.try_batch(std::slice::from_ref(job), now, 0);
-            self.sparing = false;
-        }
-        match result {
-            Ok(mut done) => done.pop().unwrap_or_else(|| refused(job.id, StoreError::NoSpace)),
-            Err(error) => refused(job.id, error),
-        }
     }
 
     /// One batch, with at most `notes` of what waits; an error means that none of it happened.

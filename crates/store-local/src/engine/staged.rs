@@ -154,8 +154,10 @@ impl Engine {
                 if let Some(under_way) = &mut self.under_way {
                     (under_way.id, under_way.overtaken) = (None, true);
                 }
+                // With what is kept back it begins anew.
+                let again = error == StoreError::NoSpace && self.reserve.release(now);
                 self.tidy_staged(now);
-                Some(refused(job.id, error))
+                (!again).then(|| refused(job.id, error))
             }
         }
     }

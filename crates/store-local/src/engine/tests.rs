@@ -413,13 +413,13 @@ fn uploads_are_filed_and_aborted_ones_are_not() {
     let mut bench = Bench::new();
     let (account, inbox) = bench.filled(1);
     let text = format!("Subject: big\r\n\r\n{}", "line\r\n".repeat(1_000_000));
-    let mut upload = bench.engine.begin_upload().unwrap();
+    let mut upload = bench.engine.begin_upload(UnixTime::utc(0)).unwrap();
     for chunk in text.as_bytes().chunks(100_000) {
         upload.write(chunk).unwrap();
     }
     let size = upload.size();
     let id = upload.finish().unwrap();
-    drop(bench.engine.begin_upload().unwrap());
+    drop(bench.engine.begin_upload(UnixTime::utc(0)).unwrap());
     let mut bench = bench.reopen();
     let parsed = Box::new(waypost_mime::parse(text.as_bytes()));
     let payload = Payload { content: Content::Uploaded { upload: id, size }, parsed };

@@ -1,5 +1,6 @@
 //! Large messages stream into a segment of their own, on another thread than the writer's.
 
+use super::Engine;
 use crate::env::{io_fault, new_file, sync_dir};
 use crate::segment::{self, HEADER_BYTES, Header, Kind};
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use waypost_store::{LimitName, StoreError, UploadId, limits};
-use waypost_types::BlobId;
+use waypost_types::{BlobId, UnixTime};
 
 /// Bytes after which an upload is synced: its end is quick whatever its size, and the syncs of others wait
 /// for so many bytes at most, since a disk does one after the other.
@@ -38,8 +39,25 @@ impl Drop for Active {
     }
 }
 
+impl Engine {
+    /// Begins to take in a large message.
+    ///
+    /// # Errors
+    /// When a file cannot be made for it, and when the disk is full.
+    pub fn begin_upload(&mut self, now: UnixTime) -> Result<UploadWriter, StoreError> {
+        if !self.reserve.is_whole(now) {
+            return Err(StoreError::NoSpace);
+        }
+        let (segment, blob) = (self.numbers.segment, BlobId(self.numbers.blob));
+        // Used up even when the file cannot be made: the same number would fail again and again.
+        self.numbers.segment += 1;
+        self.numbers.blob += 1;
+        UploadWriter::begin(&self.meta.path, segment, blob, &self.uploads)
+    }
+}
+
 impl UploadWriter {
-    pub(super) fn begin(
+    fn begin(
         partition: &Path,
         segment: u64,
         blob: BlobId,

@@ -240,7 +240,10 @@ impl Writer {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Outcomes { origin, ids } => self.tell_outcomes(&origin, ids),
-            Request::UploadBegin { origin, upload, turn } => match self.engine.begin_upload() {
+            Request::UploadBegin { origin, upload, turn } => match self
+                .engine
+                .begin_upload(Moment::now().wall)
+            {
                 Ok(writer) => self.hub.uploads.send(Piece::Begin { origin, upload, writer, turn }),
                 Err(error) => done(&origin, upload, Err(error)),
             },

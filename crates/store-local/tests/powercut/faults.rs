@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use waypost_powercut::control::{UNLIMITED, Word};
 use waypost_store::conformance::wait;
 use waypost_store::{Mailbox, Mutation, Outcome, Payload, Snapshot, Store, StoreError};
 use waypost_store_local::client::StoreClient;
 use waypost_store_local::local::LocalStore;
-use waypost_types::{AccountName, MailboxName, Uid};
+use waypost_types::{AccountName, MailboxName, Uid, UidSet};
 
 /// The variable that tells this program to fill the small disk it names.
 const SMALL_DISK: &str = "WAYPOST_TEST_SMALL_DISK";
@@ -122,12 +122,35 @@ fn small_disk() {
     assert!(taken.len() > 20, "{}", taken.len());
     must_hold(&running, &taken, 5_000);
     assert!(wait(mail(&running, 4_000, 5_000)).is_err(), "it is still full");
+    let moved = move_first(&running, 10);
+    assert_eq!(taken.splice(..10, []).count(), 10);
+    must_hold(&running, &taken, 5_000);
+    assert_eq!(wait(mail(&running, 4_000, 5_000)), Err(StoreError::NoSpace), "not for mail");
     std::fs::remove_file(&ballast).unwrap();
-    wait(mail(&running, 4_001, 5_000)).unwrap();
+    let again = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = wait(mail(&running, 4_001, 5_000)) {
+        assert!(error == StoreError::NoSpace && Instant::now() < again, "{error}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     taken.push(4_001);
+    assert_eq!(*running.snapshot().unwrap().live(&moved).unwrap(), UidSet::range(1..=10));
     must_hold(&running, &taken, 5_000);
     drop(running);
     must_hold(&open(), &taken, 5_000);
+}
+
+/// Makes a mailbox and moves ada's first messages there.
+fn move_first(store: &dyn Store, count: usize) -> Mailbox {
+    let from = inbox(&*store.snapshot().unwrap());
+    let name = MailboxName::new("Moved here").unwrap();
+    let made = Mutation::CreateMailbox { account: from.account, name, special_use: None };
+    let Outcome::Mailbox(to) = wait(store.submit(made)).unwrap() else { panic!("no mailbox") };
+    let snapshot = store.snapshot().unwrap();
+    let uids = snapshot.live(&from).unwrap().iter().take(count).collect();
+    drop(snapshot);
+    let moved = Mutation::Move { account: from.account, from: from.id, uids, to };
+    wait(store.submit(moved)).unwrap();
+    store.snapshot().unwrap().mailbox(from.account, to).unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

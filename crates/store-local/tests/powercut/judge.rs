@@ -143,7 +143,7 @@ fn inbox_next(engine: &Engine, name: &AccountName) -> Result<Uid, String> {
 }
 
 fn streamed(engine: &mut Engine, text: &[u8]) -> Result<Payload, String> {
-    let mut writer = engine.begin_upload().map_err(|error| error.to_string())?;
+    let mut writer = engine.begin_upload(UnixTime::utc(0)).map_err(|error| error.to_string())?;
     writer.write(text).map_err(|error| error.to_string())?;
     let upload = writer.finish().map_err(|error| error.to_string())?;
     let parsed = payload(text.to_vec()).parsed;

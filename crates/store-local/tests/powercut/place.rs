@@ -20,6 +20,8 @@ const CHILD: &str = "WAYPOST_TEST_POWERCUT";
 const SEGMENT_BYTES: u64 = 48 << 10;
 /// Small, so that copies of a few messages go in steps.
 const STEP_ROWS: usize = 2;
+/// Small, since every state of a recording opens a store in memory.
+const RESERVE_BYTES: u64 = 256 << 10;
 /// Small, so that many can be open at once.
 const MAP_BYTES: usize = 256 << 20;
 
@@ -30,6 +32,7 @@ pub(crate) fn engine_config(store: &Path) -> EngineConfig {
         segment_bytes: SEGMENT_BYTES,
         cleanup_age: Duration::ZERO,
         step_rows: STEP_ROWS,
+        reserve_bytes: RESERVE_BYTES,
         ..EngineConfig::new(store)
     }
 }
