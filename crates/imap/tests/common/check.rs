@@ -1,6 +1,7 @@
 //! What must hold for any input: whole responses, the same in any chunking, small steps, no panic.
 
 use super::World;
+use waypost_types::Moment;
 
 /// What a step may put out beyond its share.
 const SLACK: usize = 16 * 1024;
@@ -10,15 +11,17 @@ const SLACK: usize = 16 * 1024;
 /// SASL response (6), has logged out (7), and for all others one with INBOX open.
 pub(crate) fn check(input: &[u8]) {
     let Some((first, input)) = input.split_first() else { return };
-    let whole = answer(*first, input, input.len());
+    // APPEND answers by the clock, which must not move between these sessions.
+    let now = Moment::now();
+    let whole = answer(now, *first, input, input.len());
     assert_responses(&whole);
     for chunk in [1, 7] {
-        let parts = answer(*first, input, chunk);
+        let parts = answer(now, *first, input, chunk);
         assert_eq!(shown(&whole), shown(&parts), "in chunks of {chunk}");
     }
 }
 
-fn answer(first: u8, input: &[u8], chunk: usize) -> Vec<u8> {
+fn answer(now: Moment, first: u8, input: &[u8], chunk: usize) -> Vec<u8> {
     let mut world = World::without_delays();
     world.deliver_bytes(include_bytes!("../messages/simple.eml").to_vec());
     world.deliver_bytes(include_bytes!("../messages/report.eml").to_vec());
@@ -32,6 +35,7 @@ fn answer(first: u8, input: &[u8], chunk: usize) -> Vec<u8> {
         7 => "b LOGOUT",
         _ => "b NOOP",
     };
+    hand.now = now;
     hand.say(before);
     let mut said = Vec::new();
     for bytes in input.chunks(chunk.max(1)) {

@@ -16,7 +16,7 @@ pub(crate) struct Hand {
     session: ImapSession,
     store: Arc<Probe>,
     runtime: Arc<Runtime>,
-    now: Moment,
+    pub(super) now: Moment,
     input: BytesMut,
     /// Whether the session has closed, or waits for TLS.
     pub(crate) ended: bool,
