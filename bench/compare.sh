@@ -10,21 +10,9 @@ format=${WAYPOST_COMPARE_FORMAT:-mdbox}
 rows=${WAYPOST_COMPARE_ROWS:-lmtp login fetch retr notice mixed big idle}
 out=${WAYPOST_COMPARE_OUT:-docs/benchmarks}
 bench/dovecot/install
-[ -n "${WAYPOST_BENCH_NO_BUILD:-}" ] || cargo build --release --locked -q -p waypost -p waypost-bench
-waypost=${WAYPOST_BENCH_PROGRAM:-target/release/waypost}
-dir=$(mktemp -d "${TMPDIR:-/tmp}/waypost-compare.XXXXXX")
-chmod 755 "$dir"
+. bench/common.sh
 results=${WAYPOST_COMPARE_RESULTS:-$dir/results.tsv}
-pids=()
-finish() {
-    [ "${#pids[@]}" -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap finish EXIT
 ulimit -n "$(ulimit -Hn)"
-WAYPOST_BENCH_PASSWORD=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
-export WAYPOST_BENCH_PASSWORD
 
 # Waits until a port takes connections.
 reach() {
@@ -36,18 +24,10 @@ reach() {
     return 1
 }
 
-start_waypost() {
-    "$waypost" demo "$dir/waypost" >"$dir/waypost.log" 2>&1 &
-    waypost_pid=$!
-    pids+=("$waypost_pid")
-    for _ in $(seq 100); do [ -s "$dir/waypost/demo.env" ] && break || sleep 0.2; done
-    . "$dir/waypost/demo.env"
-    reach "$WAYPOST_IMAP_PORT"
-    export WAYPOST_CONFIG="$dir/waypost/config.toml"
-    for n in $(seq "$users"); do
-        printf '%s\n' "$WAYPOST_BENCH_PASSWORD" | "$waypost" user add "bench$n@example.com" --password-stdin >/dev/null
-    done
-    waypost_at=(--label waypost --pid "$waypost_pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT"
+first_waypost() {
+    start_waypost "$dir/waypost"
+    add_users "$users"
+    waypost_at=(--label waypost --pid "$pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT"
         --imap "127.0.0.1:$WAYPOST_IMAP_PORT" --pop "127.0.0.1:$WAYPOST_POP_PORT")
     waypost_tls=(--imap "127.0.0.1:$WAYPOST_IMAPS_PORT" --ca "$WAYPOST_CA")
 }
@@ -66,7 +46,7 @@ start_dovecot() {
 }
 
 bench() {
-    target/release/waypost-bench --tsv "$results" --users "$users" --seconds "$seconds" "$@"
+    "$generator" --tsv "$results" --users "$users" --seconds "$seconds" "$@"
 }
 
 # A row on both servers, the one that begins taking turns.
@@ -110,13 +90,13 @@ measure_idle() {
 }
 
 turn=0
-start_waypost
+first_waypost
 start_dovecot dovecot 0
 # FETCH and RETR need inboxes of 10 KB messages.
 if [[ " $rows " == *" fetch "* || " $rows " == *" retr "* ]]; then
     for at in waypost dovecot; do
         declare -n where=${at}_at
-        target/release/waypost-bench --users "$users" --seconds "$seconds" "${where[@]}" lmtp --concurrency 10 >/dev/null
+        "$generator" --users "$users" --seconds "$seconds" "${where[@]}" lmtp --concurrency 10 >/dev/null
     done
 fi
 for _ in $(seq "$rounds"); do
@@ -126,4 +106,4 @@ if [[ " $rows " == *" idle "* ]]; then measure_idle; fi
 about="Waypost $("$waypost" --version | awk '{print $2}'), Dovecot $(/usr/sbin/dovecot --version) with $format; $(date -u +%F), \
 $(nproc) cores ($(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)), $(uname -sr), load at the end $(cut -d' ' -f1 /proc/loadavg); \
 generator and servers share the machine."
-target/release/waypost-bench compare "$results" --out "$out" --about "$about"
+"$generator" compare "$results" --out "$out" --about "$about"

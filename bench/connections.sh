@@ -6,58 +6,31 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${*:-idle notice siege}
 users=${WAYPOST_BENCH_USERS:-100}
-[ -n "${WAYPOST_BENCH_NO_BUILD:-}" ] || cargo build --release --locked -q -p waypost -p waypost-bench
-waypost=${WAYPOST_BENCH_PROGRAM:-target/release/waypost}
+. bench/common.sh
 ulimit -n "$(ulimit -Hn)"
-dir=$(mktemp -d "${TMPDIR:-/tmp}/waypost-connections.XXXXXX")
-pid=
-stop() {
-    [ -z "$pid" ] || { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; } || true
-    pid=
-}
-trap 'stop; rm -rf "$dir"' EXIT
-WAYPOST_BENCH_PASSWORD=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
-export WAYPOST_BENCH_PASSWORD WAYPOST_CONFIG="$dir/demo/config.toml"
-
-start() {
-    rm -f "$dir/demo/demo.env"
-    "$waypost" demo "$dir/demo" >>"$dir/log" 2>&1 &
-    pid=$!
-    for _ in $(seq 150); do
-        if [ -s "$dir/demo/demo.env" ] && . "$dir/demo/demo.env" && (exec 3<>"/dev/tcp/127.0.0.1/$WAYPOST_IMAP_PORT") 2>/dev/null; then return; fi
-        sleep 0.2
-    done
-    cat "$dir/log" >&2
-    return 1
-}
-bench() {
-    target/release/waypost-bench --pid "$pid" --users "$users" --seconds "${WAYPOST_BENCH_SECONDS:-20}" \
-        --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT" --imap "127.0.0.1:${imap_port:-$WAYPOST_IMAP_PORT}" \
-        --pop "127.0.0.1:$WAYPOST_POP_PORT" "$@"
+bench() { at_waypost --seconds "${WAYPOST_BENCH_SECONDS:-20}" "$@"; }
+again() {
+    stop_waypost
+    start_waypost "$dir/demo"
 }
 # Each row of memory on a server of its own: the heap keeps what connections gave back.
 idle() {
-    stop
-    start
+    again
     bench idle --connections "${WAYPOST_BENCH_IDLE:-5000}" "$@"
 }
 idle_tls() {
-    stop
-    start
+    again
     imap_port=$WAYPOST_IMAPS_PORT bench idle --connections "${WAYPOST_BENCH_IDLE:-5000}" --ca "$WAYPOST_CA" "$@"
 }
 
-start
+start_waypost "$dir/demo"
 # More connections than the defaults allow are asked for.
 for group in imap=18000 pop=10000 lmtp=10000; do
     "$waypost" msconfig set "${group%=*}.maxsessions" "${group#*=}" >/dev/null
 done
-stop
-start
-for n in $(seq "$users"); do
-    printf '%s\n' "$WAYPOST_BENCH_PASSWORD" | "$waypost" user add "bench$n@example.com" --password-stdin >/dev/null
-done
-echo "machine: $(nproc) cores, $(uname -sr), load $(cut -d' ' -f1-3 /proc/loadavg)"
+again
+add_users "$users"
+machine
 for one in $what; do
     case $one in
         idle)
