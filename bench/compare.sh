@@ -27,9 +27,9 @@ reach() {
 first_waypost() {
     start_waypost "$dir/waypost"
     add_users "$users"
-    waypost_at=(--label waypost --pid "$pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT"
-        --imap "127.0.0.1:$WAYPOST_IMAP_PORT" --pop "127.0.0.1:$WAYPOST_POP_PORT")
-    waypost_tls=(--imap "127.0.0.1:$WAYPOST_IMAPS_PORT" --ca "$WAYPOST_CA")
+    local all=(--label waypost --pid "$pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT" --pop "127.0.0.1:$WAYPOST_POP_PORT")
+    waypost_at=("${all[@]}" --imap "127.0.0.1:$WAYPOST_IMAP_PORT")
+    waypost_tls=("${all[@]}" --imap "127.0.0.1:$WAYPOST_IMAPS_PORT")
 }
 
 # start_dovecot NAME HIBERNATE
@@ -40,9 +40,9 @@ start_dovecot() {
     for _ in $(seq 100); do [ -s "$dir/$1/dovecot.env" ] && break || sleep 0.2; done
     . "$dir/$1/dovecot.env"
     reach "$imap_port"
-    dovecot_at=(--label dovecot --pid "$dovecot_pid" --lmtp "127.0.0.1:$lmtp_port" --imap "127.0.0.1:$imap_port"
-        --pop "127.0.0.1:$pop_port")
-    dovecot_tls=(--imap "127.0.0.1:$imaps_port" --ca "$ca")
+    local all=(--label dovecot --pid "$dovecot_pid" --lmtp "127.0.0.1:$lmtp_port" --pop "127.0.0.1:$pop_port")
+    dovecot_at=("${all[@]}" --imap "127.0.0.1:$imap_port")
+    dovecot_tls=("${all[@]}" --imap "127.0.0.1:$imaps_port")
 }
 
 bench() {
@@ -85,8 +85,8 @@ measure_idle() {
         bench "${waypost_at[@]}" "${idle[@]}" --fill 100 $holes
         bench "${dovecot_at[@]}" "${idle[@]}" --fill 100 $holes
     done
-    bench "${waypost_at[@]}" "${waypost_tls[@]:0:2}" "${idle[@]}" --fill 100 "${waypost_tls[@]:2}"
-    bench "${dovecot_at[@]}" "${dovecot_tls[@]:0:2}" "${idle[@]}" --fill 100 "${dovecot_tls[@]:2}"
+    bench "${waypost_tls[@]}" "${idle[@]}" --fill 100 --ca "$WAYPOST_CA"
+    bench "${dovecot_tls[@]}" "${idle[@]}" --fill 100 --ca "$ca"
 }
 
 turn=0
