@@ -150,6 +150,127 @@ fn a_full_disk_refuses_mail_for_now_and_reads_go_on() {
     wait_for("mail is taken", || deliver(&server).starts_with("250").then_some(()));
 }
 
+/// A session of a user.
+fn session(server: &Instance, user: &str) -> LineClient {
+    let (mut client, _) = LineClient::connect(server.port("IMAP"));
+    let login = format!("LOGIN {user}@example.com \"{}\"", server.password(user));
+    ok(&client.imap("S1", &login));
+    client
+}
+
+/// How many messages a user's INBOX shows with their envelope; `None` when it is refused.
+fn envelopes(server: &Instance, user: &str) -> Option<usize> {
+    let mut client = session(server, user);
+    let selected = client.imap("E1", "SELECT INBOX");
+    selected.last().filter(|line| line.contains(" OK"))?;
+    let answer = client.imap("E2", "FETCH 1:* ENVELOPE");
+    let shown = answer.iter().filter(|line| line.contains(&format!("letter for {user} "))).count();
+    answer.last().filter(|line| line.contains(" OK")).map(|_| shown)
+}
+
+/// Makes every node on the pages with a text say that its value has 2 GiB; how many pages.
+fn damage_pages(file: &Path, text: &[u8]) -> usize {
+    const PAGE: usize = 4_096;
+    let bytes = fs::read(file).unwrap();
+    let file = File::options().write(true).open(file).unwrap();
+    let number = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let mut damaged = 0;
+    for start in (0..bytes.len() / PAGE).map(|page| page * PAGE) {
+        let is_leaf = number(start + 10) == 2;
+        let holds = bytes[start..start + PAGE].windows(text.len()).any(|found| found == text);
+        if !is_leaf || !holds {
+            continue;
+        }
+        for place in (start + 16..start + number(start + 12)).step_by(2) {
+            let node = (start + number(place)) as u64;
+            file.write_all_at(&[0xff, 0xff, 0xff, 0x7f], node).unwrap();
+        }
+        damaged += 1;
+    }
+    damaged
+}
+
+/// LMDB trusts its pages: who reads this one ends. That must not go on for ever, nor for everybody.
+#[test]
+fn a_damaged_page_of_the_metadata_closes_the_store_to_changes_and_to_whom_it_concerns() {
+    const LETTERS: usize = 40;
+    let mut server = Instance::start();
+    for user in ["alice", "bob"] {
+        let mut client = session(&server, user);
+        for number in 0..LETTERS {
+            let text = format!("Subject: letter for {user} {number}\r\n\r\n{number}\r\n");
+            ok(&client.imap("P1", &format!("APPEND INBOX {{{}+}}\r\n{text}", text.len())));
+        }
+        assert_eq!(envelopes(&server, user), Some(LETTERS));
+    }
+    let imapd = server.pid("imapd");
+    assert!(damage_pages(&server.metadata_file(), b"letter for bob 20") > 0);
+    let (mut client, _) = LineClient::connect(server.port("IMAP"));
+    let login = format!("LOGIN bob@example.com \"{}\"", server.password("bob"));
+    client.send(format!("D1 {login}\r\nD2 SELECT INBOX\r\nD3 FETCH 1:* ENVELOPE\r\n"));
+    let closed = |log: &String| log.contains("the store is closed to changes").then_some(());
+    wait_for("the store to be closed to changes", || closed(&server.log()));
+    wait_for("another imapd", || (server.pid("imapd") != imapd).then_some(()));
+    let imapd = server.pid("imapd");
+    for _ in 0..3 {
+        assert_eq!(envelopes(&server, "alice"), Some(LETTERS));
+        assert_eq!(envelopes(&server, "bob"), None, "it lies on the damaged page");
+    }
+    let mut client = session(&server, "alice");
+    ok(&client.imap("Q1", "SELECT INBOX"));
+    let answer = client.imap("Q2", "STORE 1 +FLAGS (\\Seen)");
+    assert!(answer.last().unwrap().starts_with("Q2 NO"), "{answer:?}");
+    let reply = deliver(&server);
+    assert!(reply.starts_with('4'), "the mail server must try again: {reply}");
+    assert_eq!(server.pid("imapd"), imapd, "nobody ended again");
+    let told = server.tool(&["check"]).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("structure damaged") && told.contains("`waypost reconstruct`"), "{told}");
+    let told = server.tool(&["status"]).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("warning: pages of the metadata are damaged"), "{told}");
+
+    // The writer that is started anew finds it again.
+    server.stop();
+    server.start_again();
+    assert_eq!(envelopes(&server, "alice"), Some(LETTERS));
+    assert_eq!(envelopes(&server, "bob"), None);
+    server.stop();
+    let made = server.tool(&["reconstruct"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    server.start_again();
+    for user in ["alice", "bob"] {
+        assert_eq!(envelopes(&server, user), Some(LETTERS), "{user}");
+    }
+    assert!(deliver(&server).starts_with("250"));
+}
+
+/// Metadata that are cut short under the processes that have them mapped.
+#[test]
+fn metadata_that_are_cut_short_under_the_server_come_back() {
+    const LETTERS: usize = 40;
+    let mut server = Instance::start();
+    let mut client = session(&server, "bob");
+    for number in 0..LETTERS {
+        let text = format!("Subject: letter for bob {number}\r\n\r\n{number}\r\n");
+        ok(&client.imap("P1", &format!("APPEND INBOX {{{}+}}\r\n{text}", text.len())));
+    }
+    let file = File::options().write(true).open(server.metadata_file()).unwrap();
+    file.set_len(16_384).unwrap();
+    client.send("D2 SELECT INBOX\r\nD3 FETCH 1:* ENVELOPE\r\n");
+    let told = |log: &String| log.contains("`waypost reconstruct`").then_some(());
+    wait_for("the log to tell what to do", || told(&server.log()));
+    server.stop();
+    let refused = server.tool(&["check"]).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(told.contains("structure damaged") && told.contains("`waypost reconstruct`"), "{told}");
+    let made = server.tool(&["reconstruct"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    server.start_again();
+    assert_eq!(envelopes(&server, "bob"), Some(LETTERS));
+    assert!(deliver(&server).starts_with("250"));
+}
+
 /// The reply to a delivery to alice.
 fn deliver(server: &Instance) -> String {
     let (mut client, _) = LineClient::connect(server.port("LMTP"));

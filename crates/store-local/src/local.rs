@@ -48,7 +48,10 @@ pub struct LocalStore {
 impl LocalStore {
     /// Opens a partition, making it when it is new; fails while another process writes it.
     pub fn open(config: EngineConfig) -> Result<Self, StoreError> {
-        let engine = Engine::open(config)?;
+        let mut engine = Engine::open(config)?;
+        if let Some(structure) = engine.take_damaged() {
+            return Err(structure.refusal());
+        }
         let (reader, notes) = (engine.reader(), engine.notes());
         let (requests, incoming) = channel();
         let watches: Arc<Mutex<Watches>> = Arc::default();

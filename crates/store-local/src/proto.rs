@@ -6,6 +6,7 @@
 
 use crate::MutationId;
 use crate::engine::RepairPlan;
+pub use crate::structure::Harm;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -17,7 +18,7 @@ use waypost_types::{AccountId, AccountName, MailboxId, ModSeq};
 
 /// The version of this protocol; both ends must speak the same one. 2 added notes of
 /// log-ins, 3 limits to mutations, 4 compaction, 5 repair, 6 what a worker listens to, 7 undeletion.
-pub const PROTOCOL_VERSION: u16 = 8;
+pub const PROTOCOL_VERSION: u16 = 9;
 /// The largest frame in bytes: an inline message ([`waypost_store::limits::INLINE_BYTES`]) with its
 /// parsed form and 1,000 recipients, or the UID set of a very fragmented mailbox.
 pub const MAX_FRAME_BYTES: usize = 8 << 20;
@@ -312,6 +313,11 @@ pub enum FromStored {
         /// What was done, at most [`REPAIR_LINES`].
         result: Result<Vec<String>, StoreError>,
     },
+    /// Pages of the metadata are damaged: what lies on them must not be read any more.
+    Harmed {
+        /// What.
+        harm: Harm,
+    },
 }
 
 /// Figures of a running `stored` since its start.
@@ -377,6 +383,8 @@ pub struct StatusReport {
     pub scrub_finished: u64,
     /// Messages that the scrub found damaged.
     pub scrub_faults: u64,
+    /// Whether pages of the metadata are damaged, so that nothing is written and not all is read.
+    pub harmed: bool,
     /// Bytes of states that were saved in segments in the background.
     pub saved_bytes: u64,
     /// Accounts that changed since their state was saved, as far as they are remembered.

@@ -138,16 +138,13 @@ impl Reader {
 }
 
 impl Reader {
-    /// Checks the account in which damage was met; the whole store when nobody knows it.
+    /// Checks the account in which damage was met; the whole store when nobody knows it. The pages of the
+    /// metadata must be whole.
     pub(crate) fn check_suspect(
         &self,
         suspect: &Suspect,
         options: &CheckOptions,
     ) -> Result<CheckReport, StoreError> {
-        let structure = structure::examine_open(self.meta())?;
-        if !structure.is_whole() {
-            return Ok(of_structure(&structure, options));
-        }
         let mut scan = Scan::new(self.meta(), options)?;
         let mailboxes = &scan.overview.mailboxes;
         let of_mailbox = suspect.mailbox.and_then(|mailbox| {

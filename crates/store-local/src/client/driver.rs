@@ -225,6 +225,7 @@ fn take(shared: &Shared, frame: FromStored) {
                 drop(reply.send(result));
             }
         }
+        FromStored::Harmed { harm } => shared.harm.take(harm),
         FromStored::Removed { segments } => {
             if let Some(reader) = shared.reader.get() {
                 reader.forget(&segments);

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use suspicion::{Suspecting, Told};
+use suspicion::{KnownHarm, Suspecting, Told};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -113,6 +113,8 @@ pub(crate) struct Shared {
     reader: OnceLock<Reader>,
     /// Damage that `stored` was told of.
     told: Told,
+    /// What must not be read.
+    harm: KnownHarm,
 }
 
 impl StoreClient {
@@ -226,7 +228,8 @@ impl Drop for StoreClient {
 impl Store for StoreClient {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         let inner = self.reader.snapshot()?;
-        Ok(Box::new(Suspecting { inner, shared: &self.shared }))
+        let harm = self.shared.harm.now();
+        Ok(Box::new(Suspecting { inner, shared: &self.shared, harm }))
     }
 
     fn submit(&self, mutation: Mutation) -> BoxFuture<Result<Outcome, StoreError>> {
@@ -284,6 +287,7 @@ impl Shared {
             uploads: Arc::new(Semaphore::new(CONNECTION_UPLOADS)),
             reader: OnceLock::new(),
             told: Told::default(),
+            harm: KnownHarm::default(),
         }))
     }
 

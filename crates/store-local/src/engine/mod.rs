@@ -7,6 +7,7 @@ mod deliver;
 mod files;
 mod flags;
 mod mailbox;
+mod mark;
 mod notes;
 mod outcomes;
 mod pages;
@@ -31,6 +32,8 @@ mod work;
 pub use backup::Backup;
 pub(crate) use cache::{page_number, read_page};
 pub(crate) use compact::{Aim, Compactor, Progress};
+#[cfg(test)]
+pub(crate) use mark::RUNS_FILE;
 pub use outcomes::OUTCOMES;
 pub(crate) use outcomes::read_outcome;
 pub(crate) use pages::collect;
@@ -52,6 +55,7 @@ use crate::reader::Reader;
 use cache::Cache;
 use files::Appender;
 use heed::RwTxn;
+use mark::RunMark;
 use outcomes::Ring;
 use reserve::Reserve;
 use room::MetaRoom;
@@ -169,6 +173,7 @@ pub struct Engine {
     files: Appender,
     room: MetaRoom,
     reserve: Reserve,
+    mark: RunMark,
     numbers: Numbers,
     ring: Ring,
     cleanup_age: Duration,
@@ -211,6 +216,7 @@ impl Engine {
     fn make(config: EngineConfig) -> Result<Self, StoreError> {
         env::make_dirs(&config.path)?;
         let lock = lock(&config.path)?;
+        let mark = RunMark::set(&config.path)?;
         let meta =
             Meta::open_writer(&config.path, config.map_size).map_err(reconstruct::with_remedy)?;
         meta.env.clear_stale_readers().map_err(fault)?;
@@ -238,6 +244,7 @@ impl Engine {
             files,
             room,
             reserve,
+            mark,
             numbers,
             ring,
             cleanup_age: config.cleanup_age,

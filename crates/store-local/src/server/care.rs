@@ -7,6 +7,7 @@ use crate::check::{CheckOptions, CheckReport, Finding};
 use crate::engine::{Engine, Repair, RepairPlan};
 use crate::proto::{FromStored, REPAIR_LINES, Suspect};
 use crate::reader::Reader;
+use crate::structure::{self, Structure};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -19,6 +20,8 @@ const SUSPECTS: usize = 1_000;
 /// An account that was checked is not checked again within this time: what only a backup can mend
 /// would be found for ever.
 const CALM: Duration = Duration::from_secs(600);
+/// A process that is gone has let go of everything within this time.
+const DYING: Duration = Duration::from_secs(5);
 /// Repairs that tools may have waiting.
 const REPAIRS: usize = 16;
 /// How often the writer looks whether a check has ended.
@@ -32,8 +35,28 @@ struct Running {
 
 /// A check that runs beside the writer.
 struct Checking {
-    suspect: Suspect,
-    report: Receiver<Result<CheckReport, StoreError>>,
+    /// Where damage was met; `None` when only the pages are examined.
+    suspect: Option<Suspect>,
+    report: Receiver<Result<Looked, StoreError>>,
+}
+
+/// What a check saw.
+enum Looked {
+    /// Pages that are damaged: nothing was looked up in them.
+    Pages(Structure),
+    /// The tables.
+    Tables(CheckReport),
+}
+
+/// Examines the pages, and when they are whole, what is suspected.
+fn look(reader: &Reader, suspect: Option<&Suspect>) -> Result<Looked, StoreError> {
+    let structure = structure::examine_open(reader.meta())?;
+    if !structure.is_whole() {
+        return Ok(Looked::Pages(structure));
+    }
+    let Some(suspect) = suspect else { return Ok(Looked::Tables(CheckReport::default())) };
+    let options = CheckOptions { bytes: false, ..CheckOptions::default() };
+    reader.check_suspect(suspect, &options).map(Looked::Tables)
 }
 
 /// What was counted since the start.
@@ -56,9 +79,40 @@ pub(crate) struct Care {
     checked: HashMap<Suspect, Instant>,
     checking: Option<Checking>,
     pub(crate) counts: CareCounts,
+    /// Damaged pages, until somebody takes them: nothing is checked or repaired any more.
+    damaged: Option<Structure>,
+    /// Until when it is looked whether a process that is gone died while it read.
+    readers_until: Option<Instant>,
+    /// Whether the pages are to be examined without a suspicion.
+    pages: bool,
 }
 
 impl Care {
+    /// A process is gone. One that died in the middle of a read may have died of a damaged page.
+    pub(crate) fn process_gone(&mut self, now: Instant) {
+        self.readers_until = Some(now + DYING);
+    }
+
+    /// What was found of damaged pages.
+    pub(crate) fn take_damaged(&mut self) -> Option<Structure> {
+        self.damaged.take()
+    }
+
+    fn look_at_readers(&mut self, engine: &Engine, now: Instant) {
+        if self.readers_until.is_none_or(|until| until < now) {
+            self.readers_until = None;
+            return;
+        }
+        match engine.clear_stale_readers() {
+            Ok(0) => {}
+            Ok(_) => {
+                tracing::warn!("a process died while it read; the metadata's pages are examined");
+                self.pages = true;
+            }
+            Err(error) => tracing::warn!(%error, "stale readers cannot be cleared"),
+        }
+    }
+
     /// Queues a repair that a tool asks for.
     pub(crate) fn ask(&mut self, origin: Arc<Connection>, request: u32, plan: RepairPlan) {
         if self.repairs.len() >= REPAIRS {
@@ -94,20 +148,25 @@ impl Care {
     /// How long the writer may wait when nothing comes in.
     pub(crate) fn patience(&self) -> Option<Duration> {
         let repairs = !self.repairs.is_empty() || !self.scrubbed.is_empty();
-        match (&self.checking, !repairs && self.waiting.is_empty()) {
+        let is_idle = !repairs && self.waiting.is_empty() && !self.pages;
+        match (&self.checking, is_idle) {
             (_, false) if self.checking.is_none() || repairs => Some(Duration::ZERO),
             (Some(_), _) => Some(LOOK),
-            (None, _) => None,
+            (None, _) => self.readers_until.map(|_| LOOK),
         }
     }
 
     /// Does the next thing; answers with an account whose watchers must be woken.
     pub(crate) fn step(&mut self, engine: &mut Engine) -> Option<(AccountId, ModSeq)> {
         self.look_at_check();
-        if self.checking.is_none()
-            && let Some(suspect) = self.waiting.pop_front()
-        {
-            self.begin_check(suspect, engine.reader());
+        self.look_at_readers(engine, Instant::now());
+        if self.checking.is_none() {
+            if std::mem::take(&mut self.pages) {
+                self.begin_check(None, engine.reader());
+            } else if let Some(suspect) = self.waiting.pop_front() {
+                self.checked.insert(suspect, Instant::now());
+                self.begin_check(Some(suspect), engine.reader());
+            }
         }
         if self.repairs.is_empty() && !self.scrubbed.is_empty() {
             let repair = Repair::new(std::mem::take(&mut self.scrubbed));
@@ -125,17 +184,15 @@ impl Care {
         touched
     }
 
-    fn begin_check(&mut self, suspect: Suspect, reader: Reader) {
+    fn begin_check(&mut self, suspect: Option<Suspect>, reader: Reader) {
         let (send, report) = sync_channel(1);
-        self.checked.insert(suspect, Instant::now());
         let work = move || {
-            let options = CheckOptions { bytes: false, ..CheckOptions::default() };
-            let _nobody_waits = send.send(reader.check_suspect(&suspect, &options));
+            let _nobody_waits = send.send(look(&reader, suspect.as_ref()));
         };
         let thread = std::thread::Builder::new().name("store-check".to_owned()).spawn(work);
         match thread {
             Ok(_) => self.checking = Some(Checking { suspect, report }),
-            Err(error) => tracing::error!(%error, %suspect, "no thread for a check"),
+            Err(error) => tracing::error!(%error, ?suspect, "no thread for a check"),
         }
     }
 
@@ -149,8 +206,21 @@ impl Care {
         };
         self.checking = None;
         match result {
-            Ok(report) => self.checked(suspect, &report),
-            Err(error) => tracing::error!(%error, %suspect, "a check could not be made"),
+            Ok(Looked::Tables(report)) => {
+                if let Some(suspect) = suspect {
+                    self.checked(suspect, &report);
+                }
+            }
+            Ok(Looked::Pages(structure)) => {
+                self.counts.found += structure.faults.len() as u64;
+                // Nothing is repaired where nothing can be written.
+                for (origin, request) in self.repairs.drain(..).filter_map(|one| one.asked) {
+                    let result = Err(structure.refusal());
+                    origin.outbox.send(&FromStored::Repaired { request, result });
+                }
+                *self = Self { counts: self.counts, damaged: Some(structure), ..Self::default() };
+            }
+            Err(error) => tracing::error!(%error, ?suspect, "a check could not be made"),
         }
     }
 

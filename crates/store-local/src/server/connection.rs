@@ -87,6 +87,10 @@ pub(crate) async fn serve(hub: Arc<Hub>, stream: UnixStream) {
         return refuse(&connection.outbox, &io::Error::other("too many connections"));
     }
     connection.outbox.send(&FromStored::Hello(hub.hello()));
+    // Told to those who are listed already when it is found.
+    if let Some(harm) = hub.harmed.harm() {
+        connection.outbox.send(&FromStored::Harmed { harm });
+    }
     let drain = tokio::spawn({
         let connection = Arc::clone(&connection);
         async move { connection.outbox.drain().await }
@@ -233,7 +237,12 @@ impl Inbox {
     fn listen(&self, accounts: &[(AccountId, ModSeq)]) {
         self.connection.listens.add(accounts.iter().map(|(account, _)| *account));
         let snapshot = self.hub.reader.snapshot();
+        let is_closed = self.hub.harmed.refusal().is_some();
         let now = |account| {
+            if is_closed {
+                // Nothing is written, and what lies on a damaged page is not read.
+                return None;
+            }
             let found = snapshot.as_ref().ok().map(|snapshot| snapshot.account_by_id(account));
             match found {
                 Some(Ok(account)) => account.map(|account| account.modseq),

@@ -11,6 +11,9 @@ mod compact;
 mod connection;
 #[cfg(test)]
 mod flood_tests;
+mod harm;
+#[cfg(test)]
+mod harm_tests;
 mod intake;
 mod kept;
 mod listens;
@@ -31,6 +34,7 @@ use crate::proto::{Hello, PROTOCOL_VERSION, StatusReport};
 use crate::reader::Reader;
 use compact::{Compaction, Orders};
 use connection::Connection;
+use harm::Harmed;
 use intake::{Asked, Intake, Request};
 use kept::KeptOutcomes;
 use scrub::{Scrub, Stop};
@@ -115,7 +119,7 @@ pub async fn run_stored(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), StoreError> {
     let StoredConfig { engine, purge, compact, scrub } = config;
-    let (engine, kept) = tokio::task::spawn_blocking(move || open(engine))
+    let (mut engine, kept) = tokio::task::spawn_blocking(move || open(engine))
         .await
         .map_err(|error| StoreError::Io(format!("opening the store: {error}")))??;
     listener.set_nonblocking(true).map_err(|error| failed("the socket", &error))?;
@@ -126,6 +130,9 @@ pub async fn run_stored(
     );
     let (ended, writer_ended) = oneshot::channel::<()>();
     hub.figures.outcomes.store(kept.count()?, Ordering::Release);
+    if let Some(structure) = engine.take_damaged() {
+        hub.stop_at_damage(&structure);
+    }
     let compaction = Compaction::new(engine.compactor(), Arc::clone(&hub), compact);
     let scrub = Scrub::new(Arc::clone(&hub), engine.reader(), scrub);
     let writer = Writer::new(engine, kept, Arc::clone(&hub), purge);
@@ -202,6 +209,7 @@ pub(crate) struct Hub {
     pub(crate) uploads: Uploads,
     pub(crate) compaction: Orders,
     pub(crate) scrub: Stop,
+    pub(crate) harmed: Harmed,
     pub(crate) figures: Arc<Figures>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
     last_connection: AtomicU64,
@@ -238,6 +246,7 @@ pub(crate) struct Figures {
     pub(crate) scrub_messages: AtomicU64,
     pub(crate) scrub_finished: AtomicU64,
     pub(crate) scrub_faults: AtomicU64,
+    pub(crate) harmed: AtomicBool,
     pub(crate) saved_bytes: AtomicU64,
     pub(crate) unsaved_accounts: AtomicU64,
     pub(crate) save_failures: AtomicU64,
@@ -261,6 +270,7 @@ impl Hub {
             uploads: Uploads::start(Arc::clone(&figures))?,
             compaction: Orders::default(),
             scrub: Stop::default(),
+            harmed: Harmed::default(),
             figures,
             connections: Mutex::default(),
             last_connection: AtomicU64::new(0),
@@ -350,6 +360,7 @@ impl Hub {
             scrub_messages: read(&figures.scrub_messages),
             scrub_finished: read(&figures.scrub_finished),
             scrub_faults: read(&figures.scrub_faults),
+            harmed: figures.harmed.load(Ordering::Relaxed),
             saved_bytes: read(&figures.saved_bytes),
             unsaved_accounts: read(&figures.unsaved_accounts),
             save_failures: read(&figures.save_failures),

@@ -3,7 +3,7 @@
 use super::Hub;
 use super::care::Care;
 use super::connection::Connection;
-use super::intake::{Asked, Queued, Request};
+use super::intake::{Asked, Queued, Request, Taken};
 use super::kept::KeptOutcomes;
 use super::outbox::{WakeFrame, merge};
 use super::purge::{PurgePace, Purger};
@@ -27,6 +27,9 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 const SAVE_PATIENCE: Duration = Duration::from_secs(1);
 /// After a failure, such as a full disk, nothing is saved for this long.
 const SAVE_FAILURE_PAUSE: Duration = Duration::from_secs(60);
+
+/// With damaged pages there is nothing to do but to refuse what comes.
+const HARMED_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// The writer: the one owner of the engine.
 pub(crate) struct Writer {
@@ -63,10 +66,18 @@ impl Writer {
     /// clients ask for the outcomes when they are connected anew, and resend the rest.
     pub(crate) fn run(mut self) -> Result<(), StoreError> {
         loop {
-            let taken = self.hub.intake.take(self.patience());
+            let harmed = self.hub.harmed.refusal();
+            let patience = harmed.as_ref().map_or_else(|| self.patience(), |_| HARMED_PATIENCE);
+            let taken = self.hub.intake.take(patience);
             if taken.stopped {
-                self.engine.write_all_notes();
+                if harmed.is_none() {
+                    self.engine.write_all_notes();
+                }
                 return Ok(());
+            }
+            if let Some(why) = harmed {
+                self.refuse(taken, &why);
+                continue;
             }
             let batch = self.set_long_aside(taken.batch);
             if !batch.is_empty() {
@@ -82,10 +93,57 @@ impl Writer {
             if self.purger.step(&mut self.engine, idle, || self.hub.workers()) {
                 self.hub.figures.purge_steps.fetch_add(1, Ordering::Relaxed);
             }
-            self.look_after();
             self.save_states(idle);
             let unsaved = self.engine.unsaved_accounts();
             self.hub.figures.unsaved_accounts.store(unsaved, Ordering::Relaxed);
+            // Last: when it finds damaged pages, nothing more is written.
+            self.look_after();
+        }
+    }
+
+    /// Refuses all that waits: pages of the metadata are damaged, so none is written.
+    fn refuse(&mut self, taken: Taken, why: &StoreError) {
+        let outcomes = self.hub.figures.outcomes.load(Ordering::Acquire);
+        let queued: Vec<_> = self.long.drain(..).chain(taken.batch).collect();
+        let (mut origins, mut done) = (Vec::new(), Vec::new());
+        for Queued { origin, job, .. } in queued {
+            origins.push(origin);
+            done.push(Done { id: job.id, outcome: Err(why.clone()), touched: Vec::new() });
+        }
+        self.answer(origins, done, outcomes);
+        for Asked { request, share } in taken.requests {
+            self.refuse_request(request, why);
+            drop(share);
+        }
+    }
+
+    fn refuse_request(&mut self, request: Request, why: &StoreError) {
+        match request {
+            // Who asks again after a lost connection must know what was applied before.
+            Request::Outcomes { origin, ids }
+                if !self.hub.harmed.harm().is_some_and(|harm| harm.is_total()) =>
+            {
+                self.tell_outcomes(&origin, ids);
+            }
+            // Its deadline decides.
+            Request::Outcomes { origin, .. } => origin.outbox.close(),
+            Request::UploadBegin { origin, upload, .. } => done(&origin, upload, Err(why.clone())),
+            Request::UploadAbort { origin, upload } => {
+                self.hub.uploads.send(Piece::Abort { connection: origin.id, upload });
+            }
+            Request::Backup { origin, request, .. } => {
+                origin.outbox.send(&FromStored::BackupDone { request, result: Err(why.clone()) });
+            }
+            Request::Repair { origin, request, .. } => {
+                origin.outbox.send(&FromStored::Repaired { request, result: Err(why.clone()) });
+            }
+            Request::WriteNotes { origin, request } => {
+                origin.outbox.send(&FromStored::NotesWritten { request });
+            }
+            Request::Ended { origin } => self.ended(&origin),
+            Request::Holds { .. } | Request::Suspect { .. } | Request::Found { .. } => {}
+            // Whoever waits for it finds that nobody answers.
+            Request::Step(_) => {}
         }
     }
 
@@ -115,6 +173,10 @@ impl Writer {
     /// A step of what cares for damage; watchers hear of what it changed.
     fn look_after(&mut self) {
         let touched = self.care.step(&mut self.engine);
+        if let Some(structure) = self.care.take_damaged() {
+            self.engine.keep_mark();
+            self.hub.stop_at_damage(&structure);
+        }
         let (figures, counts) = (&self.hub.figures, self.care.counts);
         figures.suspects.store(counts.suspects, Ordering::Relaxed);
         figures.faults_found.store(counts.found, Ordering::Relaxed);
@@ -288,9 +350,7 @@ impl Writer {
         if origin.hello.wakes {
             self.purger.lost();
         }
-        if let Err(error) = self.engine.clear_stale_readers() {
-            tracing::warn!(%error, "stale readers cannot be cleared");
-        }
+        self.care.process_gone(Instant::now());
     }
 
     /// Runs one backup at a time, on a thread of its own.

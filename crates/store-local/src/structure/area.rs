@@ -1,6 +1,7 @@
 //! Whom a damaged page concerns, by the keys that lie on it.
 
 use crate::codec::Take;
+use serde::{Deserialize, Serialize};
 use waypost_types::{AccountId, MailboxId};
 
 /// Whose rows cannot be read.
@@ -38,7 +39,7 @@ impl Area {
                 let (low, high) = numbers(1);
                 Self::Mailboxes(low, high)
             }
-            ("purge" | "access" | super::walk::FREE, _) => Self::Nobody,
+            ("purge" | super::walk::FREE, _) => Self::Nobody,
             _ => Self::Everything,
         }
     }
@@ -57,6 +58,55 @@ impl Area {
             Self::Mailboxes(low, high) if low == high => Some(MailboxId(low)),
             _ => None,
         }
+    }
+}
+
+/// What is not read any more, so that no process ends over it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harm {
+    everything: bool,
+    accounts: Vec<(u32, u32)>,
+    mailboxes: Vec<(u32, u32)>,
+}
+
+impl Harm {
+    pub(super) fn new(areas: impl Iterator<Item = Area>) -> Self {
+        let mut harm = Self::default();
+        for area in areas {
+            match area {
+                Area::Nobody => {}
+                Area::Accounts(low, high) => harm.accounts.push((low, high)),
+                Area::Mailboxes(low, high) => harm.mailboxes.push((low, high)),
+                Area::Everything => harm.everything = true,
+            }
+        }
+        for ranges in [&mut harm.accounts, &mut harm.mailboxes] {
+            ranges.sort_unstable();
+            ranges.dedup();
+        }
+        harm
+    }
+
+    /// Whether nothing may be read.
+    pub(crate) const fn is_total(&self) -> bool {
+        self.everything
+    }
+
+    /// Whether the list of accounts may not be read.
+    pub(crate) fn has_accounts(&self) -> bool {
+        self.everything || !self.accounts.is_empty()
+    }
+
+    /// Whether rows of an account may lie on a damaged page.
+    pub(crate) fn has_account(&self, account: AccountId) -> bool {
+        self.everything
+            || self.accounts.iter().any(|(low, high)| (*low..=*high).contains(&account.0))
+    }
+
+    /// Whether rows of a mailbox may lie on a damaged page.
+    pub(crate) fn has_mailbox(&self, mailbox: MailboxId) -> bool {
+        self.everything
+            || self.mailboxes.iter().any(|(low, high)| (*low..=*high).contains(&mailbox.0))
     }
 }
 
@@ -80,5 +130,9 @@ mod tests {
             Area::Accounts(5, 9)
         );
         assert_eq!(Area::of("purge", &five, None), Area::Nobody);
+        let harm = Harm::new([Area::Accounts(5, 9), Area::Mailboxes(2, 2)].into_iter());
+        assert!(harm.has_account(AccountId(9)) && !harm.has_account(AccountId(4)));
+        assert!(harm.has_mailbox(MailboxId(2)) && !harm.has_mailbox(MailboxId(3)));
+        assert!(Harm::new([Area::Everything].into_iter()).has_mailbox(MailboxId(3)));
     }
 }

@@ -9,6 +9,7 @@ mod page;
 mod walk;
 
 pub(crate) use area::Area;
+pub use area::Harm;
 pub(crate) use walk::PageFault;
 
 use crate::codec::corrupt;
@@ -35,6 +36,16 @@ impl Structure {
     /// Whether nothing is wrong.
     pub(crate) fn is_whole(&self) -> bool {
         self.faults.is_empty()
+    }
+
+    /// What must not be read because of it.
+    pub(crate) fn harm(&self) -> Harm {
+        Harm::new(self.faults.iter().map(PageFault::area))
+    }
+
+    /// Whether the writer cannot even open the metadata over it.
+    pub(crate) fn keeps_from_opening(&self) -> bool {
+        self.faults.iter().any(PageFault::keeps_from_opening)
     }
 
     /// Why nothing is read or written.
@@ -70,9 +81,14 @@ pub(crate) fn examine(partition: &Path) -> Result<Structure, StoreError> {
     examine_open(&*Meta::open_reader(partition)?)
 }
 
+/// Whether a partition has metadata.
+pub(crate) fn is_there(partition: &Path) -> Result<bool, StoreError> {
+    partition.join(META_DIR).join(DATA_FILE).try_exists().map_err(io_fault)
+}
+
 /// Refuses metadata that would end the process that looks something up in them.
 pub(crate) fn refuse_damaged(partition: &Path) -> Result<(), StoreError> {
-    if !partition.join(META_DIR).join(DATA_FILE).try_exists().map_err(io_fault)? {
+    if !is_there(partition)? {
         return Ok(());
     }
     let structure = examine(partition)?;
@@ -167,4 +183,4 @@ impl Pages {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -34,6 +34,13 @@ impl PageFault {
     }
 }
 
+impl PageFault {
+    /// Whether the writer cannot even open the metadata over it.
+    pub(super) fn keeps_from_opening(&self) -> bool {
+        [HEAD, MAIN, FREE, "state"].contains(&self.tree.as_str())
+    }
+}
+
 impl fmt::Display for PageFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "page {} of {} is damaged: {}", self.page, self.tree, self.what)?;

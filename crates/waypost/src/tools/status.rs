@@ -122,6 +122,13 @@ fn care(report: &StatusReport) -> Vec<String> {
             report.suspects, report.faults_found, report.repaired
         ));
     }
+    if report.harmed {
+        lines.push(
+            "warning: pages of the metadata are damaged: nothing is written, and not all is read; `waypost \
+             reconstruct` makes the metadata anew"
+                .to_owned(),
+        );
+    }
     let StatusReport { repairs_waiting, repairs_done, repairs_failed, .. } = report;
     if repairs_waiting + repairs_done + repairs_failed > 0 {
         let warning = if *repairs_failed > 0 { "warning: " } else { "" };
