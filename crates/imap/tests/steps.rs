@@ -47,6 +47,56 @@ fn a_large_body_is_sent_in_ranges() {
     assert!(hand.steps > 40, "{} steps", hand.steps);
 }
 
+fn base64(bytes: &[u8]) -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|by| char::from(letters[bits >> by & 63]))
+    };
+    bytes.chunks_exact(3).flat_map(group).collect()
+}
+
+/// A text of 9 MB in which `pinN` stands at each of these places, around where pieces of it end.
+fn long_text(line: usize, places: &[usize]) -> String {
+    let mut text: Vec<u8> = vec![b'x'; 9_000_000];
+    for at in (line..text.len()).step_by(line) {
+        text[at - 2..at].copy_from_slice(b"\r\n");
+    }
+    for (number, at) in places.iter().enumerate() {
+        text[*at..*at + 4].copy_from_slice(format!("pin{number}").as_bytes());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_long_text_is_searched_to_its_end() {
+    let piece = 4 << 20;
+    // Across the end of the first piece and of the second, near the end, and where lines are none.
+    let places = [piece - 2, piece + 70, 2 * piece - 600, 2 * piece - 2, 8_999_900];
+    let plain = [76, 1 << 30].map(|line| format!("\r\n{}", long_text(line, &places)));
+    let decoded = places.map(|at| at * 3 / 4);
+    let encoded = base64(long_text(76, &decoded).as_bytes());
+    let lines: Vec<&str> =
+        (0..encoded.len()).step_by(76).map(|at| &encoded[at..encoded.len().min(at + 76)]).collect();
+    let base64 = [lines.join("\r\n"), encoded.clone()]
+        .map(|body| format!("Content-Transfer-Encoding: base64\r\n\r\n{body}"));
+    let mut world = World::new();
+    for body in plain.iter().chain(&base64) {
+        world.deliver_bytes(format!("Subject: long\r\n{body}").into_bytes());
+    }
+    let mut hand = world.hand();
+    for number in 0..places.len() {
+        for key in ["BODY", "TEXT"] {
+            let said = hand.say(&format!("a SEARCH {key} PIN{number}"));
+            let said = String::from_utf8_lossy(&said).into_owned();
+            assert!(said.starts_with("* SEARCH 1 2 3 4\r\n"), "{key} {number}: {said}");
+        }
+    }
+    let said = hand.say("b SEARCH BODY pin9");
+    assert!(said.starts_with(b"* SEARCH\r\n"));
+    assert!(hand.steps > 40, "{} steps", hand.steps);
+}
+
 #[test]
 fn many_messages_are_told_in_small_steps() {
     let mut world = World::new();

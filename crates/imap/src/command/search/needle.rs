@@ -19,6 +19,11 @@ impl Needle {
         Self { folded: Box::new(Finder::new(&fold_case(text)).into_owned()) }
     }
 
+    /// Bytes that it has when it is folded.
+    pub(super) fn len(&self) -> usize {
+        self.folded.needle().len()
+    }
+
     /// Whether `text` holds it; any text holds the empty one.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let mut short = [0; SHORT_BYTES];

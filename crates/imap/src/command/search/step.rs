@@ -49,8 +49,8 @@ pub(super) struct Answers {
 pub(super) struct Place {
     /// Texts looked at.
     pub(super) at: usize,
-    /// Bytes that may still be read.
-    pub(super) left: u64,
+    /// Bytes of the text at hand that were looked at.
+    pub(super) from: u64,
 }
 
 impl Answers {

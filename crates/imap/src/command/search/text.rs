@@ -1,4 +1,4 @@
-//! Search in header fields and texts. Every read is bounded; what lies beyond is not found.
+//! Search in header fields and texts. Every read is bounded: long texts are searched piece by piece.
 
 use super::needle::Needle;
 use super::step::{Context, Place, Stop};
@@ -11,8 +11,13 @@ use waypost_types::Uid;
 
 /// Bytes of one header that are searched.
 const HEADER_SEARCH_BYTES: u64 = 256 << 10;
-/// Bytes of one message's texts, and of the headers inside it, that are searched, before decoding.
-const TEXT_SEARCH_BYTES: u64 = 16 << 20;
+/// Bytes of a text that are read and decoded at once.
+const PIECE_BYTES: u64 = PART_TEXT_BYTES_MAX as u64;
+/// A piece ends with a line when its last line begins within so many bytes of its end.
+const LINE_BYTES: usize = 64 << 10;
+/// Bytes that two pieces of a text share, for each byte that is looked for and in all: a byte takes three in
+/// quoted-printable, folding may make a letter longer, and encoded lines have ends.
+const SHARED_BYTES: [usize; 2] = [16, 1 << 10];
 
 /// What a key reads of a message, and the text that it looks for there.
 #[derive(Debug)]
@@ -122,7 +127,7 @@ fn texts_have(
     context: &mut Context<'_>,
 ) -> Result<bool, Stop> {
     let form = context.form(uid, row)?;
-    let begin = Place { at: usize::from(!with_header), left: TEXT_SEARCH_BYTES };
+    let begin = Place { at: usize::from(!with_header), from: 0 };
     let mut place = context.answers.place.take().unwrap_or(begin);
     let count = form.parts.len();
     while place.at < 2 * count {
@@ -133,45 +138,84 @@ fn texts_have(
         let found = match (place.at.checked_sub(1), place.at.checked_sub(1 + count)) {
             (None, _) => header_text_has(&header_of(uid, row, context)?, text),
             (Some(_), Some(inner)) => match form.parts.get(1 + inner) {
-                Some(part) => inner_header_has(text, part, row, &mut place.left, context)?,
+                Some(part) => inner_header_has(text, part, row, context)?,
                 None => false,
             },
             (Some(at), None) => match form.parts.get(at).filter(|part| part.is_text()) {
-                Some(part) => part_has(text, part, row, &mut place.left, context)?,
+                Some(part) => match piece_has(text, part, place.from, row, context)? {
+                    Piece::Has => true,
+                    Piece::Next(from) => {
+                        place.from = from;
+                        continue;
+                    }
+                    Piece::Last => false,
+                },
                 None => false,
             },
         };
         if found {
             return Ok(true);
         }
-        place.at += 1;
+        place = Place { at: place.at + 1, from: 0 };
     }
     Ok(false)
 }
 
-fn part_has(
+/// What one piece of a text says.
+enum Piece {
+    Has,
+    /// It has not; the next one begins here, in bytes of the part's body.
+    Next(u64),
+    Last,
+}
+
+fn piece_has(
     text: &Needle,
     part: &Part,
+    from: u64,
     row: &MessageRow,
-    left: &mut u64,
     context: &mut Context<'_>,
-) -> Result<bool, Stop> {
-    let length = part.body_len().min(PART_TEXT_BYTES_MAX as u64).min(*left);
-    *left -= length;
-    let bytes = read(row, part.body_start..part.body_start.saturating_add(length), context)?;
-    Ok(text.is_in(&part_text(part, &bytes)))
+) -> Result<Piece, Stop> {
+    let start = part.body_start.saturating_add(from);
+    let end = start.saturating_add(PIECE_BYTES).min(part.body_start + part.body_len());
+    let mut bytes = read(row, start..end, context)?;
+    let next = if end < part.body_start + part.body_len() {
+        let next = cut_piece(&mut bytes, text.len());
+        Some(from + next as u64)
+    } else {
+        None
+    };
+    Ok(match next {
+        _ if text.is_in(&part_text(part, &bytes)) => Piece::Has,
+        Some(next) => Piece::Next(next),
+        None => Piece::Last,
+    })
+}
+
+/// Ends a piece with its last line and answers where the next one begins: with a line too, so that each can be
+/// decoded by itself, and so early that what is looked for is whole in one of them. Where there are
+/// no lines both are multiples of four, as base64 wants it.
+fn cut_piece(bytes: &mut Vec<u8>, wanted: usize) -> usize {
+    let line_before = |end: usize| {
+        let least = end.saturating_sub(LINE_BYTES);
+        let feed = bytes.get(least..end)?.iter().rposition(|byte| *byte == b'\n')?;
+        Some(least + feed + 1).filter(|start| *start > 0)
+    };
+    let [each, all] = SHARED_BYTES;
+    let shared = (wanted.saturating_mul(each) + all).min(bytes.len() / 2);
+    let end = line_before(bytes.len()).unwrap_or(bytes.len() & !3);
+    let next = line_before(end - shared).unwrap_or((end - shared) & !3);
+    bytes.truncate(end);
+    next
 }
 
 fn inner_header_has(
     text: &Needle,
     part: &Part,
     row: &MessageRow,
-    left: &mut u64,
     context: &mut Context<'_>,
 ) -> Result<bool, Stop> {
-    let room = HEADER_SEARCH_BYTES.min(*left);
-    let end = part.body_start.min(part.header_start.saturating_add(room));
-    *left -= end.saturating_sub(part.header_start);
+    let end = part.body_start.min(part.header_start.saturating_add(HEADER_SEARCH_BYTES));
     let header = read(row, part.header_start..end, context)?;
     Ok(header_text_has(&header, text))
 }
