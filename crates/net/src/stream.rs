@@ -3,6 +3,7 @@
 use crate::INPUT_BUFFER_BYTES;
 use crate::limits::{LINGER, LINGER_BYTES, READ_BYTES};
 use bytes::BytesMut;
+use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{SendFlags, send};
 use std::future::poll_fn;
 use std::io;
@@ -70,6 +71,21 @@ impl Stream {
             Self::Plain(Socket::Tcp(stream)) => Ok(send(stream, bytes, flags)?),
             Self::Plain(Socket::Unix(stream)) => Ok(send(stream, bytes, flags)?),
             Self::Tls(_) | Self::Gone => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Lets the kernel acknowledge what came at once. Some clients send the last bytes of a command with a write of
+    /// their own, which their kernel holds back until the others are acknowledged (Nagle's algorithm), and ours waits with that
+    /// for an answer to send it along with: 40 ms for each such command.
+    pub(crate) fn acknowledge(&self) {
+        let socket = match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Gone => return,
+        };
+        if let Socket::Tcp(stream) = socket {
+            // The acknowledgement comes in any case, only later.
+            let _ = set_tcp_quickack(stream, true);
         }
     }
 

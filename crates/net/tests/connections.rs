@@ -38,6 +38,20 @@ async fn lines_calls_and_work_are_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_two_writes_does_not_wait_for_an_acknowledgement() {
+    let running = start(limits(), None, false);
+    let mut client = Client::connect(&running).await;
+    assert_eq!(client.line().await, "hello");
+    let began = Instant::now();
+    for _ in 0..100 {
+        client.send("on").await;
+        assert_eq!(client.ask("e").await, "one");
+    }
+    // The kernel keeps the second write back for 40 ms if it has to wait.
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn looks_into_the_store_leave_the_loop_after_a_slow_one() {
     let running = start(limits(), None, false);
     let mut client = Client::connect(&running).await;

@@ -163,6 +163,8 @@ struct Connection<S: Service> {
     stop: watch::Receiver<bool>,
     /// The session has been told to stop.
     stopping: bool,
+    /// A little came, and nothing has been sent since.
+    unanswered: bool,
     /// Steps since the connection last gave way to others.
     steps: u32,
     id: u64,
@@ -191,6 +193,7 @@ impl<S: Service> Connection<S> {
             control: Arc::new(control),
             stop,
             stopping: false,
+            unanswered: false,
             steps: 0,
             id: connection,
             peer,

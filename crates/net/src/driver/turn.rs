@@ -4,7 +4,7 @@ use super::core::{Panicked, catch};
 use super::pace::{BRIEF, SHORT};
 use super::{Connection, End, stopped};
 use crate::INPUT_BUFFER_BYTES;
-use crate::limits::{MERGE_BYTES, STEPS_PER_TURN};
+use crate::limits::{MERGE_BYTES, READ_BYTES, STEPS_PER_TURN};
 use crate::session::{BoxFuture, Event, Farewell, Next, Service, Session};
 use crate::stream::Stream;
 use std::convert::Infallible;
@@ -114,6 +114,7 @@ impl<S: Service> Connection<S> {
         }
         let sent = core.output.len() as u64;
         core.sent();
+        self.unanswered = false;
         self.bytes_out += sent;
         self.shared.counters.sent(sent);
         Ok(())
@@ -179,6 +180,9 @@ impl<S: Service> Connection<S> {
     /// The idle state: waits for whatever comes first.
     async fn park(&mut self, deadline: Instant) -> Result<Event<Reply<S>>, End> {
         let stopping = self.stopping;
+        if std::mem::take(&mut self.unanswered) {
+            self.stream.acknowledge();
+        }
         let Self { stream, core: Some(core), control, stop, .. } = self else {
             return Err(End::Panicked);
         };
@@ -207,6 +211,8 @@ impl<S: Service> Connection<S> {
             Awoken::Input(filled) => {
                 let came = filled.map_err(End::Read)? as u64;
                 self.core()?.eof = came == 0;
+                // Much is acknowledged as it comes.
+                self.unanswered = came < READ_BYTES as u64;
                 self.bytes_in += came;
                 self.shared.counters.received(came);
                 Event::Input
