@@ -55,13 +55,7 @@ fn fill(server: &Server, name: &str, count: u32) -> io::Result<()> {
     let append = |from: u32| -> io::Result<()> {
         let mut client = first_user(server)?;
         for number in (from..count).step_by(FILLERS as usize) {
-            let message = mail::message(number);
-            let mut command =
-                format!("x APPEND \"{name}\" {{{}+}}\r\n", message.len()).into_bytes();
-            command.extend_from_slice(&message);
-            command.extend_from_slice(b"\r\n");
-            client.send(&command)?;
-            client.finish_imap()?;
+            append_message(&mut client, name, number)?;
         }
         Ok(())
     };
@@ -70,6 +64,15 @@ fn fill(server: &Server, name: &str, count: u32) -> io::Result<()> {
         let panicked = |_| io::Error::other("a filler panicked");
         fillers.into_iter().try_for_each(|filler| filler.join().map_err(panicked)?)
     })
+}
+
+fn append_message(client: &mut Client, name: &str, number: u32) -> io::Result<()> {
+    let message = mail::message(number);
+    let mut command = format!("x APPEND \"{name}\" {{{}+}}\r\n", message.len()).into_bytes();
+    command.extend_from_slice(&message);
+    command.extend_from_slice(b"\r\n");
+    client.send(&command)?;
+    client.finish_imap().map(drop)
 }
 
 fn first_user(server: &Server) -> io::Result<Client> {
@@ -89,6 +92,9 @@ pub(crate) fn run(server: &Server, name: &str, count: u32) -> io::Result<Vec<Str
     };
     for (what, command) in READS.iter().filter(|(what, _)| can(what)) {
         bench.read(what, command)?;
+    }
+    if can("UID SORT") {
+        bench.sort_after_arrival()?;
     }
     bench.store()?;
     bench.copy()?;
@@ -145,6 +151,20 @@ impl Bench<'_> {
             self.once(command, &mut times, &mut cost)?;
         }
         self.row(what, times, cost)
+    }
+
+    /// What a SORT by texts costs when one message has come since the last one.
+    fn sort_after_arrival(&mut self) -> io::Result<()> {
+        let (mut times, mut cost) = (Vec::new(), Cost::default());
+        let deadline = self.deadline();
+        while times.len() < RUNS_MIN || Instant::now() < deadline {
+            append_message(&mut self.client, self.name, self.count)?;
+            self.once("UID SORT (SUBJECT) UTF-8 ALL", &mut times, &mut cost)?;
+            let last = self.count + 1;
+            self.client.imap(&format!("STORE {last} +FLAGS.SILENT (\\Deleted)"))?;
+            self.client.imap("EXPUNGE")?;
+        }
+        self.row("UID SORT (SUBJECT) after an arrival", times, cost)
     }
 
     fn deadline(&self) -> Instant {
