@@ -17,6 +17,7 @@ mod config;
 mod error;
 mod flow;
 mod numbers;
+mod ranks;
 mod rows;
 mod service;
 mod session;

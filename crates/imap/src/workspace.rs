@@ -1,6 +1,8 @@
 //! What SORT and THREAD hold in memory between their steps, all sessions of a process together: a command
-//! that takes turns with others holds what it has read until it is told.
+//! that takes turns with others holds what it has read until it is told. Beside it stands what is kept for
+//! later commands, under a bound of its own.
 
+use crate::ranks::KeptRanks;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -15,6 +17,8 @@ pub(crate) struct WorkspaceFull;
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     held: AtomicUsize,
+    /// Ranks that commands leave for those that follow.
+    pub(crate) ranks: KeptRanks,
 }
 
 impl Workspace {

@@ -3,6 +3,7 @@
 use super::probe::Probe;
 use bytes::BytesMut;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use tokio::runtime::Runtime;
 use waypost_imap::{ImapService, ImapSession};
 use waypost_net::session::{
@@ -22,8 +23,12 @@ pub(crate) struct Hand {
     pub(crate) ended: bool,
     /// The most bytes that one step put out.
     pub(crate) largest_step: usize,
+    /// The most rows and forms of emails that one step read.
+    pub(crate) most_read: usize,
     /// Steps so far.
     pub(crate) steps: usize,
+    /// What happens after so many more steps.
+    pub(crate) meanwhile: Option<(usize, Box<dyn FnOnce()>)>,
 }
 
 impl Hand {
@@ -48,8 +53,18 @@ impl Hand {
         };
         let session = service.session(facts);
         let (now, input) = (Moment::now(), BytesMut::new());
-        let (largest_step, steps, ended) = (0, 0, false);
-        let mut hand = Self { session, store, runtime, now, input, largest_step, steps, ended };
+        let mut hand = Self {
+            session,
+            store,
+            runtime,
+            now,
+            input,
+            ended: false,
+            largest_step: 0,
+            most_read: 0,
+            steps: 0,
+            meanwhile: None,
+        };
         hand.run(Event::Open);
         hand
     }
@@ -72,12 +87,21 @@ impl Hand {
         let mut said = Vec::new();
         loop {
             let mut output = Vec::new();
+            let before = self.emails_read();
             let input = &mut self.input;
             let mut io = Io { input, eof: false, output: &mut output, now: self.now };
             let next = self.session.step(&mut io, event);
+            self.most_read = self.most_read.max(self.emails_read() - before);
             assert_eq!(self.store.open_snapshots(), 0, "a snapshot outlives its step");
             self.largest_step = self.largest_step.max(output.len());
             self.steps += 1;
+            self.meanwhile = match self.meanwhile.take() {
+                Some((0 | 1, happens)) => {
+                    happens();
+                    None
+                }
+                later => later.map(|(steps, happens)| (steps - 1, happens)),
+            };
             said.append(&mut output);
             event = match next {
                 Next::Continue | Next::Store | Next::Work => Event::Go,
@@ -89,6 +113,11 @@ impl Hand {
                 }
             };
         }
+    }
+
+    /// Rows and forms of emails that were read so far, by all sessions.
+    pub(crate) fn emails_read(&self) -> usize {
+        self.store.emails_read.load(SeqCst)
     }
 
     /// Whether no step put out much more than its share.

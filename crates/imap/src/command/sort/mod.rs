@@ -2,9 +2,12 @@
 //! (RFC 5267 section 3). What messages are sorted by was worked out when they arrived.
 //!
 //! First the messages are searched, then their values are read and sorted in runs, then the runs are
-//! merged into the answer: each in steps of bounded cost.
+//! merged into the answer: each in steps of bounded cost. In a mailbox of more than a few messages texts
+//! are not compared each time: they get ranks, which are kept for the next command.
 
 mod order;
+mod place;
+mod rank;
 mod value;
 
 use super::answer::{Answer, Found};
@@ -15,6 +18,7 @@ use crate::numbers::Numbers;
 use crate::state::Selected;
 use crate::workspace::{Share, WorkspaceFull};
 use order::{Order, TooMuchText};
+use rank::{Progress, Ranked, Ranking};
 use value::{Failure, Values};
 use waypost_imap_wire::{ResponseCode, SearchKey, SortCriterion};
 use waypost_store::StoreError;
@@ -28,6 +32,8 @@ pub(crate) struct Sort {
     seek: Seek,
     answer: Answer,
     order: Order,
+    /// The ranks that stand for texts, when they do.
+    ranked: Option<Ranked>,
     share: Share,
     phase: Phase,
 }
@@ -35,6 +41,8 @@ pub(crate) struct Sort {
 /// What is done next.
 enum Phase {
     Search,
+    /// Make ranks of the texts.
+    Rank(Box<Ranking>),
     /// Read the values of the messages found, from this one on.
     Read(Uid),
     Tell {
@@ -54,9 +62,9 @@ pub(super) fn start(
         Ok(seek) => seek,
         Err(refused) => return refused.into(),
     };
-    let (order, phase) = (Order::new(criteria), Phase::Search);
+    let (order, ranked, phase) = (Order::new(criteria), None, Phase::Search);
     let share = env.workspace.share();
-    Started::Job(Job::Sort(Box::new(Sort { seek, answer, order, share, phase })))
+    Started::Job(Job::Sort(Box::new(Sort { seek, answer, order, ranked, share, phase })))
 }
 
 impl Sort {
@@ -69,30 +77,53 @@ impl Sort {
             if !self.seek.step(open, env)? {
                 return Ok(Flow::Work);
             }
-            self.phase = Phase::Read(Uid(1));
+            let ranking = Ranking::new(self.order.criteria(), self.seek.found(), open, env)?;
+            self.phase = ranking.map_or(Phase::Read(Uid(1)), |new| Phase::Rank(Box::new(new)));
         }
-        if let Phase::Read(from) = self.phase {
-            match self.read(from, open, env) {
-                Ok(None) => {}
-                Ok(Some(next)) => {
-                    self.phase = Phase::Read(next);
-                    return Ok(Flow::Work);
-                }
+        if !matches!(self.phase, Phase::Tell { .. }) {
+            match self.prepare(open, env) {
+                Ok(true) => self.begin_to_tell(open, env)?,
+                Ok(false) => return Ok(Flow::Work),
                 Err(Failure::Store(failure)) => return Err(failure),
                 Err(Failure::TooMuchText) => return Ok(too_much().into()),
                 Err(Failure::WorkspaceFull) => return Ok(Completion::workspace_full().into()),
             }
-            self.begin_to_tell(open, env)?;
         }
         Ok(if self.tell(env) { Completion::ok("SORT completed").into() } else { Flow::Work })
+    }
+
+    /// One step of making ranks or reading values; true when all values are there.
+    fn prepare(&mut self, open: &Selected, env: &Env<'_>) -> Result<bool, Failure> {
+        if let Phase::Rank(ranking) = &mut self.phase {
+            match ranking.step(open, env, &mut self.share)? {
+                Progress::Working => return Ok(false),
+                Progress::ByText => {}
+                Progress::Ranked(ranked) => {
+                    self.order.rank_texts();
+                    self.ranked = Some(ranked);
+                }
+            }
+            self.phase = Phase::Read(Uid(1));
+        }
+        let Phase::Read(from) = self.phase else { return Ok(true) };
+        let next = self.read(from, open, env)?;
+        next.into_iter().for_each(|next| self.phase = Phase::Read(next));
+        Ok(next.is_none())
     }
 
     /// Reads values up to the cost of a step; answers where to go on.
     fn read(&mut self, from: Uid, open: &Selected, env: &Env<'_>) -> Result<Option<Uid>, Failure> {
         let snapshot = env.store.snapshot().map_err(Failure::Store)?;
-        let mut values = Values::new(snapshot.as_ref(), open, self.order.criteria());
+        let snapshot = snapshot.as_ref();
+        let criteria = self.order.criteria();
+        let (mut values, found) = match &self.ranked {
+            Some(Ranked { found, ranks }) => {
+                (Values::by_ranks(snapshot, open, criteria, ranks), found)
+            }
+            None => (Values::new(snapshot, open, criteria), self.seek.found()),
+        };
         let mut numbers = Numbers::new(self.answer.uid, open.view.shown());
-        for uid in self.seek.found().iter_from(from) {
+        for uid in found.iter_from(from) {
             if values.is_spent() {
                 self.share.hold(self.order.weight())?;
                 return Ok(Some(uid));

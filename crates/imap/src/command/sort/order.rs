@@ -32,6 +32,8 @@ struct Item {
 pub(super) struct Order {
     values: Values,
     runs: Runs<Item>,
+    /// The message taken last, and its rank.
+    last: Option<(Item, u32)>,
 }
 
 impl Order {
@@ -43,8 +45,14 @@ impl Order {
                 kept.push(criterion);
             }
         }
-        let values = Values { criteria: kept, values: Vec::new(), texts: Vec::new() };
-        Self { values, runs: Runs::default() }
+        let (values, texts, ranked) = (Vec::new(), Vec::new(), false);
+        let values = Values { criteria: kept, ranked, values, texts };
+        Self { values, runs: Runs::default(), last: None }
+    }
+
+    /// From the first message on, the ranks of texts are added as numbers in their place.
+    pub(super) const fn rank_texts(&mut self) {
+        self.values.ranked = true;
     }
 
     /// The criteria; each message gets a value for each of them, in this order.
@@ -72,9 +80,7 @@ impl Order {
     pub(super) fn add_text(&mut self, text: &str) -> Result<(), TooMuchText> {
         let texts = &mut self.values.texts;
         let start = texts.len();
-        collate(text, texts);
-        let length = (texts.len() - start).min(LENGTH_MAX);
-        texts.truncate(start + length);
+        let length = collate_within_limit(text, texts);
         self.values.values.push((start as u64) << LENGTH_BITS | length as u64);
         if texts.len() > TEXT_BYTES_MAX { Err(TooMuchText) } else { Ok(()) }
     }
@@ -107,11 +113,34 @@ impl Order {
         let values = &self.values;
         self.runs.next(|a, b| values.compare(a, b)).map(|item| item.number)
     }
+
+    /// Takes the number of the next message, with the rank of its values: how many different ones are less.
+    pub(super) fn next_ranked(&mut self) -> Option<(u32, u32)> {
+        let values = &self.values;
+        let item = self.runs.next(|a, b| values.compare(a, b))?;
+        let rank = match &self.last {
+            None => 0,
+            Some((last, rank)) => rank + u32::from(values.compare_values(last.at, item.at).is_ne()),
+        };
+        self.last = Some((item, rank));
+        Some((item.number, rank))
+    }
+}
+
+/// Appends a text as it is compared; returns its length then.
+pub(super) fn collate_within_limit(text: &str, texts: &mut Vec<u8>) -> usize {
+    let start = texts.len();
+    collate(text, texts);
+    let length = (texts.len() - start).min(LENGTH_MAX);
+    texts.truncate(start + length);
+    length
 }
 
 /// What messages are sorted by.
 struct Values {
     criteria: Vec<SortCriterion>,
+    /// Whether the values of texts are their ranks.
+    ranked: bool,
     /// Of each message one for each criterion: a number, or where a text begins and how long it is.
     values: Vec<u64>,
     texts: Vec<u8>,
@@ -125,7 +154,7 @@ impl Values {
 
     fn compare_values(&self, a: u32, b: u32) -> Ordering {
         for (criterion, (a, b)) in self.criteria.iter().zip(self.of(a).iter().zip(self.of(b))) {
-            let order = match is_text(criterion.key) {
+            let order = match self.is_text(criterion) {
                 true => self.text(*a).cmp(self.text(*b)),
                 false => a.cmp(b),
             };
@@ -134,6 +163,10 @@ impl Values {
             }
         }
         Ordering::Equal
+    }
+
+    const fn is_text(&self, criterion: &SortCriterion) -> bool {
+        !self.ranked && is_text(criterion.key)
     }
 
     /// The values of a message.
@@ -154,7 +187,7 @@ impl Values {
         let (Some(criterion), Some(value)) = (self.criteria.first(), self.of(at).first()) else {
             return 0;
         };
-        let front = match is_text(criterion.key) {
+        let front = match self.is_text(criterion) {
             true => {
                 let text = self.text(*value);
                 let mut front = [0; 8];
