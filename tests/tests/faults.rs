@@ -138,6 +138,11 @@ fn a_full_disk_refuses_mail_for_now_and_reads_go_on() {
     assert!(reply.starts_with("452 4.3.1"), "{reply}");
     let answer = client.imap("A4", "APPEND INBOX {3+}\r\nabc");
     assert!(answer.last().unwrap().starts_with("A4 NO"), "{answer:?}");
+    let says_full = || {
+        let told = server.tool(&["status"]).output().unwrap();
+        String::from_utf8_lossy(&told.stdout).contains("warning: the store's disk is full")
+    };
+    wait_for("status to say so", || says_full().then_some(()));
     assert_eq!(bodies(&mut client).0, [1, 2, 3]);
     ok(&client.imap("A5", "STORE 1 +FLAGS (\\Flagged)"));
     // Who has no space left must be able to delete.
@@ -148,6 +153,7 @@ fn a_full_disk_refuses_mail_for_now_and_reads_go_on() {
     control.set(Word::SegmentSpace, UNLIMITED).unwrap();
     // Not at once: what is kept back was let go for the changes above.
     wait_for("mail is taken", || deliver(&server).starts_with("250").then_some(()));
+    wait_for("status to say nothing", || (!says_full()).then_some(()));
 }
 
 /// A session of a user.

@@ -385,6 +385,8 @@ pub struct StatusReport {
     pub scrub_faults: u64,
     /// Whether pages of the metadata are damaged, so that nothing is written and not all is read.
     pub harmed: bool,
+    /// Whether mail was refused because the disk is full, and none was taken since.
+    pub full: bool,
     /// Bytes of states that were saved in segments in the background.
     pub saved_bytes: u64,
     /// Accounts that changed since their state was saved, as far as they are remembered.

@@ -27,7 +27,7 @@ pub(crate) fn of_store(config: &Config) -> GiveFigures {
 /// A name, a type, a help and how a value is read.
 type Family = (&'static str, &'static str, &'static str, fn(&StatusReport) -> u64);
 
-const FAMILIES: [Family; 23] = [
+const FAMILIES: [Family; 24] = [
     ("waypost_store_batches_total", "counter", "Commits of changes.", |r| r.batches),
     ("waypost_store_mutations_total", "counter", "Changes answered.", |r| r.mutations),
     ("waypost_store_waiting", "gauge", "Changes that wait for a commit.", |r| r.waiting.into()),
@@ -53,6 +53,9 @@ const FAMILIES: [Family; 23] = [
     }),
     ("waypost_store_faults_found_total", "counter", "Faults that checks of these found.", |r| {
         r.faults_found
+    }),
+    ("waypost_store_full", "gauge", "Whether mail is refused because the disk is full.", |r| {
+        r.full.into()
     }),
     ("waypost_store_harmed", "gauge", "Whether damaged pages close it to changes.", |r| {
         r.harmed.into()

@@ -261,6 +261,7 @@ impl fmt::Display for Finding {
         if let Some(segment) = segment {
             write!(f, " segment {segment}")?;
         }
-        write!(f, ": {}", self.detail)
+        let gap = if self.place == Place::STORE { "" } else { ":" };
+        write!(f, "{gap} {}", self.detail)
     }
 }

@@ -475,6 +475,7 @@ impl Engine {
             let notes = self.notes.lock().take(notes);
             let result = self.finish(&meta, txn, kept, &notes);
             result.inspect_err(|_| self.lose_notes(notes.len()))?;
+            self.found_space(jobs);
             self.saver.changed(&unsaved, now);
             if !self.sparing {
                 self.left.clear();

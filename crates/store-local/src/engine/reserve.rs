@@ -32,6 +32,8 @@ pub(super) struct Reserve {
     bytes: u64,
     /// When it was let go, while it is.
     released: Option<i64>,
+    /// Whether mail was refused for want of space, and none was taken since.
+    refusing: bool,
 }
 
 impl Reserve {
@@ -44,10 +46,10 @@ impl Reserve {
         let file = file.inspect_err(|error| tracing::warn!(%error, "no space is kept back")).ok();
         let disk = file.as_ref().and_then(|file| fstatvfs(file).ok());
         let part = disk.map_or(u64::MAX, |disk| disk.f_blocks * disk.f_frsize / DISK_PART);
-        let mut reserve = Self { file, bytes: bytes.min(part), released: None };
+        let mut reserve = Self { file, bytes: bytes.min(part), released: None, refusing: false };
         reserve.fill(0);
         if reserve.released.is_some() {
-            tracing::warn!(bytes = reserve.bytes, "{NOTHING_LEFT}");
+            reserve.refuse();
         }
         reserve
     }
@@ -69,19 +71,21 @@ impl Reserve {
             tracing::warn!(%error, "the space kept back cannot be let go");
             return false;
         }
-        tracing::warn!(bytes = self.bytes, "{NOTHING_LEFT}");
+        self.refuse();
         self.released = Some(now.seconds);
         true
+    }
+
+    fn refuse(&mut self) {
+        if !std::mem::replace(&mut self.refusing, true) {
+            tracing::warn!(bytes = self.bytes, "{NOTHING_LEFT}");
+        }
     }
 
     fn fill(&mut self, now: i64) {
         let Some(file) = &self.file else { return };
         match fallocate(file, FallocateFlags::KEEP_SIZE, 0, self.bytes) {
-            Ok(()) => {
-                if self.released.take().is_some() {
-                    tracing::info!("the disk has space again: mail is taken");
-                }
-            }
+            Ok(()) => self.released = None,
             Err(Errno::NOSPC | Errno::DQUOT) => {
                 // It may have got a part.
                 let _ = file.set_len(0);
@@ -106,6 +110,7 @@ impl Engine {
     pub(super) fn commit_alone(&mut self, job: &Job, now: UnixTime) -> Done {
         // One that was applied has an answer, space or not.
         if brings_mail(job) && !self.reserve.is_whole(now) && self.outcome(job.id) == Ok(None) {
+            self.reserve.refuse();
             return refused(job.id, StoreError::NoSpace);
         }
         match self.try_one(job, now) {
@@ -129,7 +134,23 @@ impl Engine {
                 self.sparing = false;
             }
         }
+        if lacks_space(&result) {
+            self.reserve.refuse();
+        }
         result.unwrap_or_else(|error| refused(job.id, error))
+    }
+
+    /// Jobs were applied: when there is mail among them, the disk has space again.
+    pub(super) fn found_space(&mut self, jobs: &[Job]) {
+        if self.reserve.refusing && jobs.iter().any(brings_mail) {
+            self.reserve.refusing = false;
+            tracing::info!("the disk has space again: mail is taken");
+        }
+    }
+
+    /// Whether mail was refused because the disk is full, and none was taken since.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.reserve.refusing
     }
 
     fn try_one(&mut self, job: &Job, now: UnixTime) -> Result<Done, StoreError> {

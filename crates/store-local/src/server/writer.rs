@@ -96,6 +96,7 @@ impl Writer {
             self.save_states(idle);
             let unsaved = self.engine.unsaved_accounts();
             self.hub.figures.unsaved_accounts.store(unsaved, Ordering::Relaxed);
+            self.hub.figures.full.store(self.engine.is_full(), Ordering::Relaxed);
             // Last: when it finds damaged pages, nothing more is written.
             self.look_after();
         }

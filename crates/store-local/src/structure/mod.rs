@@ -163,7 +163,10 @@ impl Pages {
         let mut page = vec![0; bytes];
         let at = number.checked_mul(self.page_bytes as u64).ok_or("it is behind every file")?;
         let read = self.file.read_exact_at(&mut page, at);
-        read.map(|()| page).map_err(|_| "the disk cannot read it")
+        read.map(|()| page).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => "the file ends before it",
+            _ => "the disk cannot read it",
+        })
     }
 
     fn heads(&self) -> Heads {

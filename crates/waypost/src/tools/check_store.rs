@@ -6,11 +6,15 @@ use crate::cli::CheckArguments;
 use crate::failure::Failure;
 use crate::output::tell;
 use crate::{ownership, settings};
+use std::collections::BTreeMap;
 use std::path::Path;
 use waypost_options::Config;
 use waypost_store::StoreError;
-use waypost_store_local::check::{CheckOptions, CheckReport, Finding, Seen, check};
+use waypost_store_local::check::{CheckOptions, CheckReport, Finding, Remedy, Seen, check};
 use waypost_supervisor::ToolRights;
+
+/// From so many lost messages on it is told how many each mailbox has lost.
+const COUNTED_FROM: usize = 20;
 
 /// Checks the store, also while the server writes it. Findings are an answer, not a failure of the
 /// tool: a script tells them from a store that could not be read by the exit status.
@@ -41,6 +45,9 @@ pub(super) fn show(report: &CheckReport, json: bool) {
     for finding in &report.findings {
         tell(format_args!("{finding}; {}", finding.remedy().text()));
     }
+    for (whose, count) in lost(report) {
+        tell(format_args!("only a backup has {count} of these, {whose}"));
+    }
     let hidden = report.found - report.findings.len() as u64;
     if hidden > 0 {
         tell(format_args!("{hidden} more findings are not shown"));
@@ -51,6 +58,21 @@ pub(super) fn show(report: &CheckReport, json: bool) {
          messages, {bytes} bytes read: {}",
         if report.is_clean() { "no fault found".to_owned() } else { summary(report) }
     ));
+}
+
+/// How much is lost, by mailbox, when it is too much to be counted at a glance.
+fn lost(report: &CheckReport) -> BTreeMap<String, usize> {
+    let mut lost = BTreeMap::new();
+    let is_lost = |finding: &&Finding| finding.remedy() == Remedy::Restore;
+    for finding in report.findings.iter().filter(is_lost) {
+        let whose = match (&finding.user, &finding.mailbox) {
+            (Some(user), Some(mailbox)) => format!("user {user} mailbox {mailbox}"),
+            (Some(user), None) => format!("user {user}"),
+            (None, _) => "of nobody who is known".to_owned(),
+        };
+        *lost.entry(whose).or_default() += 1;
+    }
+    if lost.values().sum::<usize>() < COUNTED_FROM { BTreeMap::new() } else { lost }
 }
 
 /// How much was found.

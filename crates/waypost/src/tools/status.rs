@@ -122,6 +122,10 @@ fn care(report: &StatusReport) -> Vec<String> {
             report.suspects, report.faults_found, report.repaired
         ));
     }
+    if report.full {
+        let says = "warning: the store's disk is full: mail is refused until there is space again";
+        lines.push(says.to_owned());
+    }
     if report.harmed {
         lines.push(
             "warning: pages of the metadata are damaged: nothing is written, and not all is read; `waypost \
