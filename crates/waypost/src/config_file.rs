@@ -20,11 +20,24 @@ pub(crate) fn find(asked: Option<&Path>) -> Result<PathBuf, Failure> {
     let demo = PathBuf::from(DEMO_FILE);
     let found = match asked {
         Some(path) => path.to_owned(),
+        None if let Some(file) =
+            std::env::args_os().next().and_then(|own| of_program(own.as_ref())) =>
+        {
+            file
+        }
         None if is_own(&demo) => demo,
         None if system.exists() => system,
         None => return Err(missing(&system)),
     };
     std::path::absolute(&found).context(found.display())
+}
+
+/// The configuration of the demo whose program was called: `DIR/bin/waypost` means the server in `DIR`, wherever it is
+/// called from.
+fn of_program(called: &Path) -> Option<PathBuf> {
+    let folder = called.parent().filter(|folder| folder.ends_with("bin"))?;
+    let file = folder.parent()?.join("config.toml");
+    is_own(&file).then_some(file)
 }
 
 /// Whether a demo of this very user lies in the present folder. One that somebody else has put there must
@@ -44,4 +57,21 @@ fn missing(system: &Path) -> Failure {
 /// Reads and checks it.
 pub(crate) fn load(file: &Path) -> Result<Config, Failure> {
     Config::load(file).map_err(Failure::usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_a_demo_finds_its_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("bin/waypost");
+        assert_eq!(of_program(&own), None);
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(of_program(&own), Some(file));
+        assert_eq!(of_program(&folder.path().join("lib/waypost")), None);
+        assert_eq!(of_program(Path::new("waypost")), None);
+    }
 }
