@@ -112,13 +112,20 @@ impl Work<'_, '_> {
         Ok(&mut cached.value)
     }
 
+    /// The account of a name. One whose record has another name is damage: nobody's mail may come to others.
     pub(super) fn account_named(
-        &self,
+        &mut self,
         name: &AccountName,
     ) -> Result<Option<AccountId>, StoreError> {
         let key = name.as_str().as_bytes();
         let found = env::get(&self.tables.account_names, &self.txn, key)?;
-        number(found, || format!("account name {name}")).map(|id| id.map(AccountId))
+        let what = || format!("account name {name}");
+        let Some(id) = number(found, what)?.map(AccountId) else { return Ok(None) };
+        match self.account(id) {
+            Ok(account) if account.value.name != *name => Err(corrupt(what())),
+            Ok(_) | Err(StoreError::NoSuchAccount) => Ok(Some(id)),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn mailbox(
@@ -151,14 +158,21 @@ impl Work<'_, '_> {
         Ok(&mut cached.value)
     }
 
+    /// The mailbox of a name; one whose record has another name is damage.
     pub(super) fn mailbox_named(
-        &self,
+        &mut self,
         account: AccountId,
         name: &MailboxName,
     ) -> Result<Option<MailboxId>, StoreError> {
         let key = keys::named(account, name.as_str());
         let found = env::get(&self.tables.mailbox_names, &self.txn, &key)?;
-        number(found, || format!("mailbox name {name}")).map(|id| id.map(MailboxId))
+        let what = || format!("mailbox name {name}");
+        let Some(id) = number(found, what)?.map(MailboxId) else { return Ok(None) };
+        match self.mailbox(account, id) {
+            Ok(mailbox) if mailbox.value.name != *name => Err(corrupt(what())),
+            Ok(_) | Err(StoreError::NoSuchMailbox) => Ok(Some(id)),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn page(

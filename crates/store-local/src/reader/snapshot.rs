@@ -226,8 +226,14 @@ impl Snapshot for LocalSnapshot<'_> {
         let Some(value) = env::get(&self.tables().account_names, &self.txn, key)? else {
             return Ok(None);
         };
+        let damaged = || corrupt(format!("account name {name}"));
         let id = rows::decode_number(value).and_then(|n| u32::try_from(n).ok());
-        self.account_by_id(AccountId(id.ok_or_else(|| corrupt(format!("account name {name}")))?))
+        let account = self.account_by_id(AccountId(id.ok_or_else(damaged)?))?;
+        // A damaged name must not lead to the mail of somebody else.
+        match account {
+            Some(account) if account.name != *name => Err(damaged()),
+            account => Ok(account),
+        }
     }
 
     fn account_by_id(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
@@ -267,9 +273,12 @@ impl Snapshot for LocalSnapshot<'_> {
         let mut list = Vec::new();
         for entry in env::under(&self.tables().mailbox_names, &self.txn, &prefix)? {
             let damaged = || corrupt(format!("mailbox names of account {account}"));
-            let id = rows::decode_number(entry?.1).and_then(|id| u32::try_from(id).ok());
-            let id = MailboxId(id.ok_or_else(damaged)?);
-            list.push(self.mailbox(account, id)?.ok_or_else(damaged)?);
+            let (key, value) = entry?;
+            let id = rows::decode_number(value).and_then(|id| u32::try_from(id).ok());
+            let mailbox = self.mailbox(account, MailboxId(id.ok_or_else(damaged)?))?;
+            let is_named =
+                |mailbox: &Mailbox| *key == keys::named(account, mailbox.name.as_str())[..];
+            list.push(mailbox.filter(is_named).ok_or_else(damaged)?);
         }
         list.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(list)
@@ -284,8 +293,11 @@ impl Snapshot for LocalSnapshot<'_> {
         match env::get(&self.tables().mailbox_names, &self.txn, &key)? {
             Some(value) => {
                 let id = rows::decode_number(value).and_then(|n| u32::try_from(n).ok());
-                let id = id.ok_or_else(|| corrupt(format!("mailbox name {name}")))?;
-                self.mailbox(account, MailboxId(id))
+                let damaged = || corrupt(format!("mailbox name {name}"));
+                match self.mailbox(account, MailboxId(id.ok_or_else(damaged)?))? {
+                    Some(mailbox) if mailbox.name != *name => Err(damaged()),
+                    mailbox => Ok(mailbox),
+                }
             }
             None => self.known(account).map(|_| None),
         }

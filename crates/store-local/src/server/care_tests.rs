@@ -5,7 +5,7 @@
 use super::{ScrubPace, StoredConfig, bind_socket, run_stored};
 use crate::check::{CheckOptions, check};
 use crate::client::{ClientConfig, StoreAccess, StoreClient, mend_numbers};
-use crate::codec::rows::BlobRow;
+use crate::codec::rows::{self, BlobRow};
 use crate::engine::{EngineConfig, NUMBERS_KEY, RepairPlan};
 use crate::env::{self, Meta};
 use crate::keys;
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use waypost_store::{
-    Append, FlagAction, Mailbox, Mutation, Outcome, Store, StoreError, model::payload,
+    Append, Deliver, FlagAction, Mailbox, Mutation, Outcome, Recipient, Store, StoreError,
+    model::payload,
 };
 use waypost_types::{
     AccountId, AccountName, FlagSet, MailboxId, MailboxName, QuotaLimits, SystemFlag, UidSet,
@@ -173,6 +174,67 @@ async fn what_a_change_meets_is_repaired_too() {
     assert_eq!(inbox(&store, mailbox.account).counters.unseen, 0);
     drop(store);
     server.stop().await;
+}
+
+/// One bit of a number is enough to name another account or mailbox.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_name_leads_to_nobody_elses_mail() {
+    let place = tempfile::tempdir().unwrap();
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let mailbox = fill(&store).await;
+    let (ada, bob) = (AccountName::new("ada").unwrap(), AccountName::new("bob").unwrap());
+    let made = store.submit(Mutation::EnsureAccount(bob)).await;
+    let Ok(Outcome::Account(of_bob)) = made else { panic!("{made:?}") };
+    let trash = MailboxName::new("Trash").unwrap();
+    let find = |name: &MailboxName| store.snapshot().unwrap().mailbox_named(mailbox.account, name);
+    let of_trash = find(&trash).unwrap().unwrap().id;
+    drop(store);
+    server.stop().await;
+    until("everybody has gone", || Meta::open_writer(&store_path(&place), 1 << 40).is_ok()).await;
+    let inbox_key = keys::named(mailbox.account, MailboxName::inbox().as_str());
+    let other = |meta: &Meta, txn: &mut heed::RwTxn<'_>, account: bool| {
+        let number = rows::encode_number(u64::from(if account { of_bob.0 } else { of_trash.0 }));
+        let (tables, name) = (&meta.tables, ada.as_str().as_bytes());
+        match account {
+            true => env::put(&tables.account_names, txn, name, &number).unwrap(),
+            false => env::put(&tables.mailbox_names, txn, &inbox_key, &number).unwrap(),
+        }
+    };
+    for account in [true, false] {
+        spoil(&store_path(&place), |meta, txn| other(meta, txn, account));
+        let server = start(&place);
+        let store = StoreClient::connect(client_config(&place)).await.unwrap();
+        let recipient = Recipient {
+            account: ada.clone(),
+            folder: None,
+            flags: FlagSet::default(),
+            limits: QuotaLimits::default(),
+        };
+        let deliver = Deliver {
+            payload: payload(MESSAGE.to_vec()),
+            recipients: vec![recipient],
+            internal_date: UnixTime::utc(1_700_000_000),
+        };
+        let told = store.submit(Mutation::Deliver(deliver)).await;
+        let is_refused = match &told {
+            Ok(Outcome::Delivered(each)) => each.iter().all(Result::is_err),
+            told => told.is_err(),
+        };
+        assert!(is_refused, "{told:?}");
+        let reads = || {
+            let snapshot = store.snapshot().unwrap();
+            let found = snapshot.account(&ada)?.unwrap();
+            snapshot.mailbox_named(found.id, &MailboxName::inbox()).map(Option::unwrap)
+        };
+        until("repaired", || reads().is_ok()).await;
+        let is = reads().unwrap();
+        assert_eq!((is.id, is.counters.messages), (mailbox.id, 1));
+        drop(store);
+        server.stop().await;
+        until("everybody has gone", || Meta::open_writer(&store_path(&place), 1 << 40).is_ok())
+            .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
