@@ -28,8 +28,10 @@ impl RunMark {
         let path = partition.join(RUNS_FILE);
         let mut damaged = None;
         if path.try_exists().map_err(io_fault)? && structure::is_there(partition)? {
-            tracing::info!("the writer ended without an end; the metadata's pages are examined");
+            tracing::warn!("the writer ended without an end; the metadata's pages are examined");
             let structure = structure::examine(partition)?;
+            let (pages, faults) = (structure.pages, structure.faults.len());
+            tracing::info!(pages, faults, "the metadata's pages were examined");
             if structure.keeps_from_opening() {
                 return Err(structure.refusal());
             }
