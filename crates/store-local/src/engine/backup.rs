@@ -1,7 +1,7 @@
 //! A consistent copy of a running store: metadata first, then every segment up to where that
 //! metadata knows it. Segments only grow, so nothing the copied rows name can be missing.
 
-use super::BackupReport;
+use super::{BackupReport, Engine};
 use crate::codec::{Take, corrupt, rows::SegmentRow};
 use crate::env::{
     self, META_DIR, Meta, SEGMENTS_DIR, fault, io_fault, make_dirs, new_file, sync_dir,
@@ -20,6 +20,18 @@ use waypost_store::StoreError;
 pub struct Backup {
     meta: Arc<Meta>,
     running: Arc<AtomicU64>,
+}
+
+impl Engine {
+    /// Begins a backup that runs beside the writer, on any thread.
+    pub fn begin_backup(&self) -> Backup {
+        Backup::begin(Arc::clone(&self.meta), Arc::clone(&self.backups))
+    }
+
+    /// Copies the store to a missing or empty directory while readers go on.
+    pub fn backup(&self, dir: &Path) -> Result<BackupReport, StoreError> {
+        self.begin_backup().run(dir)
+    }
 }
 
 impl Backup {

@@ -1,6 +1,7 @@
 //! Decoded records that the writer keeps, within a batch and from batch to batch: it is the only
 //! writer, so they stay true. Fifty deliveries into one mailbox rewrite its page once.
 
+use super::names::KnownNames;
 use crate::codec::{corrupt, page, rows};
 use crate::env::{self, Table};
 use crate::keys;
@@ -41,6 +42,8 @@ pub(super) struct Cache {
     pub(super) mailboxes: HashMap<MailboxId, Cached<Mailbox>>,
     pub(super) pages: BTreeMap<(MailboxId, u32), CachedPage>,
     pub(super) keywords: HashMap<MailboxId, KeywordTable>,
+    /// `None` before an account was made.
+    pub(super) names: Option<KnownNames>,
 }
 
 impl KeywordTable {

@@ -18,6 +18,7 @@ impl Work<'_, '_> {
         if let Some(id) = self.account_named(name)? {
             return Ok(id);
         }
+        self.take_name(name)?;
         let id = AccountId(self.numbers.account);
         self.numbers.account += 1;
         let tables = self.tables;

@@ -8,6 +8,7 @@ mod files;
 mod flags;
 mod mailbox;
 mod mark;
+mod names;
 mod notes;
 mod outcomes;
 mod pages;
@@ -342,16 +343,6 @@ impl Engine {
         let more = step.next.is_some();
         self.purge_from = step.next.unwrap_or_default();
         Ok(PurgeProgress { rows: step.rows, more })
-    }
-
-    /// Begins a backup that runs beside the writer, on any thread.
-    pub fn begin_backup(&self) -> Backup {
-        Backup::begin(Arc::clone(&self.meta), Arc::clone(&self.backups))
-    }
-
-    /// Copies the store to a missing or empty directory while readers go on.
-    pub fn backup(&self, dir: &Path) -> Result<BackupReport, StoreError> {
-        self.begin_backup().run(dir)
     }
 
     /// The key in `state` of the last blob that the scrub has read.

@@ -238,6 +238,30 @@ async fn a_damaged_name_leads_to_nobody_elses_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_not_found_by_name_gets_no_second_account() {
+    let (place, mailbox) = spoiled().await;
+    spoil(&store_path(&place), |meta, txn| {
+        let number = rows::encode_number(u64::from(mailbox.account.0));
+        env::put(&meta.tables.account_names, txn, b"ada\x60", &number).unwrap();
+        env::delete(&meta.tables.account_names, txn, b"ada").unwrap();
+    });
+    let server = start(&place);
+    let store = StoreClient::connect(client_config(&place)).await.unwrap();
+    let ensure = || Mutation::EnsureAccount(AccountName::new("ada").unwrap());
+    let refused = store.submit(ensure()).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    let is_found = || {
+        let name = AccountName::new("ada").unwrap();
+        store.snapshot().unwrap().account(&name).is_ok_and(|found| found.is_some())
+    };
+    until("found by name again", is_found).await;
+    let found = store.submit(ensure()).await;
+    assert!(matches!(found, Ok(Outcome::Account(id)) if id == mailbox.account), "{found:?}");
+    drop(store);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_repairs_with_and_without_a_server() {
     for with_server in [false, true] {
         let (place, mailbox) = spoiled().await;

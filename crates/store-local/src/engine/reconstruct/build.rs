@@ -4,7 +4,7 @@ use super::evidence::Evidence;
 use super::plan::{Email, Message, NewAccount, NewMailbox, Plan};
 use crate::codec::rows::{self, AccountRecord, BlobRow, EmailRecord, SegmentRow};
 use crate::codec::saved::{SavedKey, SavedRow};
-use crate::codec::{SEALED_BYTES_MAX, seal};
+use crate::codec::{SEALED_BYTES_MAX, corrupt, seal};
 use crate::engine::cache::Cached;
 use crate::engine::work::{MailboxRef, Work};
 use crate::engine::{BLOB_GAP, Cache, Engine, Kept, pages};
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use waypost_mime::{Parsed, Scanner};
 use waypost_store::{Counters, EmailRow, Mailbox, MessageRow, PAGE_UIDS, StatePage, StoreError};
 use waypost_types::{
-    AccountId, BlobId, EmailId, MailboxId, MailboxName, SpecialUse, SystemFlag, Uid, UnixTime,
-    Usage,
+    AccountId, AccountName, BlobId, EmailId, MailboxId, MailboxName, SpecialUse, SystemFlag, Uid,
+    UnixTime, Usage,
 };
 
 /// Bytes of a message read at once.
@@ -68,10 +68,27 @@ impl<'e> Builder<'e> {
         numbers.mailbox = plan.last_mailbox.saturating_add(1 + gap);
         let last = plan.accounts.last_key_value().map_or(0, |(id, _)| id.0);
         numbers.account = last.saturating_add(1 + gap);
-        for (id, account) in plan.accounts {
+        let mut names = BTreeSet::new();
+        for (id, mut account) in plan.accounts {
+            if !names.insert(account.name.clone()) {
+                self.part(id, &mut account)?;
+                names.insert(account.name.clone());
+            }
             self.account(id, account)?;
         }
         self.places()
+    }
+
+    /// Gives an account another name, since one before it has the same: what damage of a name can have led to.
+    fn part(&mut self, id: AccountId, account: &mut NewAccount) -> Result<(), StoreError> {
+        let name = AccountName::new(&format!("{}-{id}", account.name));
+        let name = name.map_err(|_| corrupt(format!("account {id} has the name of another")))?;
+        self.lines.push(format!(
+            "user {}: what a second account of that name held is user {name}",
+            account.name
+        ));
+        account.name = name;
+        Ok(())
     }
 
     /// Something in a commit of its own.
