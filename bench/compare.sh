@@ -27,6 +27,10 @@ reach() {
 first_waypost() {
     start_waypost "$dir/waypost"
     add_users "$users"
+    name_waypost
+}
+
+name_waypost() {
     local all=(--label waypost --pid "$pid" --lmtp "127.0.0.1:$WAYPOST_LMTP_PORT" --pop "127.0.0.1:$WAYPOST_POP_PORT")
     waypost_at=("${all[@]}" --imap "127.0.0.1:$WAYPOST_IMAP_PORT")
     waypost_tls=("${all[@]}" --imap "127.0.0.1:$WAYPOST_IMAPS_PORT")
@@ -80,6 +84,8 @@ measure() {
 measure_idle() {
     local connections=${WAYPOST_COMPARE_IDLE:-5000}
     local idle=(idle --connections "$connections" --mailbox idle)
+    allow_many "$dir/waypost"
+    name_waypost
     start_dovecot dovecot-idle 5s
     for holes in "" --holes; do
         bench "${waypost_at[@]}" "${idle[@]}" --fill 100 $holes

@@ -24,11 +24,7 @@ idle_tls() {
 }
 
 start_waypost "$dir/demo"
-# More connections than the defaults allow are asked for.
-for group in imap=18000 pop=10000 lmtp=10000; do
-    "$waypost" msconfig set "${group%=*}.maxsessions" "${group#*=}" >/dev/null
-done
-again
+allow_many "$dir/demo"
 add_users "$users"
 machine
 for one in $what; do

@@ -293,6 +293,8 @@ pub struct ListArguments {
     /// The mailbox argument was empty: the client asks for the separator and the root of
     /// `reference` (RFC 3501 section 6.3.8).
     pub asks_separator: bool,
+    /// Only mailboxes with a special use (RFC 6154 section 2).
+    pub special_use_only: bool,
 }
 
 impl ListArguments {

@@ -159,10 +159,25 @@ fn list_and_lsub() {
     assert_eq!(list.patterns[0].as_str(), "news/comp.mail.%");
     let Command::List(list) = command("LIST \"\" {3+}\r\na*b") else { panic!() };
     assert!(list.patterns[0].matches(&name("axxb")));
-    assert_eq!(refused("LIST () \"\" *").text, "LIST selection options are not supported");
+    let Command::List(list) = command("LIST (SPECIAL-USE) \"\" * RETURN (special-use)") else {
+        panic!()
+    };
+    assert!(list.special_use_only);
+    let Command::List(list) = command("LIST \"\" * RETURN (SPECIAL-USE)") else { panic!() };
+    assert!(!list.special_use_only);
+    let only = "of the options of LIST only SPECIAL-USE is supported";
+    assert_eq!(refused("LIST (SPECIAL-USE SUBSCRIBED) \"\" *").text, only);
+    assert_eq!(refused("LIST \"\" * RETURN (CHILDREN)").text, only);
     assert_eq!(refused("LIST \"\" (a b)").text, "LIST with several patterns is not supported");
-    assert_eq!(refused("LIST \"\" * RETURN ()").text, "LIST return options are not supported");
-    assert_bad(&["LIST", "LIST \"\"", "LIST \"\" a b", "LSUB \"\" &"]);
+    assert_bad(&[
+        "LIST () \"\" *",
+        "LIST \"\" * RETURN",
+        "LSUB (SPECIAL-USE) \"\" *",
+        "LIST",
+        "LIST \"\"",
+        "LIST \"\" a b",
+        "LSUB \"\" &",
+    ]);
 }
 
 #[test]

@@ -83,27 +83,50 @@ pub(super) fn rename(cursor: &mut Cursor<'_>) -> Parse<Command> {
     Ok(Command::Rename { from, to })
 }
 
-/// RFC 3501 sections 6.3.8 and 6.3.9. The forms of LIST-EXTENDED are known and refused.
+/// LIST with the options of RFC 6154 section 2. Those of LIST-EXTENDED are known and refused.
 pub(super) fn list(cursor: &mut Cursor<'_>) -> Parse<ListArguments> {
     cursor.space()?;
-    if cursor.peek() == Some(b'(') {
-        return Err(Fault::bad("LIST selection options are not supported"));
+    let special_use_only = cursor.peek() == Some(b'(');
+    if special_use_only {
+        cursor.list(Limits::OPTION_WORDS, special_use_option)?;
+        cursor.space()?;
     }
+    let mut arguments = names(cursor)?;
+    if cursor.eat_word(b" RETURN") {
+        // It is told in any case.
+        cursor.space()?;
+        cursor.list(Limits::OPTION_WORDS, special_use_option)?;
+    }
+    arguments.special_use_only = special_use_only;
+    Ok(arguments)
+}
+
+pub(super) fn lsub(cursor: &mut Cursor<'_>) -> Parse<ListArguments> {
+    cursor.space()?;
+    names(cursor)
+}
+
+fn special_use_option(cursor: &mut Cursor<'_>) -> Parse<()> {
+    match cursor.atom()?.eq_ignore_ascii_case(b"SPECIAL-USE") {
+        true => Ok(()),
+        false => Err(Fault::bad("of the options of LIST only SPECIAL-USE is supported")),
+    }
+}
+
+/// The reference and the pattern (RFC 3501 sections 6.3.8 and 6.3.9).
+fn names(cursor: &mut Cursor<'_>) -> Parse<ListArguments> {
     let reference = cursor.reference()?;
     cursor.space()?;
     if cursor.peek() == Some(b'(') {
         return Err(Fault::bad("LIST with several patterns is not supported"));
     }
     let pattern = cursor.list_mailbox()?;
-    if cursor.eat_word(b" RETURN") {
-        return Err(Fault::bad("LIST return options are not supported"));
-    }
     if reference.len() + pattern.len() > Limits::PATTERN_BYTES {
         return Err(Fault::limit("the pattern is too long"));
     }
     let asks_separator = pattern.is_empty();
     let patterns = vec![ListPattern::new(&format!("{reference}{pattern}"))];
-    Ok(ListArguments { reference, patterns, asks_separator })
+    Ok(ListArguments { reference, patterns, asks_separator, special_use_only: false })
 }
 
 pub(super) fn status(cursor: &mut Cursor<'_>) -> Parse<Command> {

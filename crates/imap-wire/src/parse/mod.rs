@@ -84,7 +84,7 @@ fn arguments(name: &[u8], cursor: &mut Cursor<'_>) -> Parse<Command> {
         b"SUBSCRIBE" => Command::Subscribe { mailbox: mailbox::only(cursor)? },
         b"UNSUBSCRIBE" => Command::Unsubscribe { mailbox: mailbox::only(cursor)? },
         b"LIST" => Command::List(mailbox::list(cursor)?),
-        b"LSUB" => Command::Lsub(mailbox::list(cursor)?),
+        b"LSUB" => Command::Lsub(mailbox::lsub(cursor)?),
         b"STATUS" => mailbox::status(cursor)?,
         b"GETQUOTA" => Command::GetQuota { root: quota::root(cursor)? },
         b"GETQUOTAROOT" => Command::GetQuotaRoot { mailbox: mailbox::only(cursor)? },

@@ -62,7 +62,7 @@ impl List {
             }
         };
         let mut cost = 0;
-        while let Some(cost_of_name) = names.tell(self.kind, &self.arguments.patterns, env) {
+        while let Some(cost_of_name) = names.tell(self.kind, &self.arguments, env) {
             cost += cost_of_name;
             if cost > STEP_COST || env.is_full() {
                 return Ok(Flow::Work);
@@ -103,9 +103,10 @@ impl Names {
     fn tell(
         &mut self,
         kind: ListKind,
-        patterns: &[ListPattern],
+        arguments: &ListArguments,
         env: &mut Env<'_>,
     ) -> Option<usize> {
+        let patterns: &[ListPattern] = &arguments.patterns;
         let (name, special_use) = self.all.get(self.at)?;
         let before = self.at.checked_sub(1).and_then(|before| self.all.get(before));
         let name = name.as_str();
@@ -115,6 +116,14 @@ impl Names {
         let matched =
             patterns.iter().fold(0, |matched, pattern| matched | pattern.matched_levels(name));
         let told_now = match kind {
+            // Not the names above one: they have no special use, or are told by themselves.
+            ListKind::List if arguments.special_use_only => {
+                if special_use.is_some() {
+                    matched & bit(depth)
+                } else {
+                    0
+                }
+            }
             ListKind::List => matched & !low_bits(shared),
             ListKind::Lsub => nearest(matched, depth) & !self.told,
         };

@@ -103,7 +103,12 @@ impl Store {
         open.view.catch_up(snapshot.as_ref())?;
         if self.silent {
             open.view.told_flags(&changed.difference(&others));
-            return Ok(if open.has_condstore() { changed.clone() } else { UidSet::new() });
+            return Ok(match (self.unchanged_since, open.has_condstore()) {
+                // Those that passed are told, changed or not (RFC 7162 section 3.1.3).
+                (Some(_), _) => self.uids.difference(modified),
+                (None, true) => changed.clone(),
+                (None, false) => UidSet::new(),
+            });
         }
         let told = self.uids.difference(modified);
         open.view.told_flags(&told);

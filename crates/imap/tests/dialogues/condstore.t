@@ -26,6 +26,10 @@ S: a6 OK [MODIFIED 1:2] Some messages were changed since
 C: a7 STORE 1 (UNCHANGEDSINCE 99999999) +FLAGS.SILENT (\Deleted)
 S: * 1 FETCH (UID 1 MODSEQ ({*}))
 S: a7 OK STORE completed
+# What passes the test is told also when nothing changes (RFC 7162 section 3.1.3).
+C: b7 STORE 1 (UNCHANGEDSINCE 99999999) +FLAGS.SILENT (\Deleted)
+S: * 1 FETCH (UID 1 MODSEQ ({*}))
+S: b7 OK STORE completed
 C: a8 FETCH 1:2 (FLAGS) (CHANGEDSINCE 99999999)
 S: a8 OK FETCH completed
 C: a9 UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)
