@@ -18,6 +18,8 @@ finish() {
     rm -rf "$dir"
 }
 trap finish EXIT
+# Else a script that is told to end leaves its servers.
+trap 'exit 1' INT TERM
 WAYPOST_BENCH_PASSWORD=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export WAYPOST_BENCH_PASSWORD
 

@@ -80,19 +80,38 @@ measure() {
     esac
 }
 
-# Memory: Dovecot with hibernation, which is its best.
-measure_idle() {
-    local connections=${WAYPOST_COMPARE_IDLE:-5000}
-    local idle=(idle --connections "$connections" --mailbox idle)
+# idle_row [--holes | tls]: on servers of their own, since a heap keeps what connections gave back.
+idle_row() {
+    local row=(idle --connections "${WAYPOST_COMPARE_IDLE:-5000}" --mailbox idle --fill 100)
     allow_many "$dir/waypost"
     name_waypost
-    start_dovecot dovecot-idle 5s
-    for holes in "" --holes; do
-        bench "${waypost_at[@]}" "${idle[@]}" --fill 100 $holes
-        bench "${dovecot_at[@]}" "${idle[@]}" --fill 100 $holes
-    done
-    bench "${waypost_tls[@]}" "${idle[@]}" --fill 100 --ca "$WAYPOST_CA"
-    bench "${dovecot_tls[@]}" "${idle[@]}" --fill 100 --ca "$ca"
+    if [ "$1" = tls ]; then
+        bench "${waypost_tls[@]}" "${row[@]}" --ca "$WAYPOST_CA"
+    else
+        bench "${waypost_at[@]}" "${row[@]}" $1
+    fi
+    start_dovecot "dovecot-idle$1" 5s
+    if [ "$1" = tls ]; then
+        bench "${dovecot_tls[@]}" "${row[@]}" --ca "$ca"
+    else
+        bench "${dovecot_at[@]}" "${row[@]}" $1
+    fi
+    kill "$dovecot_pid"
+    wait "$dovecot_pid" || true
+}
+
+# Memory: Dovecot with hibernation, which is its best. Each of its sessions needs an inotify instance before it can be
+# hibernated, of which a user may have 128 by default; without one it would keep its process.
+measure_idle() {
+    instances=/proc/sys/fs/inotify/max_user_instances
+    before=$(cat "$instances")
+    trap 'echo "$before" >"$instances"; finish' EXIT
+    echo 20000 >"$instances"
+    idle_row ""
+    idle_row --holes
+    idle_row tls
+    echo "$before" >"$instances"
+    trap finish EXIT
 }
 
 turn=0

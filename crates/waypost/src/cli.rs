@@ -17,6 +17,7 @@ pub(crate) fn called(words: impl Iterator<Item = OsString>) -> (&'static str, Ve
     let program = PROGRAMS.into_iter().find(|program| name.as_deref() == Some(OsStr::new(program)));
     if let Some(program) = program {
         words.insert(1, program.into());
+        words.first_mut().into_iter().for_each(|own| *own = "waypost".into());
     }
     (program.unwrap_or("waypost"), words)
 }
@@ -25,7 +26,8 @@ pub(crate) fn called(words: impl Iterator<Item = OsString>) -> (&'static str, Ve
 #[derive(Debug, Parser)]
 #[command(name = "waypost", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]
+    /// The configuration file [default: config.toml beside the program's bin, else ./var/config.toml, else
+    /// /etc/waypost/config.toml]
     #[arg(long, global = true, env = "WAYPOST_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -506,8 +508,8 @@ mod tests {
             let words = words.into_iter();
             words.map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(words("/bin/msconfig set a -1"), "/bin/msconfig msconfig set a -1");
-        assert_eq!(words("msconfig"), "msconfig msconfig");
+        assert_eq!(words("/bin/msconfig set a -1"), "waypost msconfig set a -1");
+        assert_eq!(words("msconfig"), "waypost msconfig");
         assert_eq!(words("./waypost msconfig"), "./waypost msconfig");
         let line = "waypost msconfig --config f set -prompt a -1";
         let parsed = Cli::try_parse_from(line.split(' ')).unwrap();

@@ -1,5 +1,5 @@
 complete -c mboxutil -s t -d 'With -R: only what was expunged or deleted in the last so many hours' -r
-complete -c mboxutil -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c mboxutil -l config -d 'The configuration file [default: config.toml beside the program\'s bin, else ./var/config.toml, else /etc/waypost/config.toml]' -r -F
 complete -c mboxutil -s l -d 'List mailboxes with messages and bytes: those of the named users, or of all'
 complete -c mboxutil -s s -d 'With -l: only names'
 complete -c mboxutil -s c -d 'Create mailboxes, with those above them'

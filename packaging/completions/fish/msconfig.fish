@@ -1,2 +1,2 @@
-complete -c msconfig -l config -d 'The configuration file [default: ./var/config.toml if present, else /etc/waypost/config.toml]' -r -F
+complete -c msconfig -l config -d 'The configuration file [default: config.toml beside the program\'s bin, else ./var/config.toml, else /etc/waypost/config.toml]' -r -F
 complete -c msconfig -s h -l help -d 'Print help'
