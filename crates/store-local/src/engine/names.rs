@@ -23,7 +23,8 @@ impl Work<'_, '_> {
         if self.cache.names.is_none() {
             let mut names = KnownNames::default();
             for entry in env::all(&self.tables.accounts, &self.txn)? {
-                let record = AccountRecord::decode(entry?.1).ok_or_else(|| corrupt("accounts"))?;
+                // A record that is damaged is no reason to refuse everybody else.
+                let Some(record) = AccountRecord::decode(entry?.1) else { continue };
                 names.hashes.insert(names.hasher.hash_one(&record.name));
             }
             self.cache.names = Some(names);

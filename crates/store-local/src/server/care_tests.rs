@@ -244,12 +244,16 @@ async fn who_is_not_found_by_name_gets_no_second_account() {
         let number = rows::encode_number(u64::from(mailbox.account.0));
         env::put(&meta.tables.account_names, txn, b"ada\x60", &number).unwrap();
         env::delete(&meta.tables.account_names, txn, b"ada").unwrap();
+        env::put(&meta.tables.accounts, txn, &keys::account(AccountId(77)), b"spoiled").unwrap();
     });
     let server = start(&place);
     let store = StoreClient::connect(client_config(&place)).await.unwrap();
     let ensure = || Mutation::EnsureAccount(AccountName::new("ada").unwrap());
     let refused = store.submit(ensure()).await;
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    let other = Mutation::EnsureAccount(AccountName::new("bob").unwrap());
+    let made = store.submit(other).await;
+    assert!(matches!(made, Ok(Outcome::Account(_))), "{made:?}");
     let is_found = || {
         let name = AccountName::new("ada").unwrap();
         store.snapshot().unwrap().account(&name).is_ok_and(|found| found.is_some())
