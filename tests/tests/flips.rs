@@ -12,6 +12,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use waypost_e2e::instance::Instance;
+use waypost_powercut::dice::Dice;
 
 const USERS: [&str; 2] = ["alice", "bob"];
 /// Messages of each user before the first flip.
@@ -88,24 +89,12 @@ fn shown(server: &Instance, user: &str) -> Option<BTreeSet<usize>> {
     Some(numbers)
 }
 
-/// A sequence of numbers that looks random.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % end
-    }
-}
-
-fn flip(server: &Instance, dice: &mut Dice) -> (u64, u32) {
+fn flip(server: &Instance, dice: &mut Dice) -> (u64, usize) {
     let path = server.metadata_file();
     let file = File::options().read(true).write(true).open(path).unwrap();
     let start = HEADS * PAGE;
-    let at = start + dice.below(file.metadata().unwrap().len() - start);
-    let bit = u32::try_from(dice.below(8)).unwrap();
+    let at = start + dice.roll() % (file.metadata().unwrap().len() - start);
+    let bit = dice.below(8);
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 1 << bit], at).unwrap();
@@ -130,7 +119,7 @@ fn try_out(server: &Instance, user: &'static str, number: usize, taken: &mut Tak
 #[test]
 fn flipped_bits_below_a_running_server_show_nothing_wrong_and_lose_nothing() {
     let (seed, flips) = (number_of("WAYPOST_SEED", 1), number_of("WAYPOST_FLIPS", 30));
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut server = Instance::start();
     let mut taken = Taken::new();
     for user in USERS {

@@ -11,6 +11,7 @@
 
 mod common;
 
+use common::dice::Dice;
 use common::{Hand, World};
 use std::sync::Arc;
 use waypost_store::{Mutation, Outcome, Store};
@@ -21,21 +22,9 @@ const ROUNDS: usize = 25;
 /// More than a mailbox needs for its texts to be ranked.
 const MESSAGES: usize = 300;
 
-/// Numbers that repeat with their seed (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-
-    fn word(&mut self) -> String {
-        let length = self.below(4);
-        (0..length).map(|_| ['a', 'B', 'c'][self.below(3)]).collect()
-    }
+fn word(dice: &mut Dice) -> String {
+    let length = dice.below(4);
+    (0..length).map(|_| ['a', 'B', 'c'][dice.below(3)]).collect()
 }
 
 /// A message as its sender knows it.
@@ -60,7 +49,7 @@ impl Play {
     fn new(seed: u64) -> Self {
         let mut world = World::new();
         let hand = world.hand();
-        let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let dice = Dice::new(seed);
         let mut play = Self { world, hand, dice, sent: Vec::new(), uid_next: 1 };
         play.deliver(MESSAGES);
         play
@@ -68,7 +57,7 @@ impl Play {
 
     fn deliver(&mut self, count: usize) {
         for _ in 0..count {
-            let (subject, from) = (self.dice.word(), format!("x{}", self.dice.word()));
+            let (subject, from) = (word(&mut self.dice), format!("x{}", word(&mut self.dice)));
             let filler = "y".repeat(self.dice.below(3));
             let text = format!(
                 "From: {from}@example.org\r\nSubject: Re: {subject}\r\nX-F: {filler}\r\n\r\n"

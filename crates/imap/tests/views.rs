@@ -12,6 +12,7 @@
 
 mod common;
 
+use common::dice::Dice;
 use common::{Hand, World};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::SeqCst;
@@ -118,24 +119,13 @@ impl Client {
     }
 }
 
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides.max(1) as u64).unwrap()
-    }
-}
-
 fn act(client: &mut Client, dice: &mut Dice) {
     let count = client.messages.len();
     // Few messages, so that sessions meet at them.
-    let number = dice.roll(count.min(HOT_MESSAGES)) + 1;
-    let flag = FLAGS[dice.roll(FLAGS.len())];
-    let sign = ['+', '-'][dice.roll(2)];
-    match dice.roll(if count == 0 { 3 } else { 12 }) {
+    let number = dice.below(count.min(HOT_MESSAGES)) + 1;
+    let flag = FLAGS[dice.below(FLAGS.len())];
+    let sign = ['+', '-'][dice.below(2)];
+    match dice.below(if count == 0 { 3 } else { 12 }) {
         0 => drop(client.hand_append()),
         1 => drop(client.say("x NOOP")),
         2 => drop(client.say("x EXPUNGE")),
@@ -171,10 +161,10 @@ fn play(seed: u64) {
         world.deliver_bytes(b"Subject: hello\r\n\r\nhello\r\n".to_vec());
     }
     let mut clients: Vec<Client> = (0..SESSIONS).map(|_| Client::new(&mut world)).collect();
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::new(seed);
     for _ in 0..ROUNDS {
         for _ in 0..COMMANDS {
-            let at = dice.roll(SESSIONS);
+            let at = dice.below(SESSIONS);
             act(&mut clients[at], &mut dice);
         }
         compare(&mut clients, seed);

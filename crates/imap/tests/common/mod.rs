@@ -19,6 +19,7 @@
 //! | `@ option NAME VALUE` | a setting for sessions that open later |
 
 pub(crate) mod check;
+pub(crate) mod dice;
 mod hand;
 mod probe;
 

@@ -15,9 +15,11 @@ const HEADER_SEARCH_BYTES: u64 = 256 << 10;
 const PIECE_BYTES: u64 = PART_TEXT_BYTES_MAX as u64;
 /// A piece ends with a line when its last line begins within so many bytes of its end.
 const LINE_BYTES: usize = 64 << 10;
-/// Bytes that two pieces of a text share, for each byte that is looked for and in all: a byte takes three in
-/// quoted-printable, folding may make a letter longer, and encoded lines have ends.
-const SHARED_BYTES: [usize; 2] = [16, 1 << 10];
+/// Bytes that two pieces of a text share for each byte that is looked for: it takes three in quoted-printable,
+/// folding may have made its letter longer, and encoded lines have ends.
+const SHARED_FOR_EACH: usize = 16;
+/// Bytes that two pieces share beside these.
+const SHARED_BYTES: usize = 1 << 10;
 
 /// What a key reads of a message, and the text that it looks for there.
 #[derive(Debug)]
@@ -201,8 +203,8 @@ fn cut_piece(bytes: &mut Vec<u8>, wanted: usize) -> usize {
         let feed = bytes.get(least..end)?.iter().rposition(|byte| *byte == b'\n')?;
         Some(least + feed + 1).filter(|start| *start > 0)
     };
-    let [each, all] = SHARED_BYTES;
-    let shared = (wanted.saturating_mul(each) + all).min(bytes.len() / 2);
+    let shared = wanted.saturating_mul(SHARED_FOR_EACH).saturating_add(SHARED_BYTES);
+    let shared = shared.min(bytes.len() / 2);
     let end = line_before(bytes.len()).unwrap_or(bytes.len() & !3);
     let next = line_before(end - shared).unwrap_or((end - shared) & !3);
     bytes.truncate(end);
